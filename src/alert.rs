@@ -1,0 +1,1 @@
+//! Alerts: what happened, its catalog, its texts. Pure.

@@ -1,0 +1,1 @@
+//! CIM-XML (DSP0200, DSP0201) as typed messages. Pure.

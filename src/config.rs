@@ -1,0 +1,1 @@
+//! Raw and validated configuration, precedence, where each value comes from.

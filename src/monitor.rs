@@ -1,0 +1,1 @@
+//! Monitor rules and their state machine. Pure.

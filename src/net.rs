@@ -1,0 +1,1 @@
+//! TLS configuration, certificates and pins, accounts, the outgoing HTTP connection.

@@ -1,0 +1,1 @@
+//! One file per served class: facts become CIM instances.

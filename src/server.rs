@@ -1,0 +1,1 @@
+//! Sockets, sessions, authentication, limits, shutdown.

@@ -1,0 +1,1 @@
+//! The embedded database, the only room that knows SQL.

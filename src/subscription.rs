@@ -1,0 +1,1 @@
+//! Subscriptions: filter, destination and lease, whichever protocol made them. Pure.

@@ -1,0 +1,1 @@
+//! Takes samples, drives the monitors, records alerts and queues them.

@@ -1,0 +1,1 @@
+//! Pull reading and direct writing of XML with hard limits, shared by both protocols. Pure.

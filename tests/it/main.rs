@@ -1,0 +1,1 @@
+//! Integration tests, one module per subject, in one binary so that they link once.
