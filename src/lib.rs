@@ -4,25 +4,26 @@
 //! rooms above it. `docs/architecture.md` tells the way through them.
 #![forbid(unsafe_code)]
 
-pub mod agent;
-pub mod alert;
-pub mod broker;
+pub mod time;
 pub mod cim;
+pub mod xml;
 pub mod cimxml;
-pub mod cli;
-pub mod client;
+pub mod wsman;
+pub mod alert;
+pub mod monitor;
+pub mod subscription;
 pub mod clock;
 pub mod config;
-pub mod delivery;
-pub mod host;
-pub mod manager;
-pub mod monitor;
-pub mod net;
-pub mod provider;
-pub mod server;
 pub mod store;
-pub mod subscription;
+pub mod host;
 pub mod syslog;
+pub mod net;
+pub mod delivery;
+pub mod provider;
+pub mod broker;
 pub mod watch;
-pub mod wsman;
-pub mod xml;
+pub mod server;
+pub mod agent;
+pub mod client;
+pub mod manager;
+pub mod cli;
