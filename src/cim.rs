@@ -1,1 +1,22 @@
-//! The CIM object model (DSP0004): names, types, values, classes, instances, paths, MOF, schema, queries. Pure.
+//! The CIM object model (DSP0004): names, types, values, classes, instances and paths. Pure.
+//!
+//! Nothing here knows a wire format. Names keep the case they were written in and compare without it;
+//! a property knows its type even while its value is NULL (`None`).
+
+mod class;
+mod datetime;
+mod error;
+mod instance;
+mod name;
+mod path;
+mod types;
+mod value;
+
+pub use class::{ArraySize, Class, Embedded, Flavor, Method, Parameter, PropertyDecl, Qualifier, TypeDecl};
+pub use datetime::{BadDateTime, DateTime, Interval, Timestamp};
+pub use error::{CimError, CimStatus};
+pub use instance::{Instance, Property};
+pub use name::{BadName, Name, Namespace};
+pub use path::{InstancePath, KeyBinding};
+pub use types::{BadType, CimType};
+pub use value::{BadValue, Value};
