@@ -1,8 +1,12 @@
 //! Class declarations: properties, methods, qualifiers (DSP0004, 5.1 and 5.6).
 
+use std::sync::Arc;
+
 use super::{CimType, InstancePath, Name, Property, Value};
 
 /// A class as it was declared, or, once a schema resolved it, with everything that it inherits.
+///
+/// Members are counted references: a class shares what it inherits unchanged with its superclass.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Class {
     /// The name.
@@ -12,9 +16,9 @@ pub struct Class {
     /// Qualifiers on the class itself.
     pub qualifiers: Vec<Qualifier>,
     /// Properties; references of an association are among them.
-    pub properties: Vec<PropertyDecl>,
+    pub properties: Vec<Arc<PropertyDecl>>,
     /// Methods.
-    pub methods: Vec<Method>,
+    pub methods: Vec<Arc<Method>>,
 }
 
 /// The type of a declared property, parameter or method result.
@@ -153,17 +157,26 @@ impl Class {
 
     /// The property of that name.
     pub fn property(&self, name: &str) -> Option<&PropertyDecl> {
-        self.properties.iter().find(|property| property.name == *name)
+        self.properties
+            .iter()
+            .map(Arc::as_ref)
+            .find(|property| property.name == *name)
     }
 
     /// The method of that name.
     pub fn method(&self, name: &str) -> Option<&Method> {
-        self.methods.iter().find(|method| method.name == *name)
+        self.methods
+            .iter()
+            .map(Arc::as_ref)
+            .find(|method| method.name == *name)
     }
 
     /// The key properties, in the order of declaration.
     pub fn keys(&self) -> impl Iterator<Item = &PropertyDecl> {
-        self.properties.iter().filter(|property| property.is_key())
+        self.properties
+            .iter()
+            .map(Arc::as_ref)
+            .filter(|property| property.is_key())
     }
 
     /// Whether instances relate other instances.
