@@ -1,1 +1,9 @@
 //! Integration tests, one module per subject, in one binary so that they link once.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod rooms;

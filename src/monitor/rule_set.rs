@@ -1,0 +1,494 @@
+//! The rules in force: defaults, what the configuration file says, what was set remotely.
+//!
+//! Each value of a rule is settled by itself. For an instance, what is said of the instance goes before what
+//! is said of the whole rule; at either place the remote value goes before the file's, and that before the
+//! default. The file names an instance by its name (`/var`); remote values are kept under its identity (the
+//! file system's UUID), so that they survive an unmount and a change of the mount point.
+
+use std::collections::BTreeMap;
+
+use super::rule::{Rule, RuleError, default_rules};
+
+/// The instance that a rule is asked for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Subject<'a> {
+    /// What people call it, as in `/var`.
+    pub name: &'a str,
+    /// What stays when the name changes; the name itself where there is nothing better.
+    pub identity: &'a str,
+}
+
+/// The values of a rule that can be set.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Ord, PartialOrd, Hash)]
+pub enum Setting {
+    /// Whether the rule is in force.
+    Enabled,
+    /// Where the warning state begins.
+    Warning,
+    /// Where the warning state ends.
+    WarningReset,
+    /// Where the critical state begins.
+    Critical,
+    /// Where the critical state ends.
+    CriticalReset,
+    /// Seconds between two samples.
+    IntervalSecs,
+    /// Consecutive samples before a worse state.
+    HoldSamples,
+}
+
+impl Setting {
+    /// Every setting.
+    pub const ALL: [Self; 7] = [
+        Self::Enabled,
+        Self::Warning,
+        Self::WarningReset,
+        Self::Critical,
+        Self::CriticalReset,
+        Self::IntervalSecs,
+        Self::HoldSamples,
+    ];
+
+    /// The key in configuration and store.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Enabled => "enabled",
+            Self::Warning => "warning",
+            Self::WarningReset => "warning_reset",
+            Self::Critical => "critical",
+            Self::CriticalReset => "critical_reset",
+            Self::IntervalSecs => "interval_secs",
+            Self::HoldSamples => "hold_samples",
+        }
+    }
+
+    /// The setting of that key.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|setting| setting.name() == name)
+    }
+}
+
+/// The value of a setting.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(untagged)]
+pub enum SettingValue {
+    /// Of `enabled`.
+    Flag(bool),
+    /// Of `interval_secs` and `hold_samples`.
+    Count(u32),
+    /// Of a level.
+    Level(f64),
+    /// Of a level that is not watched.
+    NotWatched,
+}
+
+/// The values that one place says of one rule or instance.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RuleOverride {
+    values: BTreeMap<Setting, SettingValue>,
+}
+
+impl RuleOverride {
+    /// Sets one value; a value of the wrong type is refused.
+    pub fn set(&mut self, setting: Setting, value: SettingValue) -> Result<(), RuleError> {
+        let value = fitting(setting, value)?;
+        self.values.insert(setting, value);
+        Ok(())
+    }
+
+    /// Drops one value.
+    pub fn clear(&mut self, setting: Setting) {
+        self.values.remove(&setting);
+    }
+
+    /// The value that was set.
+    pub fn get(&self, setting: Setting) -> Option<SettingValue> {
+        self.values.get(&setting).copied()
+    }
+
+    /// Every value that was set.
+    pub fn iter(&self) -> impl Iterator<Item = (Setting, SettingValue)> + '_ {
+        self.values.iter().map(|(setting, value)| (*setting, *value))
+    }
+
+    /// Whether nothing is set.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty()
+    }
+
+    fn apply(&self, rule: &mut Rule) {
+        for (setting, value) in self.iter() {
+            apply(rule, setting, value);
+        }
+    }
+}
+
+/// What one place (the file, or the store) says, by rule and by instance of a rule.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Overrides {
+    rules: BTreeMap<String, RuleOverride>,
+    instances: BTreeMap<(String, String), RuleOverride>,
+}
+
+impl Overrides {
+    /// What is said of `rule`, or of `rule` at `instance`.
+    pub fn get(&self, rule: &str, instance: Option<&str>) -> Option<&RuleOverride> {
+        match instance {
+            None => self.rules.get(rule),
+            Some(instance) => self.instances.get(&(rule.to_owned(), instance.to_owned())),
+        }
+    }
+
+    /// The same, to be changed; empty if nothing was said.
+    pub fn entry(&mut self, rule: &str, instance: Option<&str>) -> &mut RuleOverride {
+        match instance {
+            None => self.rules.entry(rule.to_owned()).or_default(),
+            Some(instance) => self
+                .instances
+                .entry((rule.to_owned(), instance.to_owned()))
+                .or_default(),
+        }
+    }
+
+    /// Everything that is said: rule, instance, values.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Option<&str>, &RuleOverride)> {
+        let rules = self
+            .rules
+            .iter()
+            .map(|(rule, values)| (rule.as_str(), None, values));
+        let instances = self
+            .instances
+            .iter()
+            .map(|((rule, instance), values)| (rule.as_str(), Some(instance.as_str()), values));
+        rules.chain(instances)
+    }
+}
+
+/// Where a value comes from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SettingSource {
+    /// The default.
+    Default,
+    /// The configuration file.
+    File,
+    /// Set remotely or by a tool.
+    Remote,
+}
+
+/// All rules, and what is said of them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RuleSet {
+    defaults: BTreeMap<String, Rule>,
+    file: Overrides,
+    remote: Overrides,
+}
+
+impl Default for RuleSet {
+    fn default() -> Self {
+        Self::new(default_rules(), Overrides::default(), Overrides::default())
+    }
+}
+
+impl RuleSet {
+    /// The rules `defaults`, with what the file and what remote callers said.
+    pub fn new(defaults: Vec<Rule>, file: Overrides, remote: Overrides) -> Self {
+        let defaults = defaults.into_iter().map(|rule| (rule.id.clone(), rule)).collect();
+        Self {
+            defaults,
+            file,
+            remote,
+        }
+    }
+
+    /// The names of all rules.
+    pub fn rules(&self) -> impl Iterator<Item = &str> {
+        self.defaults.keys().map(String::as_str)
+    }
+
+    /// What the file says.
+    pub fn file(&self) -> &Overrides {
+        &self.file
+    }
+
+    /// What was set remotely.
+    pub fn remote(&self) -> &Overrides {
+        &self.remote
+    }
+
+    /// The same rules with another file; nothing is checked.
+    #[must_use]
+    pub fn with_file(&self, file: Overrides) -> Self {
+        Self { file, ..self.clone() }
+    }
+
+    /// The same rules with other remote values; nothing is checked.
+    #[must_use]
+    pub fn with_remote(&self, remote: Overrides) -> Self {
+        Self {
+            remote,
+            ..self.clone()
+        }
+    }
+
+    /// The rule in force for a whole rule, or for one instance of it.
+    pub fn resolve(&self, rule: &str, subject: Option<Subject<'_>>) -> Result<Rule, Vec<RuleError>> {
+        let resolved = self.merge(rule, subject).map_err(|error| vec![error])?;
+        resolved.validate()?;
+        Ok(resolved)
+    }
+
+    /// Where the value of `setting` in [`RuleSet::resolve`] comes from.
+    pub fn source(&self, rule: &str, subject: Option<Subject<'_>>, setting: Setting) -> SettingSource {
+        self.layers(rule, subject)
+            .into_iter()
+            .rev()
+            .find(|(_, layer)| layer.is_some_and(|layer| layer.get(setting).is_some()))
+            .map_or(SettingSource::Default, |(source, _)| source)
+    }
+
+    /// Checks every rule and every instance that something is said of; the faults with their places.
+    pub fn validate(&self) -> Result<(), Vec<(String, RuleError)>> {
+        let mut faults = Vec::new();
+        let mut check = |place: String, result: Result<Rule, Vec<RuleError>>| {
+            let errors = result.err().unwrap_or_default();
+            faults.extend(errors.into_iter().map(|error| (place.clone(), error)));
+        };
+        for rule in self.rules() {
+            check(rule.to_owned(), self.resolve(rule, None));
+        }
+        let said = self.file.iter().chain(self.remote.iter());
+        for (rule, instance, _) in said {
+            if let Some(instance) = instance {
+                let subject = Subject {
+                    name: instance,
+                    identity: instance,
+                };
+                check(format!("{rule}:{instance}"), self.resolve(rule, Some(subject)));
+            } else if !self.defaults.contains_key(rule) {
+                check(rule.to_owned(), self.resolve(rule, None));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    fn merge(&self, id: &str, subject: Option<Subject<'_>>) -> Result<Rule, RuleError> {
+        let mut rule = self
+            .defaults
+            .get(id)
+            .cloned()
+            .ok_or_else(|| RuleError::UnknownRule(id.to_owned()))?;
+        if let (Some(_), Some(subject)) = (&rule.target_name, subject) {
+            return Err(RuleError::NoInstances(id.to_owned(), subject.name.to_owned()));
+        }
+        for (_, layer) in self.layers(id, subject) {
+            if let Some(layer) = layer {
+                layer.apply(&mut rule);
+            }
+        }
+        Ok(rule)
+    }
+
+    /// What is said, weakest first.
+    fn layers<'a>(
+        &'a self,
+        rule: &str,
+        subject: Option<Subject<'_>>,
+    ) -> [(SettingSource, Option<&'a RuleOverride>); 4] {
+        let instance = |from: &'a Overrides, key: Option<&str>| key.and_then(|key| from.get(rule, Some(key)));
+        [
+            (SettingSource::File, self.file.get(rule, None)),
+            (SettingSource::Remote, self.remote.get(rule, None)),
+            (SettingSource::File, instance(&self.file, subject.map(|s| s.name))),
+            (
+                SettingSource::Remote,
+                instance(&self.remote, subject.map(|s| s.identity)),
+            ),
+        ]
+    }
+}
+
+/// The value in the type of its setting: a whole number is a level where a level is asked.
+fn fitting(setting: Setting, value: SettingValue) -> Result<SettingValue, RuleError> {
+    use SettingValue::{Count, Flag, Level, NotWatched};
+    let wrong = |expected| RuleError::WrongType {
+        setting: setting.name(),
+        value: format!("{value:?}"),
+        expected,
+    };
+    match (setting, value) {
+        (Setting::Enabled, Flag(_)) => Ok(value),
+        (Setting::Enabled, _) => Err(wrong("true or false")),
+        (Setting::IntervalSecs | Setting::HoldSamples, Count(_)) => Ok(value),
+        (Setting::IntervalSecs | Setting::HoldSamples, _) => Err(wrong("a whole number")),
+        (_, Count(number)) => Ok(Level(number.into())),
+        (_, Level(_) | NotWatched) => Ok(value),
+        (_, Flag(_)) => Err(wrong("a number, or nothing")),
+    }
+}
+
+fn apply(rule: &mut Rule, setting: Setting, value: SettingValue) {
+    use SettingValue::{Count, Flag, Level, NotWatched};
+    let level = match value {
+        Level(level) => Some(level),
+        Flag(_) | Count(_) | NotWatched => None,
+    };
+    match (setting, value) {
+        (Setting::Enabled, Flag(enabled)) => rule.enabled = enabled,
+        (Setting::IntervalSecs, Count(secs)) => rule.interval_secs = secs,
+        // A number beyond the type's range is far beyond the allowed one: validation names it.
+        (Setting::HoldSamples, Count(samples)) => {
+            rule.hold_samples = u16::try_from(samples).unwrap_or(u16::MAX)
+        }
+        (Setting::Warning, _) => rule.warning = level,
+        (Setting::WarningReset, _) => rule.warning_reset = level,
+        (Setting::Critical, _) => rule.critical = level,
+        (Setting::CriticalReset, _) => rule.critical_reset = level,
+        (Setting::Enabled | Setting::IntervalSecs | Setting::HoldSamples, _) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VAR: Subject<'static> = Subject {
+        name: "/var",
+        identity: "uuid-1",
+    };
+
+    fn overrides(said: &[(&str, Option<&str>, Setting, SettingValue)]) -> Overrides {
+        let mut overrides = Overrides::default();
+        for (rule, instance, setting, value) in said {
+            overrides.entry(rule, *instance).set(*setting, *value).unwrap();
+        }
+        overrides
+    }
+
+    #[track_caller]
+    fn check(set: &RuleSet, subject: Option<Subject<'_>>, warning: f64, source: SettingSource) {
+        let rule = set.resolve("file-system", subject).unwrap();
+        assert_eq!(
+            (rule.warning, set.source("file-system", subject, Setting::Warning)),
+            (Some(warning), source)
+        );
+    }
+
+    #[test]
+    fn each_value_follows_its_own_precedence() {
+        use SettingSource::{Default, File, Remote};
+        let warning = |instance, value| {
+            (
+                "file-system",
+                instance,
+                Setting::Warning,
+                SettingValue::Level(value),
+            )
+        };
+        let set = RuleSet::default();
+        check(&set, Some(VAR), 10.0, Default);
+
+        let set = set.with_file(overrides(&[warning(None, 9.0)]));
+        check(&set, Some(VAR), 9.0, File);
+        let set = set.with_remote(overrides(&[warning(None, 8.0)]));
+        check(&set, Some(VAR), 8.0, Remote);
+        let set = set.with_file(overrides(&[warning(None, 9.0), warning(Some("/var"), 7.0)]));
+        check(&set, Some(VAR), 7.0, File);
+        check(&set, None, 8.0, Remote);
+        let set = set.with_remote(overrides(&[warning(None, 8.0), warning(Some("uuid-1"), 6.0)]));
+        check(&set, Some(VAR), 6.0, Remote);
+        check(
+            &set,
+            Some(Subject {
+                name: "/srv",
+                identity: "uuid-1",
+            }),
+            6.0,
+            Remote,
+        );
+        check(
+            &set,
+            Some(Subject {
+                name: "/var",
+                identity: "uuid-2",
+            }),
+            7.0,
+            File,
+        );
+    }
+
+    #[test]
+    fn a_value_that_is_set_to_nothing_is_not_watched() {
+        let said = [("cpu", None, Setting::Critical, SettingValue::NotWatched)];
+        let set = RuleSet::default().with_remote(overrides(&said));
+        assert_eq!(set.resolve("cpu", None).unwrap().critical, None);
+    }
+
+    #[test]
+    fn faults_carry_their_place() {
+        let said = [
+            ("cpu", None, Setting::Warning, SettingValue::Level(70.0)),
+            ("cpu", Some("cpu0"), Setting::Enabled, SettingValue::Flag(false)),
+            ("fans", None, Setting::Enabled, SettingValue::Flag(true)),
+            (
+                "file-system",
+                Some("/var"),
+                Setting::HoldSamples,
+                SettingValue::Count(70_000),
+            ),
+        ];
+        let faults = RuleSet::default()
+            .with_file(overrides(&said))
+            .validate()
+            .unwrap_err();
+        let faults: Vec<_> = faults
+            .iter()
+            .map(|(place, error)| format!("{place}: {error}"))
+            .collect();
+        assert_eq!(
+            faults,
+            [
+                "cpu: `warning_reset` is 80: it must be below `warning`, which is 70",
+                "fans: there is no monitor rule `fans`",
+                "cpu:cpu0: the rule `cpu` has no instances of its own: set it without `:cpu0`",
+                "file-system:/var: `hold_samples` is 65535: it must be from 1 to 100",
+            ]
+        );
+    }
+
+    #[test]
+    fn values_have_the_type_of_their_setting() {
+        let mut values = RuleOverride::default();
+        assert!(values.set(Setting::Enabled, SettingValue::Count(1)).is_err());
+        assert!(
+            values
+                .set(Setting::IntervalSecs, SettingValue::Level(1.5))
+                .is_err()
+        );
+        assert!(values.set(Setting::Warning, SettingValue::Flag(true)).is_err());
+        values.set(Setting::Warning, SettingValue::Count(80)).unwrap();
+        assert_eq!(values.get(Setting::Warning), Some(SettingValue::Level(80.0)));
+        values.clear(Setting::Warning);
+        assert!(values.is_empty());
+    }
+
+    #[test]
+    fn stored_values_come_back_as_they_were() {
+        for value in [
+            SettingValue::Flag(true),
+            SettingValue::Count(3),
+            SettingValue::Level(2.5),
+            SettingValue::NotWatched,
+        ] {
+            let stored = serde_json::to_string(&value).unwrap();
+            assert_eq!(
+                serde_json::from_str::<SettingValue>(&stored).unwrap(),
+                value,
+                "{stored}"
+            );
+        }
+        assert_eq!(
+            Setting::ALL.map(|s| Setting::from_name(s.name())),
+            Setting::ALL.map(Some)
+        );
+    }
+}
