@@ -1,6 +1,85 @@
 //! The command line: one file per command.
+//!
+//! Standard output carries results only; logs and errors go to standard error. What an exit code
+//! means stands in [`exit`].
+
+pub mod config;
+pub mod exit;
+pub mod logging;
+pub mod output;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Environment};
+use exit::{Exit, Failure};
+use output::Output;
+
+/// Server management: an agent that serves this machine's state as CIM over WS-Management, and the
+/// tools to ask agents and to listen to them.
+#[derive(Debug, Parser)]
+#[command(name = "esm", version, propagate_version = true, after_help = exit::HELP)]
+pub struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+pub struct Global {
+    /// The configuration file [default: what ESM_CONFIG names, else /etc/esm/esm.toml if there is one]
+    #[arg(long, value_name = "FILE", global = true)]
+    config: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Config(config::Args),
+}
+
+impl Global {
+    /// Loads the configuration that the command is to use.
+    ///
+    /// # Errors
+    /// Every fault of it, one per line.
+    pub fn load(&self) -> Result<Config, Failure> {
+        Config::load(self.config.as_deref(), &Environment::of_process())
+            .map_err(|faults| Failure::plain(Exit::Negative, faults))
+    }
+}
 
 /// Parses the arguments, runs the command and returns its exit code.
-pub fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+pub fn main() -> ExitCode {
+    run(std::env::args_os()).into()
+}
+
+fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(refusal) => return exit::of_refusal(&refusal),
+    };
+    logging::start_for_tool();
+    let mut out = Output::standard();
+    let result = match cli.command {
+        Command::Config(args) => config::run(&args, &cli.global, &mut out),
+    };
+    // What was buffered is written before the code is known: a full disk is a failure too.
+    let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
+    result.unwrap_or_else(|failure| failure.tell())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
 }

@@ -1,0 +1,370 @@
+//! The configuration as a whole: loading, what must fit together, and what changed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::environment::Environment;
+use super::fault::{ConfigFaults, Fault};
+use super::file::{self, FileValues};
+use super::monitor::{self, Misfit, Monitors};
+use super::schema;
+use super::sections::{
+    AccountsConfig, AgentConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig, LocalConfig,
+    LogConfig, SubscriptionsConfig, SyslogConfig, TlsConfig, WsmanConfig,
+};
+use super::value::{Remote, Value};
+use super::values::{Effective, Layer, Source, Values};
+
+/// A whole, checked configuration.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The state folder.
+    pub state_dir: PathBuf,
+    /// `[agent]`.
+    pub agent: AgentConfig,
+    /// `[wsman]`.
+    pub wsman: WsmanConfig,
+    /// `[local]`.
+    pub local: LocalConfig,
+    /// `[tls]`.
+    pub tls: TlsConfig,
+    /// `[accounts]`.
+    pub accounts: AccountsConfig,
+    /// `[limits]`.
+    pub limits: LimitsConfig,
+    /// `[host]`.
+    pub host: HostConfig,
+    /// `[file_systems]`.
+    pub file_systems: FileSystemsConfig,
+    /// `[syslog]`.
+    pub syslog: SyslogConfig,
+    /// `[[monitor]]`.
+    pub monitors: Monitors,
+    /// `[subscriptions]`.
+    pub subscriptions: SubscriptionsConfig,
+    /// `[delivery]`.
+    pub delivery: DeliveryConfig,
+    /// `[log]`.
+    pub log: LogConfig,
+    origin: Origin,
+    values: Values,
+}
+
+/// A section of the configuration, to say which changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each is the field of `Config` of the same name")]
+pub enum Section {
+    StateDir,
+    Agent,
+    Wsman,
+    Local,
+    Tls,
+    Accounts,
+    Limits,
+    Host,
+    FileSystems,
+    Syslog,
+    Monitors,
+    Subscriptions,
+    Delivery,
+    Log,
+}
+
+/// What a configuration is made of, kept so that remote values can be laid over it.
+#[derive(Clone, Debug)]
+struct Origin {
+    environment: Environment,
+    path: Option<PathBuf>,
+    file: Layer,
+    remote: Layer,
+}
+
+impl Config {
+    /// Reads the configuration: the file asked for, else the one that `ESM_CONFIG` names, else
+    /// `/etc/esm/esm.toml` if there is one, else the defaults.
+    ///
+    /// # Errors
+    /// Every fault of the file. A file that was asked for and is not there is one; a default file
+    /// that is not there is none.
+    pub fn load(path: Option<&Path>, environment: &Environment) -> Result<Self, ConfigFaults> {
+        let Some(path) = environment.file(path) else {
+            return Self::build(environment, None, FileValues::default(), &Remote::new());
+        };
+        let bytes = std::fs::read(&path)
+            .map_err(|error| ConfigFaults::of_file(path.clone(), format!("cannot be read: {error}")))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| {
+            let lines = bytes
+                .iter()
+                .take(error.valid_up_to())
+                .filter(|byte| **byte == b'\n')
+                .count();
+            ConfigFaults::of_file(path.clone(), format!("line {} is not UTF-8", lines + 1))
+        })?;
+        let found = file::parse(&path, text);
+        Self::build(environment, Some(path), found, &Remote::new())
+    }
+
+    /// Takes the text of a file that need not exist.
+    ///
+    /// # Errors
+    /// Every fault of the text.
+    pub fn parse(text: &str, environment: &Environment) -> Result<Self, ConfigFaults> {
+        let path = Path::new("esm.toml");
+        Self::build(
+            environment,
+            Some(path.to_path_buf()),
+            file::parse(path, text),
+            &Remote::new(),
+        )
+    }
+
+    /// The same file with these remote values over it, in place of any laid over it before.
+    ///
+    /// # Errors
+    /// Every fault of the values, and whatever does not fit together.
+    pub fn with_remote(&self, remote: &Remote) -> Result<Self, ConfigFaults> {
+        let file = FileValues {
+            layer: self.origin.file.clone(),
+            ..FileValues::default()
+        };
+        Self::build(&self.origin.environment, self.origin.path.clone(), file, remote)
+    }
+
+    /// The file that was read, if any.
+    pub fn file(&self) -> Option<&Path> {
+        self.origin.path.as_deref()
+    }
+
+    /// Every value in force by its full key, in the order of the documentation, with its source.
+    pub fn effective(&self) -> impl Iterator<Item = (String, &Effective)> {
+        let keys = schema::SECTIONS
+            .iter()
+            .flat_map(|section| section.keys.iter().map(|key| section.full_key(key.name)));
+        let fixed = keys.filter_map(|key| self.values.find(&key).map(|effective| (key, effective)));
+        let monitors = self.monitors.iter().flat_map(move |monitor| {
+            let id = monitor.id();
+            schema::MONITOR.keys.iter().filter_map(move |key| {
+                let full = monitor::full_key(&id, key.name);
+                self.values.find(&full).map(|effective| (full, effective))
+            })
+        });
+        fixed.chain(monitors)
+    }
+
+    /// Every key that the file sets and a remote value overrides: key, what the file says, and where.
+    pub fn overridden(&self) -> impl Iterator<Item = (&str, &Value, &Source)> {
+        let file = self.origin.file.iter();
+        file.filter(|(key, _)| self.origin.remote.contains_key(*key))
+            .map(|(key, (value, source))| (key.as_str(), value, source))
+    }
+
+    /// The sections that differ in what they mean, not in where it comes from.
+    pub fn changed(&self, new: &Self) -> Vec<Section> {
+        let sections = [
+            (Section::StateDir, self.state_dir != new.state_dir),
+            (Section::Agent, self.agent != new.agent),
+            (Section::Wsman, self.wsman != new.wsman),
+            (Section::Local, self.local != new.local),
+            (Section::Tls, self.tls != new.tls),
+            (Section::Accounts, self.accounts != new.accounts),
+            (Section::Limits, self.limits != new.limits),
+            (Section::Host, self.host != new.host),
+            (Section::FileSystems, self.file_systems != new.file_systems),
+            (Section::Syslog, self.syslog != new.syslog),
+            (Section::Monitors, self.monitors != new.monitors),
+            (Section::Subscriptions, self.subscriptions != new.subscriptions),
+            (Section::Delivery, self.delivery != new.delivery),
+            (Section::Log, self.log != new.log),
+        ];
+        sections
+            .into_iter()
+            .filter(|(_, changed)| *changed)
+            .map(|(section, _)| section)
+            .collect()
+    }
+
+    fn build(
+        environment: &Environment,
+        path: Option<PathBuf>,
+        file: FileValues,
+        remote: &Remote,
+    ) -> Result<Self, ConfigFaults> {
+        let FileValues {
+            layer: file,
+            mut faults,
+            mut refused,
+        } = file;
+        let remote = check_remote(remote, &mut faults, &mut refused);
+        let values = Values::new(environment, &[&file, &remote], refused);
+        let (monitors, mut misfits) = monitor::build(&values);
+        misfits.extend(misfits_between_keys(&values));
+        faults.extend(misfits.into_iter().map(|misfit| to_fault(&values, misfit)));
+        ConfigFaults::none_of(faults)?;
+        let origin = Origin {
+            environment: environment.clone(),
+            path,
+            file,
+            remote,
+        };
+        Ok(Self {
+            state_dir: values.path("state_dir"),
+            agent: AgentConfig::from_values(&values),
+            wsman: WsmanConfig::from_values(&values),
+            local: LocalConfig::from_values(&values),
+            tls: TlsConfig::from_values(&values),
+            accounts: AccountsConfig::from_values(&values),
+            limits: LimitsConfig::from_values(&values),
+            host: HostConfig::from_values(&values),
+            file_systems: FileSystemsConfig::from_values(&values),
+            syslog: SyslogConfig::from_values(&values),
+            monitors,
+            subscriptions: SubscriptionsConfig::from_values(&values),
+            delivery: DeliveryConfig::from_values(&values),
+            log: LogConfig::from_values(&values),
+            origin,
+            values,
+        })
+    }
+}
+
+/// The remote values that are allowed. A value that was allowed when it was set and is no longer is
+/// told like any other fault: nothing is dropped in silence.
+fn check_remote(remote: &Remote, faults: &mut Vec<Fault>, refused: &mut BTreeSet<String>) -> Layer {
+    let mut layer = Layer::new();
+    for (key, value) in remote {
+        match check_remote_value(key, value) {
+            Ok(()) => {
+                layer.insert(key.clone(), (value.clone(), Source::Remote));
+            }
+            Err(reason) => {
+                refused.insert(key.clone());
+                let value = Some(value.to_string());
+                faults.push(Fault {
+                    place: Source::Remote,
+                    key: key.clone(),
+                    value,
+                    reason,
+                });
+            }
+        }
+    }
+    layer
+}
+
+fn check_remote_value(key: &str, value: &Value) -> Result<(), String> {
+    if let Some((id, key)) = monitor::split_key(key) {
+        let (rule, _) = monitor::parse_id(id)?;
+        return monitor::check_key(rule, key, value);
+    }
+    match schema::find(key) {
+        Some(_) if key == "state_dir" => {
+            Err("tells where remote values are kept, so it is no such value".into())
+        }
+        Some(schema) => schema.kind.check(value),
+        None => Err("unknown key".into()),
+    }
+}
+
+/// The fault of a misfit: at the value that somebody set, the first of the keys that has one.
+fn to_fault(values: &Values, misfit: Misfit) -> Fault {
+    let is_set = |key: &&String| !values.is_default(key);
+    let key = misfit
+        .keys
+        .iter()
+        .find(is_set)
+        .or(misfit.keys.first())
+        .cloned()
+        .unwrap_or_default();
+    let effective = values.find(&key);
+    let value = effective
+        .and_then(|effective| effective.value.as_ref())
+        .map(Value::to_string);
+    let place = effective.map_or(Source::Default, |effective| effective.source.clone());
+    Fault {
+        place,
+        key,
+        value,
+        reason: misfit.reason,
+    }
+}
+
+/// Everything but monitors in which one key must fit another.
+fn misfits_between_keys(values: &Values) -> Vec<Misfit> {
+    let mut misfits = Vec::new();
+    ascending(
+        values,
+        &["subscriptions.min_lease_secs", "subscriptions.default_lease_secs"],
+        &mut misfits,
+    );
+    ascending(
+        values,
+        &["subscriptions.default_lease_secs", "subscriptions.max_lease_secs"],
+        &mut misfits,
+    );
+    ascending(
+        values,
+        &["delivery.retry_first_secs", "delivery.retry_max_secs"],
+        &mut misfits,
+    );
+    ascending(
+        values,
+        &["delivery.retry_max_secs", "delivery.retry_total_secs"],
+        &mut misfits,
+    );
+    ascending(
+        values,
+        &["limits.max_connections_per_source", "limits.max_connections"],
+        &mut misfits,
+    );
+    misfits.extend(plain_http(values));
+    misfits.extend(half_a_pair(values));
+    misfits.extend(included_and_excluded(values));
+    misfits.retain(|misfit| !misfit.keys.iter().any(|key| values.is_refused(key)));
+    misfits
+}
+
+/// The first key's number must be at most the second's.
+fn ascending(values: &Values, [low, high]: &[&str; 2], misfits: &mut Vec<Misfit>) {
+    let (least, most) = (values.integer(low), values.integer(high));
+    if least > most {
+        let reason = format!("`{low}` ({least}) must be at most `{high}` ({most})");
+        misfits.push(Misfit {
+            keys: vec![(*low).to_owned(), (*high).to_owned()],
+            reason,
+        });
+    }
+}
+
+fn plain_http(values: &Values) -> Option<Misfit> {
+    let addresses: Vec<std::net::SocketAddr> = values.parsed("wsman.http_listen");
+    let outside = addresses
+        .iter()
+        .find(|address| !address.ip().to_canonical().is_loopback())?;
+    (!values.bool("wsman.http_force")).then(|| Misfit {
+        keys: vec!["wsman.http_listen".into(), "wsman.http_force".into()],
+        reason: format!(
+            "plain HTTP listens on loopback addresses only, and {} is none; set `wsman.http_force = true` to allow it",
+            outside.ip()
+        ),
+    })
+}
+
+fn half_a_pair(values: &Values) -> Option<Misfit> {
+    let keys = ["tls.certificate", "tls.key"];
+    (values.is_default(keys[0]) != values.is_default(keys[1])).then(|| Misfit {
+        keys: keys.map(str::to_owned).to_vec(),
+        reason: "`tls.certificate` and `tls.key` are set together or not at all".into(),
+    })
+}
+
+fn included_and_excluded(values: &Values) -> Option<Misfit> {
+    let excluded = values.list("file_systems.exclude");
+    let both = values
+        .list("file_systems.include")
+        .iter()
+        .find(|path| excluded.contains(path))?;
+    Some(Misfit {
+        keys: vec!["file_systems.exclude".into(), "file_systems.include".into()],
+        reason: format!("`{both}` is both included and excluded"),
+    })
+}
