@@ -1,0 +1,173 @@
+//! Characters: which may stand where, and how references are read and special characters written.
+
+use std::borrow::Cow;
+
+/// What a byte means inside a text or attribute value that is written.
+const fn special(byte: u8) -> bool {
+    // 0xEF leads U+FFFE and U+FFFF, which XML does not allow; whoever looks decides.
+    matches!(byte, b'<' | b'>' | b'&' | b'"' | 0xEF) || is_forbidden_control(byte)
+}
+
+/// Whether XML 1.0 forbids the control character altogether.
+pub(super) const fn is_forbidden_control(byte: u8) -> bool {
+    byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')
+}
+
+const SPECIAL: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        table[byte] = special(byte as u8);
+        byte += 1;
+    }
+    table
+};
+
+/// Appends `text` with `<`, `>`, `&` and `"` as entities; characters that XML 1.0 forbids become U+FFFD.
+pub(super) fn push_escaped(out: &mut String, text: &str) {
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| SPECIAL[usize::from(byte)]) {
+        let (clean, from) = rest.split_at(at);
+        out.push_str(clean);
+        let mut chars = from.chars();
+        match chars.next() {
+            Some('<') => out.push_str("&lt;"),
+            Some('>') => out.push_str("&gt;"),
+            Some('&') => out.push_str("&amp;"),
+            Some('"') => out.push_str("&quot;"),
+            Some(c) if c < ' ' || matches!(c, '\u{FFFE}' | '\u{FFFF}') => {
+                out.push(char::REPLACEMENT_CHARACTER)
+            }
+            Some(c) => out.push(c),
+            None => {}
+        }
+        rest = chars.as_str();
+    }
+    out.push_str(rest);
+}
+
+/// The character that a reference stands for, given what is between `&` and `;`: one of the five named
+/// entities or a character reference to a character that XML 1.0 allows.
+pub(super) fn resolve_reference(name: &str) -> Option<char> {
+    match name {
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "amp" => Some('&'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let (digits, radix) = match number.strip_prefix('x') {
+                Some(hex) => (hex, 16),
+                None => (number, 10),
+            };
+            if digits.is_empty() || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+                return None;
+            }
+            let c = char::from_u32(u32::from_str_radix(digits, radix).ok()?)?;
+            let allowed =
+                (c >= ' ' || matches!(c, '\t' | '\n' | '\r')) && !matches!(c, '\u{FFFE}' | '\u{FFFF}');
+            allowed.then_some(c)
+        }
+    }
+}
+
+/// Why an attribute value is refused.
+pub(super) enum BadValue {
+    /// A reference that stands for nothing.
+    Reference(String),
+    /// A `<` that is not written as `&lt;`.
+    Markup,
+}
+
+/// An attribute value with its references resolved and white space made blanks (XML 1.0, 3.3.3).
+pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, BadValue> {
+    if !raw
+        .bytes()
+        .any(|b| matches!(b, b'&' | b'<' | b'\t' | b'\n' | b'\r'))
+    {
+        return Ok(Cow::Borrowed(raw));
+    }
+    let mut out = String::with_capacity(raw.len());
+    let mut rest = raw;
+    while let Some(at) = rest.find(['&', '<', '\t', '\n', '\r']) {
+        let (clean, from) = rest.split_at(at);
+        out.push_str(clean);
+        rest = if let Some(reference) = from.strip_prefix('&') {
+            let (name, after) = reference
+                .split_once(';')
+                .ok_or_else(|| BadValue::Reference(shorten(reference)))?;
+            out.push(resolve_reference(name).ok_or_else(|| BadValue::Reference(shorten(name)))?);
+            after
+        } else if from.starts_with('<') {
+            return Err(BadValue::Markup);
+        } else {
+            out.push(' ');
+            from.strip_prefix("\r\n")
+                .unwrap_or_else(|| from.get(1..).unwrap_or_default())
+        };
+    }
+    out.push_str(rest);
+    Ok(Cow::Owned(out))
+}
+
+/// At most 60 characters of what a peer sent, for an error that it is told.
+pub(super) fn shorten(text: &str) -> String {
+    text.chars().take(60).collect()
+}
+
+/// Whether `part` can be the prefix or the local part of a name (Namespaces in XML 1.0, NCName, with every
+/// character from U+0080 up taken for a letter).
+pub(super) fn is_name_part(part: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_' || b >= 0x80;
+    let mut bytes = part.bytes();
+    bytes.next().is_some_and(letter)
+        && bytes.all(|b| letter(b) || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_escape(text: &str, expect: &str) {
+        let mut out = String::new();
+        push_escaped(&mut out, text);
+        assert_eq!(out, expect, "{text:?}");
+    }
+
+    #[test]
+    fn special_and_forbidden_characters_are_written_safely() {
+        check_escape("plain text", "plain text");
+        check_escape("<a b=\"&'\">]]>", "&lt;a b=&quot;&amp;'&quot;&gt;]]&gt;");
+        check_escape("a\u{0}b\u{1b}[0mc\td\n", "a\u{FFFD}b\u{FFFD}[0mc\td\n");
+        check_escape("\u{FFFE}\u{FFFF}ｆ", "\u{FFFD}\u{FFFD}ｆ");
+        check_escape("日本語<", "日本語&lt;");
+    }
+
+    #[track_caller]
+    fn check_reference(name: &str, expect: Option<char>) {
+        assert_eq!(resolve_reference(name), expect, "{name}");
+    }
+
+    #[test]
+    fn only_legal_references_stand_for_something() {
+        check_reference("amp", Some('&'));
+        check_reference("#65", Some('A'));
+        check_reference("#x1F600", Some('\u{1F600}'));
+        check_reference("#9", Some('\t'));
+        for bad in [
+            "nbsp", "#0", "#x0", "#xD800", "#xFFFE", "#x110000", "#", "#x", "#+65", "#x-1", "#x4 1", "",
+        ] {
+            check_reference(bad, None);
+        }
+    }
+
+    #[test]
+    fn attribute_values_are_normalised() {
+        assert_eq!(attribute_value("a&lt;b\r\nc\td").ok().as_deref(), Some("a<b c d"));
+        assert!(matches!(attribute_value("plain"), Ok(Cow::Borrowed("plain"))));
+        assert!(matches!(attribute_value("a<b"), Err(BadValue::Markup)));
+        assert!(matches!(attribute_value("a&b"), Err(BadValue::Reference(name)) if name == "b"));
+    }
+}
