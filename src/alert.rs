@@ -5,6 +5,7 @@
 //! every retry and every path.
 
 pub mod catalog;
+pub mod indication;
 pub mod state;
 pub mod syslog;
 
@@ -37,6 +38,8 @@ pub struct Alert {
     pub target: Target,
     /// The state change behind it; none for events that are no state change.
     pub crossing: Option<Crossing>,
+    /// `AlertType` of CIM_AlertIndication.
+    pub alert_type: u16,
     /// `ProbableCause` of CIM_AlertIndication.
     pub probable_cause: u16,
     /// The one-line summary.

@@ -89,6 +89,25 @@ impl Entry {
         EventId::new(self.severity, self.number)
     }
 
+    /// `AlertType` of CIM_AlertIndication: other 1, communications 2, quality of service 3, processing error 4,
+    /// device 5, security 8.
+    pub const fn alert_type(&self) -> u16 {
+        use table::agent;
+        match self.source {
+            Source::CpuPerf | Source::MemoryUsage | Source::FileSystem => 3,
+            Source::Storage | Source::Common => 5,
+            Source::Agent => match self.number {
+                agent::CERTIFICATE_EXPIRING => 8,
+                agent::LEASE_LAPSED | agent::DELIVERY_GIVEN_UP => 2,
+                agent::WORKER_RESTARTED
+                | agent::LOG_UNREADABLE
+                | agent::STORE_DAMAGED
+                | agent::CONFIGURATION_REFUSED => 4,
+                _ => 1,
+            },
+        }
+    }
+
     /// An alert of this kind. `values` are the message's variable parts in the order of
     /// [`Entry::arguments`]; a missing one leaves its place empty.
     pub fn alert(&self, occasion: Occasion, target: Target, values: Vec<String>) -> Alert {
@@ -101,6 +120,7 @@ impl Entry {
             system_name: occasion.system_name,
             target,
             crossing: None,
+            alert_type: self.alert_type(),
             probable_cause: self.probable_cause,
             trap_name: self.trap_name.text(),
             message: self.message.render(self.arguments, &values),
