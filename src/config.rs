@@ -16,6 +16,7 @@ mod fault;
 mod file;
 pub mod monitor;
 mod network;
+mod reference;
 pub mod schema;
 mod sections;
 mod value;
@@ -27,9 +28,13 @@ pub use example::example;
 pub use fault::{ConfigFaults, Fault};
 pub use monitor::{Levels, MonitorConfig, Monitors, Rule};
 pub use network::{Network, NetworkError};
+pub use reference::reference;
 pub use sections::{
     AccountsConfig, AgentConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig, LocalConfig,
     LogConfig, LogFormat, LogLevel, Mode, SubscriptionsConfig, SyslogConfig, TlsConfig, Trust, WsmanConfig,
 };
 pub use value::{Remote, Value};
 pub use values::{Effective, Source};
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::Global;
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use crate::config::{Config, Value, example};
+use crate::config::{Config, Value, example, reference};
 
 /// Check, show or write a configuration
 #[derive(Debug, clap::Args)]
@@ -33,6 +33,9 @@ enum Action {
     },
     /// Write a commented example with every key and its default
     Default,
+    /// Write the reference part of docs/configuration.md
+    #[command(hide = true)]
+    Reference,
 }
 
 /// Forms in which a configuration can be shown.
@@ -55,6 +58,7 @@ pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit
             output: ShowFormat::Json,
         } => show_json(&global.load()?, out)?,
         Action::Default => out.text(&example())?,
+        Action::Reference => out.text(&reference())?,
     }
     Ok(Exit::Done)
 }

@@ -311,11 +311,6 @@ fn misfits_between_keys(values: &Values) -> Vec<Misfit> {
         &["delivery.retry_max_secs", "delivery.retry_total_secs"],
         &mut misfits,
     );
-    ascending(
-        values,
-        &["limits.max_connections_per_source", "limits.max_connections"],
-        &mut misfits,
-    );
     misfits.extend(plain_http(values));
     misfits.extend(half_a_pair(values));
     misfits.extend(included_and_excluded(values));

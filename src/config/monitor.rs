@@ -145,7 +145,7 @@ impl Rule {
     }
 
     /// The keys of `[[monitor]]` that mean something for the rule, with the rule's own values.
-    fn defaults(self) -> Vec<(&'static str, Value)> {
+    pub(super) fn defaults(self) -> Vec<(&'static str, Value)> {
         let (levels, timing) = match self {
             Self::Cpu | Self::PhysicalMemory | Self::VirtualMemory => (Some([85, 80, 95, 90]), Some((60, 3))),
             Self::PageFile => (Some([70, 65, 90, 85]), Some((60, 3))),
@@ -309,8 +309,8 @@ fn build_one(values: &Values, rule: Rule, instance: Option<&str>) -> (MonitorCon
         };
         if !fits {
             let reason = format!(
-                "`critical` must be {relation} `warning`, which is {}",
-                warning.level
+                "`critical` ({}) must be {relation} `warning` ({})",
+                critical.level, warning.level
             );
             misfits.push(lookup.misfit(&["critical", "warning"], reason));
         }

@@ -1,0 +1,394 @@
+//! The configuration as a whole.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::*;
+
+fn environment() -> Environment {
+    Environment {
+        is_root: true,
+        ..Environment::default()
+    }
+}
+
+fn parse(text: &str) -> Config {
+    Config::parse(text, &environment()).unwrap()
+}
+
+fn faults(text: &str) -> String {
+    Config::parse(text, &environment()).unwrap_err().to_string()
+}
+
+fn effective(config: &Config, key: &str) -> (String, String) {
+    let (_, effective) = config.effective().find(|(name, _)| name == key).unwrap();
+    (
+        effective.value.as_ref().unwrap().to_string(),
+        effective.source.to_string(),
+    )
+}
+
+fn remote(values: &[(&str, &str)]) -> Remote {
+    values
+        .iter()
+        .map(|(key, value)| ((*key).to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+/// The values shown in the example, with the `#` before each key taken away where `wanted` says so.
+fn uncommented(wanted: impl Fn(&str) -> bool) -> String {
+    let is_value = |line: &str| line.starts_with('#') && !line.starts_with("# ");
+    let uncomment = |line: &str| match line.strip_prefix('#') {
+        Some(value) if is_value(line) && wanted(value) => value.to_owned(),
+        _ => line.to_owned(),
+    };
+    example().lines().map(uncomment).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn without_a_file_the_defaults_hold() {
+    let config = Config::load(None, &environment()).unwrap();
+    assert_eq!(config.file(), None);
+    assert_eq!(config.state_dir, PathBuf::from("/var/lib/esm"));
+    assert_eq!(config.agent.mode, Mode::Service);
+    assert_eq!(config.wsman.listen, ["0.0.0.0:5986".parse().unwrap()]);
+    assert_eq!(
+        config.tls.certificate,
+        PathBuf::from("/var/lib/esm/certs/cert.pem")
+    );
+    assert!(config.tls.is_own_pair);
+    assert_eq!(config.subscriptions.default_lease, Duration::from_secs(3600));
+    assert_eq!(config.delivery.retry_total, Duration::from_secs(72 * 3600));
+    assert_eq!(config.delivery.trust, Trust::Pin);
+    assert_eq!(config.monitors.iter().count(), Rule::ALL.len());
+    let page_file = config.monitors.get(Rule::PageFile, None);
+    assert_eq!(
+        page_file.levels.warning,
+        Some(monitor::Level {
+            level: 70.0,
+            reset: 65.0
+        })
+    );
+    assert_eq!(
+        config.monitors.get(Rule::Storage, Some("sda")).levels,
+        Levels::default()
+    );
+}
+
+#[test]
+fn what_lies_in_the_state_folder_moves_with_it() {
+    let config = parse("state_dir = '/srv/esm'");
+    assert_eq!(config.tls.key, PathBuf::from("/srv/esm/certs/key.pem"));
+    assert_eq!(config.accounts.file, PathBuf::from("/srv/esm/accounts"));
+    assert_eq!(config.local.socket, PathBuf::from("/run/esm/esm.sock"));
+    let own = Config::parse("state_dir = '/srv/esm'", &Environment::default()).unwrap();
+    assert_eq!(own.local.socket, PathBuf::from("/srv/esm/esm.sock"));
+}
+
+#[test]
+fn the_example_as_it_stands_is_the_defaults() {
+    let config = parse(&example());
+    assert_eq!(config.changed(&parse("")), []);
+    assert!(
+        config
+            .effective()
+            .all(|(_, effective)| effective.source == Source::Default)
+    );
+}
+
+#[test]
+fn the_example_with_every_default_set_is_the_defaults() {
+    let has_default = |line: &str| {
+        let name = line.split(' ').next().unwrap();
+        let examples = ["vendor_uri_prefix", "group", "client_ca", "ca_file"];
+        !examples.contains(&name)
+    };
+    let config = parse(&uncommented(has_default));
+    let mut changed = config.changed(&parse(""));
+    // The pair is the same files, but named by the operator: the agent leaves it alone.
+    assert!(!config.tls.is_own_pair);
+    changed.retain(|section| *section != Section::Tls);
+    // `[[monitor]]` shows the rule's own values for one instance.
+    assert_eq!(changed, [Section::Monitors]);
+    let shown = config.monitors.get(Rule::FileSystem, Some("/var"));
+    let own = parse("").monitors.get(Rule::FileSystem, Some("/var"));
+    assert_eq!(shown, own);
+}
+
+#[test]
+fn the_example_with_every_key_set_is_allowed() {
+    let config = parse(&uncommented(|_| true));
+    let is_set = |(key, effective): &(String, &Effective)| {
+        key.starts_with("monitor.") || effective.source != Source::Default
+    };
+    assert!(config.effective().all(|setting| is_set(&setting)));
+}
+
+#[test]
+fn crlf_and_a_byte_order_mark_change_nothing() {
+    let text = "[agent]\nmode = \"provider-only\"\n[wsman]\npath = 3\n";
+    let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(faults(text), faults(&windows));
+    assert_eq!(
+        parse("[agent]\r\nmode = \"provider-only\"\r\n").agent.mode,
+        Mode::ProviderOnly
+    );
+}
+
+#[test]
+fn every_fault_is_told_with_its_place() {
+    insta::assert_snapshot!(faults(r#"
+wsmann = 1
+state_dir = "relative"
+agent = 3
+[wsman]
+listen = ["localhost:5986", "192.0.2.1:5"]
+path = "wsman"
+max_envelope_bytes = 5
+lissten = []
+context_expiry_secs = 1979-05-27
+[limits]
+max_xml_depth = 0x10
+max_xml_attributes = 99999999999999999999
+idle_secs = 1.5
+[subscriptions]
+allow_destinations = [
+  "10.0.0.0/8",
+  "10.0.0.1/8",
+]
+[delivery]
+trust = "maybe"
+"#), @r#"
+    esm.toml:2: wsmann = 1: unknown; a configuration has: state_dir, [agent], [wsman], [local], [tls], [accounts], [limits], [host], [file_systems], [syslog], [subscriptions], [delivery], [log], [[monitor]]
+    esm.toml:3: state_dir = "relative": must be an absolute path such as "/var/lib/esm"
+    esm.toml:4: agent = 3: must be a table: [agent]
+    esm.toml:6: wsman.listen = ["localhost:5986", "192.0.2.1:5"]: must be a list of addresses with a port, such as ["0.0.0.0:5986", "[::]:5986"]; `localhost:5986` is none
+    esm.toml:7: wsman.path = "wsman": must be a path such as "/wsman", without space, `?` or `#`
+    esm.toml:8: wsman.max_envelope_bytes = 5: must be a whole number from 8192 to 67108864 (bytes)
+    esm.toml:9: wsman.lissten = []: unknown key; [wsman] has: listen, http_listen, http_force, path, vendor_uri_prefix, max_envelope_bytes, max_contexts_per_account, max_contexts_bytes, context_expiry_secs
+    esm.toml:10: wsman.context_expiry_secs = 1979-05-27: must be a whole number from 10 to 86400 (seconds)
+    esm.toml:13: limits.max_xml_attributes = 99999999999999999999: must be a whole number from 8 to 1024
+    esm.toml:14: limits.idle_secs = 1.5: must be a whole number from 1 to 86400 (seconds)
+    esm.toml:16: subscriptions.allow_destinations = [ "10.0.0.0/8", "10.0.0.1/8", ]: must be a list of networks, such as ["127.0.0.0/8", "2001:db8::/32"]; `10.0.0.1/8` has bits set beyond its prefix; the network is `10.0.0.0/8`
+    esm.toml:21: delivery.trust = "maybe": must be one of "pin", "ca", "off"
+    "#);
+}
+
+#[test]
+fn what_is_not_toml_is_told_beside_the_other_faults() {
+    insta::assert_snapshot!(faults("[log\nlevel = 'loud'\n[agent]\nmode = 1\nmode = 2\npath =\n"), @r#"
+    esm.toml:1: not TOML: unclosed table, expected `]`
+    esm.toml:4: agent.mode = 1: must be one of "service", "provider-only"
+    esm.toml:5: not TOML: duplicate key
+    esm.toml:6: not TOML: string values must be quoted, expected literal string
+    "#);
+}
+
+#[test]
+fn what_does_not_fit_together_is_told() {
+    insta::assert_snapshot!(faults(r#"
+[wsman]
+http_listen = ["127.0.0.1:5985", "0.0.0.0:5985"]
+[subscriptions]
+min_lease_secs = 7200
+max_lease_secs = 600
+[delivery]
+retry_first_secs = 600
+[tls]
+key = "/etc/esm/key.pem"
+[file_systems]
+include = ["/srv", "/mnt"]
+exclude = ["/mnt"]
+"#), @r#"
+    esm.toml:3: wsman.http_listen = ["127.0.0.1:5985", "0.0.0.0:5985"]: plain HTTP listens on loopback addresses only, and 0.0.0.0 is none; set `wsman.http_force = true` to allow it
+    esm.toml:5: subscriptions.min_lease_secs = 7200: `subscriptions.min_lease_secs` (7200) must be at most `subscriptions.default_lease_secs` (3600)
+    esm.toml:6: subscriptions.max_lease_secs = 600: `subscriptions.default_lease_secs` (3600) must be at most `subscriptions.max_lease_secs` (600)
+    esm.toml:8: delivery.retry_first_secs = 600: `delivery.retry_first_secs` (600) must be at most `delivery.retry_max_secs` (300)
+    esm.toml:10: tls.key = "/etc/esm/key.pem": `tls.certificate` and `tls.key` are set together or not at all
+    esm.toml:13: file_systems.exclude = ["/mnt"]: `/mnt` is both included and excluded
+    "#);
+}
+
+#[test]
+fn a_refused_value_does_not_breed_other_faults() {
+    // With the default for max_lease_secs the minimum would be too great.
+    let faults = faults(
+        "[subscriptions]\nmin_lease_secs = 100000\ndefault_lease_secs = 100000\nmax_lease_secs = 'week'",
+    );
+    assert_eq!(faults.lines().count(), 1, "{faults}");
+}
+
+#[test]
+fn plain_http_leaves_loopback_only_by_force() {
+    let config = parse("[wsman]\nhttp_listen = ['127.0.0.1:5985', '[::1]:5985', '[::ffff:127.0.0.1]:1']");
+    assert_eq!(config.wsman.http_listen.len(), 3);
+    let forced = parse("[wsman]\nhttp_listen = ['0.0.0.0:5985']\nhttp_force = true");
+    assert_eq!(forced.wsman.http_listen.len(), 1);
+}
+
+#[test]
+fn a_monitor_changes_what_it_names() {
+    let config = parse(
+        "[[monitor]]\nrule = 'file-system'\nwarning = 20\nwarning_reset = 22.5\ninterval_secs = 1\n\
+         [[monitor]]\nrule = 'file-system'\ninstance = '/var.d/x'\ncritical = 'none'\nhold_samples = 4\n",
+    );
+    let root = config.monitors.get(Rule::FileSystem, Some("/"));
+    assert_eq!(
+        root.levels.warning,
+        Some(monitor::Level {
+            level: 20.0,
+            reset: 22.5
+        })
+    );
+    assert_eq!(
+        root.levels.critical,
+        Some(monitor::Level {
+            level: 3.0,
+            reset: 5.0
+        })
+    );
+    assert_eq!((root.interval, root.hold_samples), (Duration::from_secs(1), 1));
+    assert_eq!(root.id(), "file-system:/");
+    let own = config.monitors.get(Rule::FileSystem, Some("/var.d/x"));
+    assert_eq!(own.levels.warning, root.levels.warning);
+    assert_eq!(own.levels.critical, None);
+    assert_eq!((own.interval, own.hold_samples), (Duration::from_secs(1), 4));
+    let place = ("\"none\"".to_owned(), "esm.toml:9".to_owned());
+    assert_eq!(effective(&config, "monitor.file-system:/var.d/x.critical"), place);
+}
+
+#[test]
+fn every_fault_of_a_monitor_is_told() {
+    insta::assert_snapshot!(faults(r#"
+[[monitor]]
+rule = "cpu"
+warning = 99
+hold_samples = 200
+[[monitor]]
+rule = "cpu"
+instance = "a"
+[[monitor]]
+rule = "physical-memory"
+critical_reset = 95
+warning_reset = "none"
+[[monitor]]
+rule = "file-system"
+instance = "/var"
+warning = 2
+colour = "red"
+[[monitor]]
+rule = "file-system"
+instance = "/var"
+[[monitor]]
+rule = "file-system"
+instance = "var"
+[[monitor]]
+rule = "storage"
+warning = 5
+[[monitor]]
+rule = "degradation"
+interval_secs = 60
+[[monitor]]
+rule = "net"
+warning = "x"
+[[monitor]]
+interval_secs = 0
+"#), @r#"
+    esm.toml:4: monitor.cpu.warning = 99: `critical` (95) must be at least `warning` (99)
+    esm.toml:5: monitor.cpu.hold_samples = 200: must be a whole number from 1 to 100
+    esm.toml:8: monitor.instance = "a": the rule `cpu` has no instances; leave `instance` out
+    esm.toml:11: monitor.physical-memory.critical_reset = 95: `critical_reset` (95) must be below `critical` (95)
+    esm.toml:12: monitor.physical-memory.warning_reset = "none": `warning_reset` must be a number, as `warning` is 85
+    esm.toml:16: monitor.file-system:/var.warning = 2: `critical` (3) must be at most `warning` (2)
+    esm.toml:17: monitor.file-system:/var.colour = "red": unknown key; a monitor has: rule, instance, enabled, warning, warning_reset, critical, critical_reset, interval_secs, hold_samples
+    esm.toml:18: monitor.file-system:/var: this monitor stands twice in the file; make one of the two
+    esm.toml:23: monitor.instance = "var": must be a mount point, such as "/var"
+    esm.toml:26: monitor.storage.warning = 5: has no meaning for the rule `storage`, which has only: enabled, interval_secs, hold_samples
+    esm.toml:29: monitor.degradation.interval_secs = 60: has no meaning for the rule `degradation`, which has only: enabled
+    esm.toml:31: monitor.rule = "net": must be one of cpu, physical-memory, virtual-memory, page-file, file-system, storage, degradation
+    esm.toml:32: monitor.warning = "x": must be a number from 0 to 100 (percent), or "none"
+    esm.toml:33: monitor.rule: a monitor needs `rule`, one of cpu, physical-memory, virtual-memory, page-file, file-system, storage, degradation
+    esm.toml:34: monitor.interval_secs = 0: must be a whole number from 1 to 86400 (seconds)
+    "#);
+    let as_table = faults("[monitor]\nrule = 'cpu'");
+    insta::assert_snapshot!(as_table, @"esm.toml:1: monitor = [monitor]: each monitor is a table of its own: [[monitor]]");
+}
+
+#[test]
+fn a_remote_value_comes_before_the_file_and_the_file_before_the_default() {
+    let file = parse("[[monitor]]\nrule = 'cpu'\nwarning = 70\nwarning_reset = 60");
+    let config = file
+        .with_remote(&remote(&[
+            ("monitor.cpu.warning", "75.5"),
+            ("monitor.file-system:/var.enabled", "false"),
+            ("log.level", "\"debug\""),
+        ]))
+        .unwrap();
+    let cpu = config.monitors.get(Rule::Cpu, None).levels;
+    assert_eq!(
+        cpu.warning,
+        Some(monitor::Level {
+            level: 75.5,
+            reset: 60.0
+        })
+    );
+    assert_eq!(config.log.level, LogLevel::Debug);
+    assert!(!config.monitors.get(Rule::FileSystem, Some("/var")).enabled);
+    assert!(config.monitors.get(Rule::FileSystem, Some("/")).enabled);
+    assert_eq!(
+        effective(&config, "monitor.cpu.warning"),
+        ("75.5".into(), "remote".into())
+    );
+    assert_eq!(
+        effective(&config, "monitor.cpu.warning_reset"),
+        ("60".into(), "esm.toml:4".into())
+    );
+    assert_eq!(
+        effective(&config, "monitor.cpu.critical"),
+        ("95".into(), "default".into())
+    );
+    let overridden: Vec<String> = config
+        .overridden()
+        .map(|(key, value, place)| format!("{place}: {key} = {value}"))
+        .collect();
+    assert_eq!(overridden, ["esm.toml:3: monitor.cpu.warning = 70"]);
+    assert_eq!(config.changed(&file), [Section::Monitors, Section::Log]);
+    // Taking the remote values away brings the file's back.
+    assert_eq!(config.with_remote(&Remote::new()).unwrap().changed(&file), []);
+}
+
+#[test]
+fn a_remote_value_is_checked_like_any_other() {
+    let values = remote(&[
+        ("monitor.cpu.warning", "99"),
+        ("monitor.net.warning", "1"),
+        ("monitor.cpu.colour", "1"),
+        ("monitor.storage:a/b.enabled", "true"),
+        ("log.level", "\"loud\""),
+        ("log.colour", "true"),
+        ("state_dir", "\"/elsewhere\""),
+    ]);
+    insta::assert_snapshot!(parse("").with_remote(&values).unwrap_err(), @r#"
+    remote: log.colour = true: unknown key
+    remote: log.level = "loud": must be one of "error", "warn", "info", "debug", "trace"
+    remote: monitor.cpu.colour = 1: unknown key; a monitor has: rule, instance, enabled, warning, warning_reset, critical, critical_reset, interval_secs, hold_samples
+    remote: monitor.net.warning = 1: must be one of cpu, physical-memory, virtual-memory, page-file, file-system, storage, degradation
+    remote: monitor.storage:a/b.enabled = true: must be the kernel's name of a drive, such as "sda"
+    remote: state_dir = "/elsewhere": tells where remote values are kept, so it is no such value
+    remote: monitor.cpu.warning = 99: `critical` (95) must be at least `warning` (99)
+    "#);
+}
+
+#[test]
+fn a_file_that_was_asked_for_must_be_there_and_be_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("esm.toml");
+    let load = || Config::load(Some(&file), &environment()).unwrap_err().to_string();
+    let place = file.display();
+    assert_eq!(
+        load(),
+        format!("{place}: cannot be read: No such file or directory (os error 2)")
+    );
+    std::fs::write(&file, b"[log]\nlevel = \"info\"\n# \xff\n").unwrap();
+    assert_eq!(load(), format!("{place}: line 3 is not UTF-8"));
+}
