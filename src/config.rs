@@ -14,7 +14,7 @@ mod environment;
 mod example;
 mod fault;
 mod file;
-pub mod monitor;
+mod monitor;
 mod network;
 mod reference;
 pub mod schema;
@@ -26,7 +26,6 @@ pub use build::{Config, Section};
 pub use environment::Environment;
 pub use example::example;
 pub use fault::{ConfigFaults, Fault};
-pub use monitor::{Levels, MonitorConfig, Monitors, Rule};
 pub use network::{Network, NetworkError};
 pub use reference::reference;
 pub use sections::{

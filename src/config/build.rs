@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::environment::Environment;
 use super::fault::{ConfigFaults, Fault};
 use super::file::{self, FileValues};
-use super::monitor::{self, Misfit, Monitors};
+use super::monitor::{self, Misfit};
 use super::schema;
 use super::sections::{
     AccountsConfig, AgentConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig, LocalConfig,
@@ -14,6 +14,7 @@ use super::sections::{
 };
 use super::value::{Remote, Value};
 use super::values::{Effective, Layer, Source, Values};
+use crate::monitor::RuleSet;
 
 /// A whole, checked configuration.
 #[derive(Clone, Debug)]
@@ -38,8 +39,8 @@ pub struct Config {
     pub file_systems: FileSystemsConfig,
     /// `[syslog]`.
     pub syslog: SyslogConfig,
-    /// `[[monitor]]`.
-    pub monitors: Monitors,
+    /// The monitor rules, with what `[[monitor]]` and remote values say of them.
+    pub monitors: RuleSet,
     /// `[subscriptions]`.
     pub subscriptions: SubscriptionsConfig,
     /// `[delivery]`.
@@ -141,10 +142,9 @@ impl Config {
             .iter()
             .flat_map(|section| section.keys.iter().map(|key| section.full_key(key.name)));
         let fixed = keys.filter_map(|key| self.values.find(&key).map(|effective| (key, effective)));
-        let monitors = self.monitors.iter().flat_map(move |monitor| {
-            let id = monitor.id();
+        let monitors = monitor::ids(&self.values).into_iter().flat_map(move |id| {
             schema::MONITOR.keys.iter().filter_map(move |key| {
-                let full = monitor::full_key(&id, key.name);
+                let full = id.full_key(key.name);
                 self.values.find(&full).map(|effective| (full, effective))
             })
         });
@@ -196,8 +196,9 @@ impl Config {
         } = file;
         let remote = check_remote(remote, &mut faults, &mut refused);
         let values = Values::new(environment, &[&file, &remote], refused);
-        let (monitors, mut misfits) = monitor::build(&values);
+        let (monitors, mut misfits) = monitor::build(&values, &file, &remote);
         misfits.extend(misfits_between_keys(&values));
+        misfits.retain(|misfit| !misfit.keys.iter().any(|key| values.is_refused(key)));
         faults.extend(misfits.into_iter().map(|misfit| to_fault(&values, misfit)));
         ConfigFaults::none_of(faults)?;
         let origin = Origin {
@@ -252,9 +253,8 @@ fn check_remote(remote: &Remote, faults: &mut Vec<Fault>, refused: &mut BTreeSet
 }
 
 fn check_remote_value(key: &str, value: &Value) -> Result<(), String> {
-    if let Some((id, key)) = monitor::split_key(key) {
-        let (rule, _) = monitor::parse_id(id)?;
-        return monitor::check_key(rule, key, value);
+    if monitor::is_monitor_key(key) {
+        return monitor::check_remote(key, value);
     }
     match schema::find(key) {
         Some(_) if key == "state_dir" => {
@@ -314,7 +314,6 @@ fn misfits_between_keys(values: &Values) -> Vec<Misfit> {
     misfits.extend(plain_http(values));
     misfits.extend(half_a_pair(values));
     misfits.extend(included_and_excluded(values));
-    misfits.retain(|misfit| !misfit.keys.iter().any(|key| values.is_refused(key)));
     misfits
 }
 

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::fault::Fault;
-use super::monitor::{self, Rule};
+use super::monitor::{self, MonitorId};
 use super::schema::{MONITOR, SECTIONS, SectionSchema};
 use super::value::Value;
 use super::values::{Layer, Source};
@@ -131,79 +131,52 @@ impl Reader<'_> {
         }
     }
 
-    fn monitor(&mut self, span: Range<usize>, table: &DeTable<'_>, seen: &mut BTreeSet<String>) {
-        let Some((rule, instance)) = self.monitor_id(span.clone(), table) else {
-            return self.monitor_without_id(table);
+    fn monitor(&mut self, span: Range<usize>, table: &DeTable<'_>, seen: &mut BTreeSet<MonitorId>) {
+        let id = self.monitor_id(span.clone(), table);
+        let full_key = |key: &str| match &id {
+            Some(id) => id.full_key(key),
+            None => format!("{}.{key}", MONITOR.name),
         };
-        let id = monitor::id(rule, instance.as_deref());
-        if !seen.insert(id.clone()) {
-            let reason = "this monitor stands twice in the file; make one of the two".to_owned();
-            self.fault(span.start, format!("{}.{id}", MONITOR.name), None, reason);
-        }
         for (key, item) in table {
             let name = key.get_ref().as_ref();
             if matches!(name, "rule" | "instance") {
                 continue;
             }
-            let full = monitor::full_key(&id, name);
-            let checked = match Value::from_toml(item.get_ref()) {
-                Some(value) => monitor::check_key(rule, name, &value).map(|()| value),
-                None => Err(match MONITOR.key(name) {
-                    Some(schema) => format!("must be {}", schema.kind),
-                    None => monitor::unknown_key(),
-                }),
-            };
-            match checked {
-                Ok(value) => self.accept(key, full, value),
-                Err(reason) => self.refuse(key, item, full, reason),
+            let value = Value::from_toml(item.get_ref());
+            match (monitor::check_key(name, value.as_ref()), value) {
+                (Err(reason), _) => self.refuse(key, item, full_key(name), reason),
+                (Ok(()), Some(value)) if id.is_some() => self.accept(key, full_key(name), value),
+                // A value for no known monitor: the fault is told already.
+                (Ok(()), _) => {}
             }
+        }
+        if id.is_some_and(|id| !seen.insert(id)) {
+            let reason = "this monitor stands twice in the file; make one of the two".to_owned();
+            self.fault(span.start, MONITOR.name.to_owned(), None, reason);
         }
     }
 
     /// The rule and instance that a `[[monitor]]` is for, or `None` after telling what is wrong.
-    fn monitor_id(&mut self, span: Range<usize>, table: &DeTable<'_>) -> Option<(Rule, Option<String>)> {
+    fn monitor_id(&mut self, span: Range<usize>, table: &DeTable<'_>) -> Option<MonitorId> {
         let entry = |name: &str| table.iter().find(|(key, _)| key.get_ref() == name);
-        let Some((key, item)) = entry("rule") else {
-            let names = Rule::ALL.map(Rule::name).join(", ");
-            let reason = format!("a monitor needs `rule`, one of {names}");
+        let Some((rule_key, rule)) = entry("rule") else {
+            let reason = format!("is missing, and {}", monitor::must_be_a_rule());
             self.fault(span.start, "monitor.rule".to_owned(), None, reason);
             return None;
         };
-        let Some(rule) = item.get_ref().as_str().and_then(Rule::from_name) else {
-            let reason = format!("must be one of {}", Rule::ALL.map(Rule::name).join(", "));
-            self.refuse(key, item, "monitor.rule".to_owned(), reason);
-            return None;
-        };
-        let Some((key, item)) = entry("instance") else {
-            return Some((rule, None));
-        };
-        let checked = match item.get_ref().as_str() {
-            Some(instance) => monitor::check_instance(rule, instance).map(|()| instance.to_owned()),
-            None => Err("must be a text".to_owned()),
-        };
-        match checked {
-            Ok(instance) => Some((rule, Some(instance))),
-            Err(reason) => {
+        let instance = entry("instance");
+        // What is no text is as wrong as an empty one.
+        let text = |item: &Item<'_>| item.get_ref().as_str().unwrap_or_default().to_owned();
+        let instance_text = instance.map(|(_, item)| text(item));
+        match (MonitorId::new(&text(rule), instance_text.as_deref()), instance) {
+            (Ok(id), _) => Some(id),
+            (Err(("instance", reason)), Some((key, item))) => {
                 self.refuse(key, item, "monitor.instance".to_owned(), reason);
                 None
             }
-        }
-    }
-
-    /// Checks what can be checked of a monitor whose rule is not known.
-    fn monitor_without_id(&mut self, table: &DeTable<'_>) {
-        for (key, item) in table {
-            let name = key.get_ref().as_ref();
-            let full = format!("{}.{name}", MONITOR.name);
-            match MONITOR.key(name) {
-                None => self.refuse(key, item, full, monitor::unknown_key()),
-                Some(schema) if !matches!(name, "rule" | "instance") => {
-                    let checked = Value::from_toml(item.get_ref()).map(|value| schema.kind.check(&value));
-                    if !matches!(checked, Some(Ok(()))) {
-                        self.refuse(key, item, full, format!("must be {}", schema.kind));
-                    }
-                }
-                Some(_) => {}
+            (Err((_, reason)), _) => {
+                self.refuse(rule_key, rule, "monitor.rule".to_owned(), reason);
+                None
             }
         }
     }

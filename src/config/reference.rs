@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::monitor::Rule;
+use super::monitor::default_value;
 use super::schema::{Key, MONITOR, SECTIONS, SectionSchema};
+use crate::monitor::{Setting, default_rules};
 
 /// Every section and key, in Markdown: what `docs/configuration.md` holds below its marker line.
 pub fn reference() -> String {
@@ -38,29 +39,21 @@ fn one_section(text: &mut String, title: &str, section: &SectionSchema) {
 
 fn rules(text: &mut String) {
     text.push_str("The rules as they come (levels in percent):\n\n");
-    text.push_str("| Rule | Worse is | Warning / reset | Critical / reset | Interval | Hold |\n");
+    text.push_str("| Rule | Bad is | Warning / reset | Critical / reset | Interval | Hold |\n");
     text.push_str("|---|---|---|---|---|---|\n");
-    for rule in Rule::ALL {
-        let own = |name: &str| {
-            let value = rule.defaults().into_iter().find(|(key, _)| *key == name);
-            value.map_or_else(|| "–".to_owned(), |(_, value)| value.to_string())
-        };
-        let (worse, interval) = match rule {
-            Rule::Degradation => ("a state", "at start".to_owned()),
-            Rule::Storage => ("a state", format!("{} s", own("interval_secs"))),
-            Rule::FileSystem => ("below", format!("{} s", own("interval_secs"))),
-            Rule::Cpu | Rule::PhysicalMemory | Rule::VirtualMemory | Rule::PageFile => {
-                ("above", format!("{} s", own("interval_secs")))
-            }
-        };
+    for rule in default_rules() {
+        let own = |setting: Setting| default_value(&rule, setting);
         let _ = writeln!(
             text,
-            "| `{rule}` | {worse} | {} / {} | {} / {} | {interval} | {} |",
-            own("warning"),
-            own("warning_reset"),
-            own("critical"),
-            own("critical_reset"),
-            own("hold_samples"),
+            "| `{}` | {} | {} / {} | {} / {} | {} s | {} |",
+            rule.id,
+            rule.direction.name(),
+            own(Setting::Warning),
+            own(Setting::WarningReset),
+            own(Setting::Critical),
+            own(Setting::CriticalReset),
+            own(Setting::IntervalSecs),
+            own(Setting::HoldSamples),
         );
     }
 }

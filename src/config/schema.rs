@@ -152,6 +152,22 @@ mod tests {
     }
 
     #[test]
+    fn the_table_names_every_rule() {
+        let Some(Key {
+            kind: Kind::Choice(named),
+            ..
+        }) = MONITOR.key("rule")
+        else {
+            panic!("no rule")
+        };
+        let rules: Vec<String> = crate::monitor::default_rules()
+            .into_iter()
+            .map(|rule| rule.id)
+            .collect();
+        assert_eq!(*named, rules);
+    }
+
+    #[test]
     fn no_key_stands_twice() {
         let mut seen = std::collections::BTreeSet::new();
         for (section, key) in all_keys() {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::*;
+use crate::monitor::{Rule, RuleSet, Subject};
 
 fn environment() -> Environment {
     Environment {
@@ -35,6 +36,11 @@ fn remote(values: &[(&str, &str)]) -> Remote {
         .collect()
 }
 
+fn rule(config: &Config, rule: &str, instance: Option<&str>) -> Rule {
+    let subject = instance.map(|name| Subject { name, identity: name });
+    config.monitors.resolve(rule, subject).unwrap()
+}
+
 /// The values shown in the example, with the `#` before each key taken away where `wanted` says so.
 fn uncommented(wanted: impl Fn(&str) -> bool) -> String {
     let is_value = |line: &str| line.starts_with('#') && !line.starts_with("# ");
@@ -60,19 +66,7 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!(config.subscriptions.default_lease, Duration::from_secs(3600));
     assert_eq!(config.delivery.retry_total, Duration::from_secs(72 * 3600));
     assert_eq!(config.delivery.trust, Trust::Pin);
-    assert_eq!(config.monitors.iter().count(), Rule::ALL.len());
-    let page_file = config.monitors.get(Rule::PageFile, None);
-    assert_eq!(
-        page_file.levels.warning,
-        Some(monitor::Level {
-            level: 70.0,
-            reset: 65.0
-        })
-    );
-    assert_eq!(
-        config.monitors.get(Rule::Storage, Some("sda")).levels,
-        Levels::default()
-    );
+    assert_eq!(config.monitors, RuleSet::default());
 }
 
 #[test]
@@ -110,9 +104,11 @@ fn the_example_with_every_default_set_is_the_defaults() {
     changed.retain(|section| *section != Section::Tls);
     // `[[monitor]]` shows the rule's own values for one instance.
     assert_eq!(changed, [Section::Monitors]);
-    let shown = config.monitors.get(Rule::FileSystem, Some("/var"));
-    let own = parse("").monitors.get(Rule::FileSystem, Some("/var"));
-    assert_eq!(shown, own);
+    let var = Some("/var");
+    assert_eq!(
+        rule(&config, "file-system", var),
+        rule(&parse(""), "file-system", var)
+    );
 }
 
 #[test]
@@ -216,6 +212,8 @@ fn a_refused_value_does_not_breed_other_faults() {
         "[subscriptions]\nmin_lease_secs = 100000\ndefault_lease_secs = 100000\nmax_lease_secs = 'week'",
     );
     assert_eq!(faults.lines().count(), 1, "{faults}");
+    let faults = self::faults("[[monitor]]\nrule = 'cpu'\nwarning = 96\ncritical = 'much'\n");
+    assert_eq!(faults.lines().count(), 1, "{faults}");
 }
 
 #[test]
@@ -232,27 +230,14 @@ fn a_monitor_changes_what_it_names() {
         "[[monitor]]\nrule = 'file-system'\nwarning = 20\nwarning_reset = 22.5\ninterval_secs = 1\n\
          [[monitor]]\nrule = 'file-system'\ninstance = '/var.d/x'\ncritical = 'none'\nhold_samples = 4\n",
     );
-    let root = config.monitors.get(Rule::FileSystem, Some("/"));
-    assert_eq!(
-        root.levels.warning,
-        Some(monitor::Level {
-            level: 20.0,
-            reset: 22.5
-        })
-    );
-    assert_eq!(
-        root.levels.critical,
-        Some(monitor::Level {
-            level: 3.0,
-            reset: 5.0
-        })
-    );
-    assert_eq!((root.interval, root.hold_samples), (Duration::from_secs(1), 1));
-    assert_eq!(root.id(), "file-system:/");
-    let own = config.monitors.get(Rule::FileSystem, Some("/var.d/x"));
-    assert_eq!(own.levels.warning, root.levels.warning);
-    assert_eq!(own.levels.critical, None);
-    assert_eq!((own.interval, own.hold_samples), (Duration::from_secs(1), 4));
+    let root = rule(&config, "file-system", Some("/"));
+    assert_eq!((root.warning, root.warning_reset), (Some(20.0), Some(22.5)));
+    assert_eq!((root.critical, root.critical_reset), (Some(3.0), Some(5.0)));
+    assert_eq!((root.interval_secs, root.hold_samples), (1, 1));
+    let own = rule(&config, "file-system", Some("/var.d/x"));
+    assert_eq!((own.warning, own.warning_reset), (Some(20.0), Some(22.5)));
+    assert_eq!(own.critical, None);
+    assert_eq!((own.interval_secs, own.hold_samples), (1, 4));
     let place = ("\"none\"".to_owned(), "esm.toml:9".to_owned());
     assert_eq!(effective(&config, "monitor.file-system:/var.d/x.critical"), place);
 }
@@ -283,32 +268,24 @@ instance = "/var"
 rule = "file-system"
 instance = "var"
 [[monitor]]
-rule = "storage"
-warning = 5
-[[monitor]]
-rule = "degradation"
-interval_secs = 60
-[[monitor]]
 rule = "net"
 warning = "x"
 [[monitor]]
 interval_secs = 0
 "#), @r#"
-    esm.toml:4: monitor.cpu.warning = 99: `critical` (95) must be at least `warning` (99)
+    esm.toml:4: monitor.cpu.warning = 99: `warning` is 99: it must be below `critical`, which is 95, or equal to it
     esm.toml:5: monitor.cpu.hold_samples = 200: must be a whole number from 1 to 100
     esm.toml:8: monitor.instance = "a": the rule `cpu` has no instances; leave `instance` out
-    esm.toml:11: monitor.physical-memory.critical_reset = 95: `critical_reset` (95) must be below `critical` (95)
-    esm.toml:12: monitor.physical-memory.warning_reset = "none": `warning_reset` must be a number, as `warning` is 85
-    esm.toml:16: monitor.file-system:/var.warning = 2: `critical` (3) must be at most `warning` (2)
+    esm.toml:11: monitor.physical-memory.critical_reset = 95: `critical_reset` is 95: it must be below `critical`, which is 95
+    esm.toml:12: monitor.physical-memory.warning_reset = "none": `warning` is set, so `warning_reset` must be set too
+    esm.toml:16: monitor.file-system:/var.warning = 2: `warning` is 2: it must be above `critical`, which is 3, or equal to it
     esm.toml:17: monitor.file-system:/var.colour = "red": unknown key; a monitor has: rule, instance, enabled, warning, warning_reset, critical, critical_reset, interval_secs, hold_samples
-    esm.toml:18: monitor.file-system:/var: this monitor stands twice in the file; make one of the two
+    esm.toml:18: monitor: this monitor stands twice in the file; make one of the two
     esm.toml:23: monitor.instance = "var": must be a mount point, such as "/var"
-    esm.toml:26: monitor.storage.warning = 5: has no meaning for the rule `storage`, which has only: enabled, interval_secs, hold_samples
-    esm.toml:29: monitor.degradation.interval_secs = 60: has no meaning for the rule `degradation`, which has only: enabled
-    esm.toml:31: monitor.rule = "net": must be one of cpu, physical-memory, virtual-memory, page-file, file-system, storage, degradation
-    esm.toml:32: monitor.warning = "x": must be a number from 0 to 100 (percent), or "none"
-    esm.toml:33: monitor.rule: a monitor needs `rule`, one of cpu, physical-memory, virtual-memory, page-file, file-system, storage, degradation
-    esm.toml:34: monitor.interval_secs = 0: must be a whole number from 1 to 86400 (seconds)
+    esm.toml:25: monitor.rule = "net": must be one of "cpu", "physical-memory", "virtual-memory", "page-file", "file-system"
+    esm.toml:26: monitor.warning = "x": must be a number from 0 to 100 (percent), or "none"
+    esm.toml:27: monitor.rule: is missing, and must be one of "cpu", "physical-memory", "virtual-memory", "page-file", "file-system"
+    esm.toml:28: monitor.interval_secs = 0: must be a whole number from 1 to 86400 (seconds)
     "#);
     let as_table = faults("[monitor]\nrule = 'cpu'");
     insta::assert_snapshot!(as_table, @"esm.toml:1: monitor = [monitor]: each monitor is a table of its own: [[monitor]]");
@@ -324,17 +301,11 @@ fn a_remote_value_comes_before_the_file_and_the_file_before_the_default() {
             ("log.level", "\"debug\""),
         ]))
         .unwrap();
-    let cpu = config.monitors.get(Rule::Cpu, None).levels;
-    assert_eq!(
-        cpu.warning,
-        Some(monitor::Level {
-            level: 75.5,
-            reset: 60.0
-        })
-    );
+    let cpu = rule(&config, "cpu", None);
+    assert_eq!((cpu.warning, cpu.warning_reset), (Some(75.5), Some(60.0)));
     assert_eq!(config.log.level, LogLevel::Debug);
-    assert!(!config.monitors.get(Rule::FileSystem, Some("/var")).enabled);
-    assert!(config.monitors.get(Rule::FileSystem, Some("/")).enabled);
+    assert!(!rule(&config, "file-system", Some("/var")).enabled);
+    assert!(rule(&config, "file-system", Some("/")).enabled);
     assert_eq!(
         effective(&config, "monitor.cpu.warning"),
         ("75.5".into(), "remote".into())
@@ -363,7 +334,7 @@ fn a_remote_value_is_checked_like_any_other() {
         ("monitor.cpu.warning", "99"),
         ("monitor.net.warning", "1"),
         ("monitor.cpu.colour", "1"),
-        ("monitor.storage:a/b.enabled", "true"),
+        ("monitor.cpu:0.enabled", "true"),
         ("log.level", "\"loud\""),
         ("log.colour", "true"),
         ("state_dir", "\"/elsewhere\""),
@@ -372,10 +343,10 @@ fn a_remote_value_is_checked_like_any_other() {
     remote: log.colour = true: unknown key
     remote: log.level = "loud": must be one of "error", "warn", "info", "debug", "trace"
     remote: monitor.cpu.colour = 1: unknown key; a monitor has: rule, instance, enabled, warning, warning_reset, critical, critical_reset, interval_secs, hold_samples
-    remote: monitor.net.warning = 1: must be one of cpu, physical-memory, virtual-memory, page-file, file-system, storage, degradation
-    remote: monitor.storage:a/b.enabled = true: must be the kernel's name of a drive, such as "sda"
+    remote: monitor.cpu:0.enabled = true: the rule `cpu` has no instances; leave `instance` out
+    remote: monitor.net.warning = 1: must be one of "cpu", "physical-memory", "virtual-memory", "page-file", "file-system"
     remote: state_dir = "/elsewhere": tells where remote values are kept, so it is no such value
-    remote: monitor.cpu.warning = 99: `critical` (95) must be at least `warning` (99)
+    remote: monitor.cpu.warning = 99: `warning` is 99: it must be below `critical`, which is 95, or equal to it
     "#);
 }
 

@@ -114,9 +114,9 @@ impl Values {
         Self { settings, refused }
     }
 
-    /// All values by full key.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &Effective)> {
-        self.settings.iter().map(|(key, setting)| (key.as_str(), setting))
+    /// Every full key that has a value or could have one.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.settings.keys().map(String::as_str)
     }
 
     pub(super) fn find(&self, key: &str) -> Option<&Effective> {

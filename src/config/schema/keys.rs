@@ -416,7 +416,7 @@ pub const SECTIONS: &[SectionSchema] = &[
 ];
 
 /// `[[monitor]]`: each table changes what it names of one rule, or of one rule for one instance.
-/// The defaults of the levels are the rule's own (see [`Rule`](crate::config::Rule)).
+/// The defaults of the levels are the rule's own (see [`crate::monitor::default_rules`]).
 pub const MONITOR: SectionSchema = SectionSchema {
     name: "monitor",
     doc: "Thresholds: each `[[monitor]]` changes one rule, or one rule for one instance.",
@@ -429,8 +429,6 @@ pub const MONITOR: SectionSchema = SectionSchema {
                 "virtual-memory",
                 "page-file",
                 "file-system",
-                "storage",
-                "degradation",
             ]),
             Default::Unset("an error: a monitor names its rule"),
             "The rule that is changed.",
@@ -439,7 +437,7 @@ pub const MONITOR: SectionSchema = SectionSchema {
             "instance",
             Kind::Text,
             Default::Unset("the rule for every instance"),
-            "The mount point (`file-system`) or drive name (`storage`) that the table is for.",
+            "The mount point that the table is for; only the rule `file-system` has instances.",
         ),
         key(
             "enabled",

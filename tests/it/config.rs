@@ -1,0 +1,146 @@
+//! `esm config` as a user meets it, and the documentation of its keys.
+
+use std::fs;
+use std::process::Stdio;
+
+use crate::command::{Ended, esm, run};
+
+#[track_caller]
+fn check(file: &str, arguments: &[&str], code: i32) -> Ended {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("esm.toml"), file).unwrap();
+    let mut ended = run(esm(home.path()).args(arguments));
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    let place = home.path().display().to_string();
+    ended.out = ended.out.replace(&place, "HOME");
+    ended.err = ended.err.replace(&place, "HOME");
+    ended
+}
+
+#[test]
+fn a_file_without_fault_is_told_to_have_none() {
+    let ended = check("[log]\nlevel = \"debug\"\n", &["config", "check"], 0);
+    assert_eq!(
+        (ended.out.as_str(), ended.err.as_str()),
+        ("HOME/esm.toml: no fault\n", "")
+    );
+}
+
+#[test]
+fn every_fault_stands_on_a_line_of_standard_error() {
+    let ended = check(
+        "[log]\nlevel = \"loud\"\n[wsman]\nport = 1\n",
+        &["config", "check"],
+        1,
+    );
+    assert_eq!(ended.out, "");
+    let faults: Vec<&str> = ended.err.lines().collect();
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    assert!(
+        faults[0].starts_with("HOME/esm.toml:2: log.level = \"loud\": must be one of "),
+        "{faults:?}"
+    );
+    assert!(
+        faults[1].starts_with("HOME/esm.toml:4: wsman.port = 1: unknown key; "),
+        "{faults:?}"
+    );
+}
+
+#[test]
+fn an_option_comes_before_the_environment() {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("other.toml"), "[log]\nformat = \"json\"\n").unwrap();
+    let shown = run(esm(home.path()).args(["config", "show", "--config", "other.toml"]));
+    let line = shown
+        .out
+        .lines()
+        .find(|line| line.starts_with("log.format "))
+        .unwrap();
+    assert_eq!(
+        line.split_whitespace().collect::<Vec<_>>(),
+        ["log.format", "\"json\"", "other.toml:2"]
+    );
+}
+
+#[test]
+fn a_missing_file_that_was_asked_for_is_a_fault() {
+    let ended = check("", &["config", "show", "--config", "none.toml"], 1);
+    assert_eq!(
+        ended.err,
+        "none.toml: cannot be read: No such file or directory (os error 2)\n"
+    );
+}
+
+#[test]
+fn what_is_shown_as_json_is_json() {
+    let ended = check(
+        "[wsman]\npath = \"/w\"\n",
+        &["config", "show", "--output", "json"],
+        0,
+    );
+    let shown: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    let path = shown
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|setting| setting["key"] == "wsman.path")
+        .unwrap();
+    let expected = serde_json::json!({ "key": "wsman.path", "value": "/w", "source": "HOME/esm.toml:2" });
+    assert_eq!(*path, expected);
+}
+
+#[test]
+fn the_commented_example_is_accepted() {
+    let example = check("", &["config", "default"], 0).out;
+    let shown = check(&example, &["config", "show"], 0).out;
+    assert!(
+        shown.lines().skip(1).all(|line| line.ends_with(" default")),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_wrong_command_line_is_a_usage_error() {
+    assert!(check("", &["config"], 2).err.contains("Usage:"));
+    assert!(check("", &["config", "chekc"], 2).err.contains("check"));
+    let help = check("", &["--help"], 0);
+    assert!(
+        help.out.contains("Exit codes:") && help.err.is_empty(),
+        "{help:?}"
+    );
+}
+
+#[test]
+fn a_reader_that_stops_reading_is_no_error() {
+    let home = tempfile::tempdir().unwrap();
+    let mut child = esm(home.path())
+        .args(["config", "default"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let ended = child.wait_with_output().unwrap();
+    assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &[][..]));
+}
+
+#[test]
+fn a_full_disk_is_an_error() {
+    let home = tempfile::tempdir().unwrap();
+    let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ended = run(esm(home.path()).args(["config", "default"]).stdout(full));
+    assert_eq!(ended.code, Some(6), "{ended:?}");
+}
+
+#[test]
+fn the_documentation_has_every_key() {
+    let documented = include_str!("../../docs/configuration.md");
+    let (_, reference) = documented
+        .split_once("`esm config reference` writes it. -->\n\n")
+        .unwrap();
+    assert!(
+        reference == esm::config::reference(),
+        "docs/configuration.md is not current: replace what follows its marker with what \
+         `cargo run -- config reference` writes"
+    );
+}
