@@ -1,1 +1,246 @@
-//! What the kernel tells about this machine.
+//! What the kernel tells about this machine, as plain values.
+//!
+//! - Parsing is pure and never fails as a whole: what cannot be understood is left out, what is not known is
+//!   `None`, never 0.
+//! - Reading goes through a [`Root`], so that a recorded tree can stand in the place of the machine.
+//! - What may hang is asked on threads of its own with a deadline, and costs its own answer alone.
+//! - Callers share what was read: a [`Host`] reads a subject at most once in [`HostOptions::max_age`].
+
+pub mod block;
+mod cache;
+pub mod filesystem;
+pub mod load;
+pub mod memory;
+pub mod mounts;
+mod patience;
+pub mod processor;
+mod root;
+pub mod space;
+pub mod swap;
+#[cfg(test)]
+mod testtree;
+mod text;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+
+pub use filesystem::{DriveType, FileSystem, FileSystemRule, Unmonitored};
+pub use load::{Load, LoadRing, Loads};
+pub use memory::Memory;
+pub use mounts::Mount;
+pub use processor::{Processor, ProcessorModel, Processors};
+pub use root::Root;
+pub use space::{Space, SpaceAnswer, SpaceSource};
+pub use swap::{SwapArea, SwapKind};
+
+use crate::clock::SharedClock;
+use cache::Cached;
+use filesystem::SpaceAsker;
+use processor::Layout;
+use space::{KernelSpace, SharedSpaceSource};
+
+/// How a [`Host`] reads.
+#[derive(Clone)]
+pub struct HostOptions {
+    /// How old a reading may be that is handed out.
+    pub max_age: Duration,
+    /// How long a file system or a device may take to answer.
+    pub answer_deadline: Duration,
+    /// Which file systems are served and monitored.
+    pub file_systems: FileSystemRule,
+    /// Who is asked how full a file system is.
+    pub space: SharedSpaceSource,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(1),
+            answer_deadline: Duration::from_secs(2),
+            file_systems: FileSystemRule::default(),
+            space: Arc::new(KernelSpace),
+        }
+    }
+}
+
+/// The machine that the agent runs on. Clones share their readings. Its methods read files and may take
+/// as long as [`HostOptions::answer_deadline`], so they are called where blocking is allowed; those named
+/// `peek_` never block.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    root: Root,
+    clock: SharedClock,
+    max_age: Duration,
+    space: SharedSpaceSource,
+    space_asker: SpaceAsker,
+    file_system_rule: RwLock<Arc<FileSystemRule>>,
+    load: Mutex<LoadSampler>,
+    layout: Mutex<Layout>,
+    processors: Cached<Processors>,
+    memory: Cached<Memory>,
+    swap_areas: Cached<Vec<SwapArea>>,
+    mounts: Cached<Vec<Mount>>,
+    file_systems: RwLock<Arc<Cached<Vec<FileSystem>>>>,
+}
+
+#[derive(Default)]
+struct LoadSampler {
+    ring: LoadRing,
+    text: Vec<u8>,
+}
+
+impl Host {
+    /// The machine whose files stand in `root`.
+    pub fn new(root: Root, options: HostOptions, clock: SharedClock) -> Self {
+        let shared = Shared {
+            root,
+            clock,
+            max_age: options.max_age,
+            space: options.space,
+            space_asker: SpaceAsker::new(options.answer_deadline),
+            file_system_rule: RwLock::new(Arc::new(options.file_systems)),
+            load: Mutex::default(),
+            layout: Mutex::default(),
+            processors: Cached::default(),
+            memory: Cached::default(),
+            swap_areas: Cached::default(),
+            mounts: Cached::default(),
+            file_systems: RwLock::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The machine itself, read as by default.
+    pub fn live(clock: SharedClock) -> Self {
+        Self::new(Root::live(), HostOptions::default(), clock)
+    }
+
+    /// Takes a sample of the processors' time. The mean over the last minute needs one every
+    /// [`load::LOAD_SPACING`]; [`Self::processors`] takes one too.
+    pub fn sample_load(&self) {
+        let mut sampler = self.shared.load.lock();
+        let LoadSampler { ring, text } = &mut *sampler;
+        if self.shared.root.read_into("proc/stat", text).is_ok() {
+            ring.push(self.shared.clock.boot(), &load::parse_stat(text));
+        }
+    }
+
+    /// The logical processors and their mean load over the last minute.
+    pub fn processors(&self) -> Arc<Processors> {
+        self.cached(&self.shared.processors, || {
+            self.sample_load();
+            let loads = self.shared.load.lock().ring.mean(load::LOAD_WINDOW);
+            let mut layout = self.shared.layout.lock();
+            layout.refresh(&self.shared.root);
+            layout.snapshot(&self.shared.root, &loads)
+        })
+    }
+
+    /// [`Self::processors`] if a fresh reading is there.
+    pub fn peek_processors(&self) -> Option<Arc<Processors>> {
+        self.peek(&self.shared.processors)
+    }
+
+    /// Memory, swap and commit figures.
+    pub fn memory(&self) -> Arc<Memory> {
+        self.cached(&self.shared.memory, || {
+            memory::parse_meminfo(&self.read("proc/meminfo"))
+        })
+    }
+
+    /// [`Self::memory`] if a fresh reading is there.
+    pub fn peek_memory(&self) -> Option<Arc<Memory>> {
+        self.peek(&self.shared.memory)
+    }
+
+    /// The swap areas in use.
+    pub fn swap_areas(&self) -> Arc<Vec<SwapArea>> {
+        self.cached(&self.shared.swap_areas, || {
+            swap::parse_swaps(&self.read("proc/swaps"))
+        })
+    }
+
+    /// [`Self::swap_areas`] if a fresh reading is there.
+    pub fn peek_swap_areas(&self) -> Option<Arc<Vec<SwapArea>>> {
+        self.peek(&self.shared.swap_areas)
+    }
+
+    /// Everything that is mounted, as this process sees it.
+    pub fn mounts(&self) -> Arc<Vec<Mount>> {
+        self.cached(&self.shared.mounts, || {
+            mounts::parse_mountinfo(&self.read("proc/self/mountinfo"))
+        })
+    }
+
+    /// The file systems with a device behind them and those that are included, with their size and what is
+    /// left, sorted by mount point.
+    pub fn file_systems(&self) -> Arc<Vec<FileSystem>> {
+        let cached = Arc::clone(&self.shared.file_systems.read());
+        self.cached(&cached, || {
+            let rule = self.file_system_rule();
+            let Shared {
+                root,
+                space,
+                space_asker,
+                ..
+            } = &*self.shared;
+            filesystem::read(root, &self.mounts(), &rule, space, space_asker)
+        })
+    }
+
+    /// [`Self::file_systems`] if a fresh reading is there.
+    pub fn peek_file_systems(&self) -> Option<Arc<Vec<FileSystem>>> {
+        let cached = Arc::clone(&self.shared.file_systems.read());
+        self.peek(&cached)
+    }
+
+    /// The one of [`Self::file_systems`] that has this name (its mount point). If it must be asked, it alone
+    /// is, so that one that hangs does not delay it.
+    pub fn file_system(&self, name: &str) -> Option<FileSystem> {
+        if let Some(file_systems) = self.peek_file_systems() {
+            return file_systems
+                .iter()
+                .find(|file_system| file_system.name == name)
+                .cloned();
+        }
+        let rule = self.file_system_rule();
+        let Shared {
+            root,
+            space,
+            space_asker,
+            ..
+        } = &*self.shared;
+        filesystem::read_one(root, &self.mounts(), &rule, space, space_asker, name)
+    }
+
+    /// Which file systems are served and monitored.
+    pub fn file_system_rule(&self) -> Arc<FileSystemRule> {
+        Arc::clone(&self.shared.file_system_rule.read())
+    }
+
+    /// Sets which file systems are served and monitored, from the next call on.
+    pub fn set_file_system_rule(&self, rule: FileSystemRule) {
+        *self.shared.file_system_rule.write() = Arc::new(rule);
+        *self.shared.file_systems.write() = Arc::default();
+    }
+
+    fn cached<T>(&self, cached: &Cached<T>, read: impl FnOnce() -> T) -> Arc<T> {
+        cached.get(&self.shared.clock, self.shared.max_age, read)
+    }
+
+    fn peek<T>(&self, cached: &Cached<T>) -> Option<Arc<T>> {
+        cached.peek(self.shared.clock.boot(), self.shared.max_age)
+    }
+
+    fn read(&self, relative: &str) -> Vec<u8> {
+        self.shared.root.read(relative).unwrap_or_default()
+    }
+}

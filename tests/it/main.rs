@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod host;
 mod command;
 mod config;
 mod rooms;
