@@ -95,7 +95,7 @@ fn file_systems_as_df_tells_them() {
         let Some(space) = ours.space.known() else { continue };
         let slack = 256 << 20;
         assert_eq!(ours.fs_type, row[1], "{}", row[0]);
-        if let Ok(size) = row[2].parse() {
+        if let Ok(size) = row[2].parse::<u64>() {
             assert_eq!(space.size_bytes, size, "{}", row[0]);
             check_near("used", Some(space.used_bytes()), row[3].parse().unwrap(), slack);
             check_near(
