@@ -1,1 +1,33 @@
 //! Sockets, sessions, authentication, limits, shutdown.
+//!
+//! The only room that accepts connections. A protocol is an [`HttpService`]; the way of a request is
+//! `listener` (accept) → `registry` (limits on connections) → `connection` (TLS, HTTP, deadlines) →
+//! `request` (route, authenticate, read the body, call the service, reply, log).
+//!
+//! Invariants:
+//! - [`HttpService::call`] is handed a [`Principal`](crate::net::principal::Principal), which only an
+//!   authenticator can make: no request of an unknown caller reaches it.
+//! - A connection that has proved nothing gives way to a new one; one that has authenticated never does.
+//! - What a service does wrong, a panic included, costs its own request alone.
+
+mod auth;
+mod connection;
+mod http;
+mod limits;
+mod listener;
+mod registry;
+mod request;
+mod router;
+mod running;
+mod stream;
+mod tracker;
+
+pub use self::auth::Authenticator;
+pub use self::http::{
+    BoxFuture, HttpReply, HttpRequest, HttpService, Peer, ReplyBody, RequestHead, RequestId, Route,
+    StreamAborted, Transport,
+};
+pub use self::limits::{Limits, raise_file_limit};
+pub use self::listener::{BindError, Listener};
+pub use self::router::Router;
+pub use self::running::{Counters, Server, ServerHandle, ShutdownReport};

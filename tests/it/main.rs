@@ -10,3 +10,4 @@ mod host;
 mod command;
 mod config;
 mod rooms;
+mod server;

@@ -1,0 +1,234 @@
+//! Accounts: names and password hashes in a file of `htpasswd` form, and the check of a Basic credential.
+//!
+//! - A changed file takes effect at once: every check compares what `stat` says.
+//! - An unknown user costs the same time as a wrong password.
+//! - Hashing runs off the reactor, at most two at a time; a credential verified in the last minute
+//!   needs none, and so never waits for the hashing of others.
+
+mod apr1;
+mod file;
+mod hash;
+mod memory;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use parking_lot::RwLock;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+pub use self::file::{EntryFault, LineFault};
+pub use self::hash::HashFault;
+
+use self::file::{AccountsFile, FileStamp};
+use self::memory::Memory;
+use crate::net::principal::Principal;
+
+/// Some clients leave out the padding.
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+/// Each may take up to 128 MiB, so few run at once.
+const HASHINGS_AT_ONCE: usize = 2;
+const MAX_USER_BYTES: usize = 255;
+
+/// The accounts of one file. Shared behind an `Arc` by all who check credentials.
+pub struct Accounts {
+    path: PathBuf,
+    loaded: RwLock<Loaded>,
+    memory: Memory,
+    hashings: Arc<Semaphore>,
+}
+
+#[derive(Default)]
+struct Loaded {
+    stamp: FileStamp,
+    file: Arc<AccountsFile>,
+}
+
+/// Why an account could not be set or deleted.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    /// The name cannot stand in the file.
+    #[error(
+        "`{0}` cannot be an account name: it needs 1 to 255 bytes, no colon, no control character, no `#` or space at its start"
+    )]
+    Name(String),
+    /// The password cannot be used.
+    #[error("a password needs 1 to 1024 bytes")]
+    Password,
+    /// The file could not be read or written.
+    #[error("accounts file {}: {error}", path.display())]
+    File {
+        /// The accounts file.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// No hash could be made.
+    #[error("hashing the password failed: {0}")]
+    Hash(String),
+}
+
+impl Accounts {
+    /// The accounts of the file at `path`, which need not exist yet.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes for the key of the memory.
+    pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
+        let memory = Memory::new().map_err(io::Error::other)?;
+        let accounts = Self {
+            path: path.into(),
+            loaded: RwLock::default(),
+            memory,
+            hashings: Arc::new(Semaphore::new(HASHINGS_AT_ONCE)),
+        };
+        accounts.refresh();
+        Ok(accounts)
+    }
+
+    /// The file that holds the accounts.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names that have a usable entry, sorted.
+    pub fn users(&self) -> Vec<String> {
+        self.refresh();
+        let file = self.file();
+        let mut users: Vec<String> = file.users().map(str::to_owned).collect();
+        users.sort_unstable();
+        users
+    }
+
+    /// The lines that give nobody access, in the file's order.
+    pub fn faults(&self) -> Vec<LineFault> {
+        self.refresh();
+        self.file().faults().to_vec()
+    }
+
+    /// The principal of a Basic credential (the base64 text of RFC 7617) that was verified within the last
+    /// minute, unless the file has changed since. Never blocks on hashing.
+    pub fn recall(&self, credential: &[u8]) -> Option<Principal> {
+        self.refresh();
+        self.memory.recall(&self.memory.tag(credential), Instant::now())
+    }
+
+    /// The principal of a Basic credential (the base64 text of RFC 7617), or `None` if it is malformed, names
+    /// nobody, or the password is wrong: nothing tells these apart.
+    pub async fn verify(&self, credential: &[u8]) -> Option<Principal> {
+        let (user, password) = decode_basic(credential)?;
+        let permit = Arc::clone(&self.hashings).acquire_owned().await.ok()?;
+        // Another request with the same credential may have been verified while this one waited.
+        if let Some(principal) = self.recall(credential) {
+            return Some(principal);
+        }
+        let file = self.file();
+        let known = file.get(&user).cloned();
+        let known_user = known.is_some();
+        let hash = known.unwrap_or_else(|| file.dummy());
+        let matches = tokio::task::spawn_blocking(move || {
+            let _permit = permit;
+            hash.verify(&password)
+        });
+        let right = matches.await.unwrap_or(false) && known_user;
+        right.then(|| self.admit(&user, credential, &file))
+    }
+
+    /// Sets the password of `user`, a new account or an old one. Slow on purpose (it hashes); not for the reactor.
+    ///
+    /// # Errors
+    /// If the name or password cannot be used, or the file cannot be replaced.
+    pub fn set(&self, user: &str, password: &[u8]) -> Result<(), AccountError> {
+        check_name(user)?;
+        if password.is_empty() || password.len() > hash::MAX_PASSWORD_BYTES {
+            return Err(AccountError::Password);
+        }
+        let hash = hash::make(password).map_err(|error| AccountError::Hash(error.to_string()))?;
+        file::replace_entry(&self.path, user, Some(&hash)).map_err(|error| self.file_error(error))?;
+        self.refresh();
+        Ok(())
+    }
+
+    /// Deletes the account of `user`; `false` if there was none.
+    ///
+    /// # Errors
+    /// If the file cannot be read or replaced.
+    pub fn delete(&self, user: &str) -> Result<bool, AccountError> {
+        let found = file::replace_entry(&self.path, user, None).map_err(|error| self.file_error(error))?;
+        self.refresh();
+        Ok(found)
+    }
+
+    fn file_error(&self, error: io::Error) -> AccountError {
+        AccountError::File {
+            path: self.path.clone(),
+            error,
+        }
+    }
+
+    fn file(&self) -> Arc<AccountsFile> {
+        Arc::clone(&self.loaded.read().file)
+    }
+
+    /// What was verified against a file that has been replaced meanwhile is not remembered.
+    fn admit(&self, user: &str, credential: &[u8], verified_against: &Arc<AccountsFile>) -> Principal {
+        let principal = Principal::account(user);
+        let loaded = self.loaded.read();
+        if Arc::ptr_eq(&loaded.file, verified_against) {
+            self.memory
+                .remember(self.memory.tag(credential), principal.clone(), Instant::now());
+        }
+        principal
+    }
+
+    /// Reads the file anew if it is not the one that was read last.
+    fn refresh(&self) {
+        let stamp = FileStamp::of(&self.path);
+        if self.loaded.read().stamp == stamp {
+            return;
+        }
+        let mut loaded = self.loaded.write();
+        if loaded.stamp == stamp {
+            return;
+        }
+        let file = AccountsFile::read(&self.path).unwrap_or_else(|error| {
+            tracing::error!(file = %self.path.display(), %error, "accounts file unreadable: no account can log in");
+            AccountsFile::default()
+        });
+        for fault in file.faults() {
+            tracing::warn!(file = %self.path.display(), line = fault.line, fault = %fault.fault, "accounts file: line ignored");
+        }
+        *loaded = Loaded {
+            stamp,
+            file: Arc::new(file),
+        };
+        self.memory.forget_all();
+    }
+}
+
+fn decode_basic(credential: &[u8]) -> Option<(String, Zeroizing<Vec<u8>>)> {
+    let decoded = Zeroizing::new(BASE64.decode(credential).ok()?);
+    let colon = decoded.iter().position(|&byte| byte == b':')?;
+    let (user, password) = decoded.split_at_checked(colon)?;
+    let user = std::str::from_utf8(user).ok()?.to_owned();
+    let password = Zeroizing::new(password.get(1..)?.to_vec());
+    (password.len() <= hash::MAX_PASSWORD_BYTES).then_some((user, password))
+}
+
+fn check_name(user: &str) -> Result<(), AccountError> {
+    let length_fits = (1..=MAX_USER_BYTES).contains(&user.len());
+    let plain = !user.contains(|c: char| c == ':' || c.is_control());
+    let start_fits = !user.starts_with('#') && user.trim() == user;
+    if length_fits && plain && start_fits {
+        Ok(())
+    } else {
+        Err(AccountError::Name(user.to_owned()))
+    }
+}

@@ -1,0 +1,215 @@
+//! The accounts file: one `user:hash` per line, as `htpasswd` writes it.
+
+use std::collections::HashMap;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::hash::{HashFault, PasswordHash};
+use crate::net::private_file;
+
+/// A file of more than this is no accounts file.
+const MAX_FILE_BYTES: u64 = 4 * 1024 * 1024;
+
+/// What the file held when it was read.
+#[derive(Debug, Default)]
+pub(super) struct AccountsFile {
+    entries: HashMap<String, PasswordHash>,
+    faults: Vec<LineFault>,
+    dummy: Option<PasswordHash>,
+}
+
+/// A line of the accounts file that gives nobody access, and why.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("line {line}: {fault}")]
+pub struct LineFault {
+    /// Counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub fault: EntryFault,
+}
+
+/// What is wrong with one line of the accounts file.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum EntryFault {
+    /// No colon, or nothing before it.
+    #[error("expected `user:hash`")]
+    NoUser,
+    /// The line is not UTF-8.
+    #[error("not UTF-8")]
+    NotUtf8,
+    /// The same user stands on an earlier line, which counts.
+    #[error("user `{0}` stands on an earlier line, which counts")]
+    Repeated(String),
+    /// The hash cannot be used.
+    #[error("user `{user}`: {fault}")]
+    Hash {
+        /// The user of the line.
+        user: String,
+        /// Why the hash cannot be used.
+        fault: HashFault,
+    },
+}
+
+impl AccountsFile {
+    /// Reads the file. One that does not exist holds no accounts.
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        read_bytes(path).map(|bytes| Self::parse(&bytes))
+    }
+
+    /// Never fails: a bad line is a fault in the list and does not lock out the others.
+    pub(super) fn parse(bytes: &[u8]) -> Self {
+        let mut file = Self::default();
+        for (index, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
+            if let Err(fault) = file.add(line) {
+                file.faults.push(LineFault {
+                    line: index + 1,
+                    fault,
+                });
+            }
+        }
+        file.dummy = file.commonest_hash().cloned();
+        file
+    }
+
+    fn add(&mut self, line: &[u8]) -> Result<(), EntryFault> {
+        let line = std::str::from_utf8(line).map_err(|_| EntryFault::NotUtf8)?.trim();
+        if line.is_empty() || line.starts_with('#') {
+            return Ok(());
+        }
+        let (user, hash) = split_entry(line).ok_or(EntryFault::NoUser)?;
+        if self.entries.contains_key(user) {
+            return Err(EntryFault::Repeated(user.to_owned()));
+        }
+        let hash = PasswordHash::parse(hash).map_err(|fault| EntryFault::Hash {
+            user: user.to_owned(),
+            fault,
+        })?;
+        self.entries.insert(user.to_owned(), hash);
+        Ok(())
+    }
+
+    pub(super) fn get(&self, user: &str) -> Option<&PasswordHash> {
+        self.entries.get(user)
+    }
+
+    pub(super) fn users(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    pub(super) fn faults(&self) -> &[LineFault] {
+        &self.faults
+    }
+
+    /// What an unknown user's password is checked against, so that it costs what a wrong password costs.
+    pub(super) fn dummy(&self) -> PasswordHash {
+        self.dummy.clone().unwrap_or_else(PasswordHash::stand_in)
+    }
+
+    fn commonest_hash(&self) -> Option<&PasswordHash> {
+        let mut count_by_class: HashMap<&str, usize> = HashMap::new();
+        for hash in self.entries.values() {
+            *count_by_class.entry(hash.cost_class()).or_default() += 1;
+        }
+        let (class, _) = count_by_class
+            .into_iter()
+            .max_by_key(|&(class, count)| (count, class))?;
+        self.entries.values().find(|hash| hash.cost_class() == class)
+    }
+}
+
+/// What tells one state of the file from another without reading it.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct FileStamp {
+    inode: u64,
+    size: u64,
+    modified_ns: i128,
+    changed_ns: i128,
+}
+
+impl FileStamp {
+    /// The stamp of the file at `path`; that of no file if there is none, or none to be seen.
+    pub(super) fn of(path: &Path) -> Self {
+        std::fs::metadata(path)
+            .map(|metadata| Self::from(&metadata))
+            .unwrap_or_default()
+    }
+}
+
+impl From<&Metadata> for FileStamp {
+    fn from(metadata: &Metadata) -> Self {
+        let nanos = |secs: i64, nanos: i64| i128::from(secs) * 1_000_000_000 + i128::from(nanos);
+        Self {
+            inode: metadata.ino(),
+            size: metadata.size(),
+            modified_ns: nanos(metadata.mtime(), metadata.mtime_nsec()),
+            changed_ns: nanos(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+}
+
+/// Puts `hash` in the place of the user's entry, or at the end; with `None`, takes the entry out. All
+/// other lines stay as they are, to the byte. Returns whether the user had an entry before.
+pub(super) fn replace_entry(path: &Path, user: &str, hash: Option<&str>) -> io::Result<bool> {
+    let _lock = private_file::lock_beside(path)?;
+    let old = read_bytes(path)?;
+    let mut new = Vec::with_capacity(old.len() + 160);
+    let mut pending = hash;
+    let mut found = false;
+    for line in old.split_inclusive(|&byte| byte == b'\n') {
+        if !is_entry_of(line, user) {
+            new.extend_from_slice(line);
+            continue;
+        }
+        found = true;
+        if let Some(hash) = pending.take() {
+            push_entry(&mut new, user, hash);
+        }
+    }
+    if let Some(hash) = pending {
+        if new.last().is_some_and(|&byte| byte != b'\n') {
+            new.push(b'\n');
+        }
+        push_entry(&mut new, user, hash);
+    }
+    if found || hash.is_some() {
+        private_file::replace(path, &new)?;
+    }
+    Ok(found)
+}
+
+fn push_entry(out: &mut Vec<u8>, user: &str, hash: &str) {
+    out.extend_from_slice(format!("{user}:{hash}\n").as_bytes());
+}
+
+fn is_entry_of(line: &[u8], user: &str) -> bool {
+    std::str::from_utf8(line)
+        .ok()
+        .map(str::trim)
+        .filter(|line| !line.starts_with('#'))
+        .and_then(split_entry)
+        .is_some_and(|(name, _)| name == user)
+}
+
+fn split_entry(line: &str) -> Option<(&str, &str)> {
+    line.split_once(':').filter(|(user, _)| !user.is_empty())
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    use io::Read;
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            "larger than 4 MiB: no accounts file",
+        ));
+    }
+    Ok(bytes)
+}

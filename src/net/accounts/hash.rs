@@ -1,0 +1,176 @@
+//! Password hashes as account files hold them: reading, bounding their cost, verifying, making new ones.
+
+use argon2::{Argon2, PasswordHash as Phc, PasswordHasher, PasswordVerifier};
+use sha_crypt::ShaCrypt;
+use subtle::ConstantTimeEq;
+
+use super::apr1::Apr1;
+
+/// Longer passwords are wrong without being hashed: some schemes take time by the length of the password.
+pub(super) const MAX_PASSWORD_BYTES: usize = 1024;
+
+const MAX_BCRYPT_COST: u32 = 15;
+const MAX_SHA_CRYPT_ROUNDS: u32 = 1_000_000;
+const MAX_ARGON2_MEMORY_KIB: u32 = 128 * 1024;
+const MAX_ARGON2_PASSES: u32 = 32;
+/// Passes times memory: what bounds the time of one verification.
+const MAX_ARGON2_WORK_KIB: u32 = 1024 * 1024;
+
+/// One password hash, checked to be well formed and not too dear to verify.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) enum PasswordHash {
+    Bcrypt(String),
+    ShaCrypt(String),
+    Apr1(Apr1),
+    Argon2(String),
+}
+
+/// Why a hash of the accounts file cannot be used. The text never holds the hash.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum HashFault {
+    /// The kind is not one of those that are verified here.
+    #[error(
+        "unknown kind of password hash: use argon2 ($argon2id$), bcrypt ($2y$), SHA-crypt ($5$, $6$) or APR1 ($apr1$)"
+    )]
+    UnknownKind,
+    /// The kind is known, the rest is not as that kind has it.
+    #[error("malformed {0} hash")]
+    Malformed(&'static str),
+    /// Verifying would take too much time or memory.
+    #[error("{kind} hash too dear to verify: {limit}")]
+    TooDear {
+        /// The kind of hash.
+        kind: &'static str,
+        /// What is allowed.
+        limit: &'static str,
+    },
+}
+
+impl PasswordHash {
+    /// Reads the text after the colon of an entry.
+    pub(super) fn parse(text: &str) -> Result<Self, HashFault> {
+        if ["$2a$", "$2b$", "$2y$"]
+            .iter()
+            .any(|prefix| text.starts_with(prefix))
+        {
+            parse_bcrypt(text)
+        } else if text.starts_with("$5$") || text.starts_with("$6$") {
+            parse_sha_crypt(text)
+        } else if text.starts_with("$apr1$") {
+            Apr1::parse(text)
+                .map(Self::Apr1)
+                .ok_or(HashFault::Malformed("APR1"))
+        } else if text.starts_with("$argon2") {
+            parse_argon2(text)
+        } else {
+            Err(HashFault::UnknownKind)
+        }
+    }
+
+    /// Whether `password` gives this hash. Slow on purpose: never call it on the reactor.
+    pub(super) fn verify(&self, password: &[u8]) -> bool {
+        match self {
+            Self::Bcrypt(text) => bcrypt::verify(password, text).unwrap_or(false),
+            Self::ShaCrypt(text) => ShaCrypt::SHA512.verify_password(password, text.as_str()).is_ok(),
+            Self::Apr1(apr1) => {
+                let (computed, stored) = apr1.digests(password);
+                computed.as_bytes().ct_eq(stored.as_bytes()).into()
+            }
+            Self::Argon2(text) => Argon2::default().verify_password(password, text.as_str()).is_ok(),
+        }
+    }
+
+    /// What the time of a verification depends on: the scheme and its parameters.
+    pub(super) fn cost_class(&self) -> &str {
+        match self {
+            Self::Bcrypt(text) => text.get(..7).unwrap_or_default(),
+            Self::ShaCrypt(text) => {
+                let end = text
+                    .strip_prefix("$5$rounds=")
+                    .or(text.strip_prefix("$6$rounds="))
+                    .and_then(|rest| rest.find('$'));
+                text.get(..end.map_or(3, |end| end + 10)).unwrap_or_default()
+            }
+            Self::Apr1(_) => "$apr1$",
+            Self::Argon2(text) => text.rsplitn(3, '$').last().unwrap_or_default(),
+        }
+    }
+
+    /// The hash against which the password of an unknown user is checked when there is no account at all.
+    pub(super) fn stand_in() -> Self {
+        Self::Argon2(
+            "$argon2id$v=19$m=19456,t=2,p=1$c3RhbmRpbnN0YW5kaW4$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
+                .to_owned(),
+        )
+    }
+}
+
+/// A new entry's text: argon2id with 19 MiB, two passes and one lane (RFC 9106, as OWASP advises), and a
+/// fresh random salt.
+pub(super) fn make(password: &[u8]) -> Result<String, argon2::password_hash::Error> {
+    let params = argon2::Params::new(19_456, 2, 1, None)?;
+    let hasher = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
+    Ok(hasher.hash_password(password)?.to_string())
+}
+
+fn parse_bcrypt(text: &str) -> Result<PasswordHash, HashFault> {
+    let parts: bcrypt::HashParts = text.parse().map_err(|_| HashFault::Malformed("bcrypt"))?;
+    match parts.get_cost() {
+        4..=MAX_BCRYPT_COST => Ok(PasswordHash::Bcrypt(text.to_owned())),
+        ..4 => Err(HashFault::Malformed("bcrypt")),
+        _ => Err(HashFault::TooDear {
+            kind: "bcrypt",
+            limit: "a cost of at most 15",
+        }),
+    }
+}
+
+fn parse_sha_crypt(text: &str) -> Result<PasswordHash, HashFault> {
+    const FAULT: HashFault = HashFault::Malformed("SHA-crypt");
+    let digest_chars = if text.starts_with("$5$") { 43 } else { 86 };
+    let mut fields = text.split('$').skip(2).peekable();
+    if let Some(rounds) = fields.peek().and_then(|field| field.strip_prefix("rounds=")) {
+        let rounds = rounds.parse::<u32>().map_err(|_| FAULT)?;
+        if rounds > MAX_SHA_CRYPT_ROUNDS {
+            return Err(HashFault::TooDear {
+                kind: "SHA-crypt",
+                limit: "at most 1,000,000 rounds",
+            });
+        }
+        fields.next();
+    }
+    let (Some(salt), Some(digest), None) = (fields.next(), fields.next(), fields.next()) else {
+        return Err(FAULT);
+    };
+    let digest_fits = digest.len() == digest_chars
+        && digest
+            .bytes()
+            .all(|c| c.is_ascii_alphanumeric() || c == b'.' || c == b'/');
+    if salt.len() > 16 || !digest_fits {
+        return Err(FAULT);
+    }
+    Ok(PasswordHash::ShaCrypt(text.to_owned()))
+}
+
+fn parse_argon2(text: &str) -> Result<PasswordHash, HashFault> {
+    const FAULT: HashFault = HashFault::Malformed("argon2");
+    let phc = Phc::new(text).map_err(|_| FAULT)?;
+    if phc.salt.is_none()
+        || phc.hash.is_none()
+        || argon2::Algorithm::try_from(phc.algorithm.as_str()).is_err()
+    {
+        return Err(FAULT);
+    }
+    let params = argon2::Params::try_from(&phc).map_err(|_| FAULT)?;
+    let (memory, passes) = (params.m_cost(), params.t_cost());
+    if memory > MAX_ARGON2_MEMORY_KIB
+        || passes > MAX_ARGON2_PASSES
+        || memory.saturating_mul(passes) > MAX_ARGON2_WORK_KIB
+    {
+        return Err(HashFault::TooDear {
+            kind: "argon2",
+            limit: "at most 128 MiB, 32 passes, and 1 GiB over all passes",
+        });
+    }
+    Ok(PasswordHash::Argon2(text.to_owned()))
+}

@@ -1,0 +1,96 @@
+//! The SHA-256 fingerprint of a certificate, as people compare it and as pins store it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+/// SHA-256 of a certificate's DER encoding.
+#[derive(Clone, Copy, Eq, PartialEq, Hash)]
+pub struct Fingerprint([u8; 32]);
+
+/// A text that is no fingerprint.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("`{0}` is no SHA-256 fingerprint: expected 64 hexadecimal digits, with or without colons")]
+pub struct ParseFingerprintError(String);
+
+impl Fingerprint {
+    /// The fingerprint of a certificate in DER.
+    pub fn of(der: &[u8]) -> Self {
+        Self(Sha256::digest(der).into())
+    }
+
+    /// The 32 bytes of the digest.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+}
+
+/// Pairs of upper-case hexadecimal digits with colons, as `openssl x509 -fingerprint` prints them.
+impl fmt::Display for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, byte) in self.0.iter().enumerate() {
+            let colon = if index == 0 { "" } else { ":" };
+            write!(f, "{colon}{byte:02X}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Fingerprint({self})")
+    }
+}
+
+/// Accepts digits of either case, with or without colons, and the prefix `sha256:` that some tools print.
+impl FromStr for Fingerprint {
+    type Err = ParseFingerprintError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let fault = || ParseFingerprintError(text.to_owned());
+        let trimmed = text.trim();
+        let digits = match trimmed.get(..7) {
+            Some(prefix) if prefix.eq_ignore_ascii_case("sha256:") => trimmed.get(7..).unwrap_or_default(),
+            _ => trimmed,
+        };
+        let mut bytes = [0; 32];
+        let mut nibbles = digits.chars().filter(|&c| c != ':').map(|c| c.to_digit(16));
+        for byte in &mut bytes {
+            let (Some(Some(high)), Some(Some(low))) = (nibbles.next(), nibbles.next()) else {
+                return Err(fault());
+            };
+            *byte = u8::try_from(high << 4 | low).map_err(|_| fault())?;
+        }
+        if nibbles.next().is_some() {
+            return Err(fault());
+        }
+        Ok(Self(bytes))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expect: bool) {
+        let known = Fingerprint::of(b"abc");
+        assert_eq!(text.parse() == Ok(known), expect, "{text:?}");
+    }
+
+    #[test]
+    fn reads_what_it_and_others_print() {
+        let digits = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        check(digits, true);
+        check(&digits.to_uppercase(), true);
+        check(&format!("SHA256:{digits}"), true);
+        check(&Fingerprint::of(b"abc").to_string(), true);
+        check(&format!(" {digits}\n"), true);
+        check(&digits[1..], false);
+        check(&format!("{digits}0"), false);
+        check(&digits.replace('b', "g"), false);
+        check("", false);
+        check("é:", false);
+    }
+}

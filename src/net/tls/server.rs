@@ -1,0 +1,182 @@
+//! The server's side of TLS: a certificate that can be replaced while connections live, session
+//! resumption, and client certificates as an alternative to passwords.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use parking_lot::RwLock;
+use rustls::crypto::ring;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
+use x509_parser::prelude::{FromDer, X509Certificate};
+
+use crate::net::certificate::CertificatePair;
+use crate::net::fingerprint::Fingerprint;
+use crate::net::principal::Principal;
+
+/// Sessions of TLS 1.2 clients that use no tickets.
+const REMEMBERED_SESSIONS: usize = 256;
+
+/// The TLS configuration of all listeners that share one certificate.
+#[derive(Debug)]
+pub struct ServerTls {
+    config: Arc<ServerConfig>,
+    certificate: Arc<ReplaceableCertificate>,
+    clients: Option<ClientCertificates>,
+}
+
+/// Which client certificates stand for whom.
+#[derive(Clone, Debug)]
+pub struct ClientCertificates {
+    /// The authority that must have signed them.
+    pub authority: RootCertStore,
+    /// Who they stand for.
+    pub mapping: ClientMapping,
+}
+
+/// How a client certificate becomes a principal's name.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientMapping {
+    /// Every certificate of the authority is accepted, under its subject's common name.
+    CommonName,
+    /// Only those listed are accepted, each under the name beside it.
+    Listed(Vec<(ClientMatch, String)>),
+}
+
+/// What a client certificate is recognised by.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum ClientMatch {
+    /// The common name of its subject.
+    CommonName(String),
+    /// Its SHA-256.
+    Fingerprint(Fingerprint),
+}
+
+/// Why a TLS configuration could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The file of trusted authorities cannot be used.
+    #[error("{path}: {reason}")]
+    Authority {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The verifier of client certificates could not be made.
+    #[error("client certificates: {0}")]
+    ClientVerifier(#[from] rustls::server::VerifierBuilderError),
+    /// The TLS library refused.
+    #[error("TLS: {0}")]
+    Library(#[from] rustls::Error),
+}
+
+impl ServerTls {
+    /// A configuration that presents `pair`, offers `http/1.1` alone, and, with `clients`, accepts
+    /// certificates of theirs (none is demanded).
+    ///
+    /// # Errors
+    /// If the authority holds no certificate, or the system gives no random bytes.
+    pub fn new(pair: &CertificatePair, clients: Option<ClientCertificates>) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let builder = match &clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => {
+                let roots = Arc::new(clients.authority.clone());
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                builder.with_client_cert_verifier(verifier.allow_unauthenticated().build()?)
+            }
+        };
+        let certificate = Arc::new(ReplaceableCertificate {
+            current: RwLock::new(Arc::clone(&pair.certified)),
+        });
+        let mut config = builder.with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
+        // A client that hears of h2 believes it.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.session_storage = ServerSessionMemoryCache::new(REMEMBERED_SESSIONS);
+        config.ticketer = ring::Ticketer::new()?;
+        Ok(Self {
+            config: Arc::new(config),
+            certificate,
+            clients,
+        })
+    }
+
+    /// What an acceptor needs.
+    pub fn config(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.config)
+    }
+
+    /// Presents `pair` from the next handshake on. Connections that are open stay so.
+    pub fn replace(&self, pair: &CertificatePair) {
+        *self.certificate.current.write() = Arc::clone(&pair.certified);
+    }
+
+    /// The principal that the client's certificate stands for, once the handshake is finished.
+    pub fn principal(&self, connection: &ServerConnection) -> Option<Principal> {
+        let clients = self.clients.as_ref()?;
+        let certificate = connection.peer_certificates()?.first()?;
+        clients.mapping.principal(certificate)
+    }
+}
+
+impl ClientMapping {
+    fn principal(&self, certificate: &CertificateDer<'_>) -> Option<Principal> {
+        let fingerprint = Fingerprint::of(certificate);
+        let common_name = common_name(certificate);
+        let name = match self {
+            Self::CommonName => common_name.as_deref(),
+            Self::Listed(list) => list.iter().find_map(|(wanted, name)| {
+                let matches = match wanted {
+                    ClientMatch::CommonName(wanted) => common_name.as_ref() == Some(wanted),
+                    ClientMatch::Fingerprint(wanted) => *wanted == fingerprint,
+                };
+                matches.then_some(name.as_str())
+            }),
+        }?;
+        Some(Principal::certificate(name, fingerprint))
+    }
+}
+
+/// The authorities in a PEM file.
+///
+/// # Errors
+/// If the file cannot be read, holds no certificate, or one that is malformed.
+pub fn read_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
+    let fault = |reason: String| TlsError::Authority {
+        path: path.display().to_string(),
+        reason,
+    };
+    let mut roots = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))?;
+    for certificate in certificates {
+        let certificate = certificate.map_err(|error| fault(error.to_string()))?;
+        roots.add(certificate).map_err(|error| fault(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(fault("holds no certificate in PEM".to_owned()));
+    }
+    Ok(roots)
+}
+
+fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let name = certificate.subject().iter_common_name().next()?.as_str().ok()?;
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[derive(Debug)]
+struct ReplaceableCertificate {
+    current: RwLock<Arc<CertifiedKey>>,
+}
+
+impl ResolvesServerCert for ReplaceableCertificate {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.current.read()))
+    }
+}

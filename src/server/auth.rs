@@ -1,0 +1,214 @@
+//! Who a request comes from: the local peer, the client certificate, or a Basic credential (RFC 7617).
+//!
+//! A wrong credential is answered late, with a pause that grows for its source. Nothing else of that
+//! source waits: a remembered right credential costs a lookup, and another takes its turn at hashing.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use hyper::HeaderMap;
+use hyper::header::AUTHORIZATION;
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+use crate::net::accounts::Accounts;
+use crate::net::local_peer::LocalPeers;
+use crate::net::principal::Principal;
+use crate::server::registry::Source;
+
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+/// A source without a failure for this long starts afresh.
+const FORGIVEN_AFTER: Duration = Duration::from_secs(300);
+const MAX_SOURCES: usize = 4096;
+
+/// What all listeners authenticate with.
+pub struct Authenticator {
+    accounts: Option<Arc<Accounts>>,
+    local_peers: Option<LocalPeers>,
+    sources: Mutex<HashMap<Source, SourceState>>,
+    longest_pause: Duration,
+}
+
+/// The outcome of looking at a request's head.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum Authentication {
+    Authenticated(Principal),
+    /// No credential came.
+    Anonymous,
+    /// A credential of a scheme that is not served here.
+    WrongScheme,
+    /// A wrong credential; the pause has passed.
+    Failed,
+}
+
+#[derive(Debug)]
+struct SourceState {
+    failures: u32,
+    last_failure: Instant,
+    /// One credential of a source is hashed at a time, so that one source cannot queue before all others.
+    turn: Arc<Semaphore>,
+}
+
+impl Authenticator {
+    /// Basic credentials are checked against `accounts`, peers of the local socket by `local_peers`.
+    pub fn new(accounts: Option<Arc<Accounts>>, local_peers: Option<LocalPeers>) -> Self {
+        Self {
+            accounts,
+            local_peers,
+            sources: Mutex::default(),
+            longest_pause: crate::server::Limits::default().failed_login_pause,
+        }
+    }
+
+    pub(super) fn with_longest_pause(mut self, longest: Duration) -> Self {
+        self.longest_pause = longest;
+        self
+    }
+
+    /// The principal of a process on the local socket.
+    pub(super) fn local_peer(&self, uid: u32, gid: u32) -> Option<Principal> {
+        self.local_peers.as_ref()?.admit(uid, gid)
+    }
+
+    /// Checks the request's credential. Returns late if it is wrong.
+    pub(super) async fn authenticate(&self, headers: &HeaderMap, source: Source) -> Authentication {
+        let Some(authorization) = headers.get(AUTHORIZATION) else {
+            return Authentication::Anonymous;
+        };
+        let Some(credential) = basic_credential(authorization.as_bytes()) else {
+            return Authentication::WrongScheme;
+        };
+        if let Some(principal) = self
+            .accounts
+            .as_ref()
+            .and_then(|accounts| accounts.recall(credential))
+        {
+            return Authentication::Authenticated(principal);
+        }
+        if let Some(principal) = self.verify(credential, source).await {
+            return Authentication::Authenticated(principal);
+        }
+        tokio::time::sleep(self.note_failure(source, Instant::now())).await;
+        Authentication::Failed
+    }
+
+    async fn verify(&self, credential: &[u8], source: Source) -> Option<Principal> {
+        let accounts = self.accounts.as_ref()?;
+        let turn = self.turn(source, Instant::now());
+        let _turn = turn.acquire().await.ok()?;
+        accounts.verify(credential).await
+    }
+
+    fn turn(&self, source: Source, now: Instant) -> Arc<Semaphore> {
+        let mut sources = self.sources.lock();
+        Arc::clone(&state_of(&mut sources, source, now).turn)
+    }
+
+    /// Counts a failure and returns the pause it costs.
+    fn note_failure(&self, source: Source, now: Instant) -> Duration {
+        let mut sources = self.sources.lock();
+        let state = state_of(&mut sources, source, now);
+        if now.duration_since(state.last_failure) > FORGIVEN_AFTER {
+            state.failures = 0;
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << state.failures.min(16));
+        state.failures = state.failures.saturating_add(1);
+        state.last_failure = now;
+        pause.min(self.longest_pause)
+    }
+}
+
+fn state_of(sources: &mut HashMap<Source, SourceState>, source: Source, now: Instant) -> &mut SourceState {
+    if !sources.contains_key(&source) && sources.len() >= MAX_SOURCES {
+        make_room(sources, now);
+    }
+    sources.entry(source).or_insert_with(|| SourceState {
+        failures: 0,
+        last_failure: now,
+        turn: Arc::new(Semaphore::new(1)),
+    })
+}
+
+/// Forgets who is forgiven; else the source with the fewest failures, the longest ago.
+fn make_room(sources: &mut HashMap<Source, SourceState>, now: Instant) {
+    sources.retain(|_, state| state.failures > 0 && now.duration_since(state.last_failure) <= FORGIVEN_AFTER);
+    if sources.len() >= MAX_SOURCES {
+        let least = sources
+            .iter()
+            .min_by_key(|(_, state)| (state.failures, state.last_failure))
+            .map(|(&key, _)| key);
+        least.map(|key| sources.remove(&key));
+    }
+}
+
+/// The base64 text of `Basic base64`, the scheme in any case.
+fn basic_credential(authorization: &[u8]) -> Option<&[u8]> {
+    let (scheme, rest) = authorization.split_at_checked(6)?;
+    scheme.eq_ignore_ascii_case(b"Basic ").then(|| rest.trim_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+
+    fn source(last: u8) -> Source {
+        Source::Network(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)))
+    }
+
+    #[test]
+    fn the_pause_grows_per_source_to_its_longest_and_is_forgiven() {
+        let authenticator = Authenticator::new(None, None);
+        let start = Instant::now();
+        let pauses: Vec<u128> = (0..7)
+            .map(|_| authenticator.note_failure(source(1), start).as_millis())
+            .collect();
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+        assert_eq!(
+            authenticator.note_failure(source(2), start),
+            FIRST_PAUSE,
+            "another source"
+        );
+        let later = start + FORGIVEN_AFTER + Duration::from_secs(1);
+        assert_eq!(
+            authenticator.note_failure(source(1), later),
+            FIRST_PAUSE,
+            "forgiven"
+        );
+    }
+
+    #[test]
+    fn sources_are_bounded_and_the_worst_are_kept() {
+        let authenticator = Authenticator::new(None, None);
+        let now = Instant::now();
+        authenticator.note_failure(source(1), now);
+        authenticator.note_failure(source(1), now);
+        for uid in 0..3 * MAX_SOURCES {
+            authenticator.note_failure(Source::User(uid as u32), now);
+        }
+        assert_eq!(authenticator.sources.lock().len(), MAX_SOURCES);
+        assert_eq!(authenticator.note_failure(source(1), now), FIRST_PAUSE * 4);
+    }
+
+    #[track_caller]
+    fn check(authorization: &str, expect: Option<&str>) {
+        assert_eq!(
+            basic_credential(authorization.as_bytes()),
+            expect.map(str::as_bytes),
+            "{authorization:?}"
+        );
+    }
+
+    #[test]
+    fn only_basic_is_read() {
+        check("Basic YTpi", Some("YTpi"));
+        check("basic  YTpi ", Some("YTpi"));
+        check("BASIC YTpi", Some("YTpi"));
+        check("Basic", None);
+        check("BasicYTpi", None);
+        check("Digest YTpi", None);
+        check("Negotiate abc", None);
+        check("", None);
+    }
+}

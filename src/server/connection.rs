@@ -1,0 +1,206 @@
+//! One connection: its TLS handshake, its HTTP requests one after the other, its deadlines, its end.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Poll;
+use std::time::Instant;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::net::principal::Principal;
+use crate::net::tls::server::ServerTls;
+use crate::server::http::{Peer, Transport};
+use crate::server::registry::{Place, Source, Standing};
+use crate::server::request::respond;
+use crate::server::running::Shared;
+use crate::server::stream::{Carrier, WatchedStream};
+use crate::server::tracker::{Phase, Tracker};
+
+/// hyper's smallest buffer; heads are never bounded below it.
+const MIN_HEAD_BYTES: usize = 8 * 1024;
+
+/// What the requests of one connection have in common.
+pub(super) struct Connection {
+    pub(super) shared: Arc<Shared>,
+    pub(super) tracker: Arc<Tracker>,
+    pub(super) peer: Peer,
+    pub(super) source: Source,
+    pub(super) local: Option<SocketAddr>,
+    pub(super) transport: Transport,
+    /// Who the connection itself speaks for: the local peer or the client certificate.
+    pub(super) principal: Option<Principal>,
+    place: Place,
+    proven: AtomicBool,
+}
+
+/// A socket as the listener accepted it.
+pub(super) enum Accepted {
+    Tls(TcpStream, Arc<ServerTls>),
+    Plain(TcpStream),
+    Local(tokio::net::UnixStream),
+}
+
+impl Connection {
+    /// An authenticated request came: from now on this connection gives way to none.
+    pub(super) fn note_proven(&self) {
+        if !self.proven.swap(true, Relaxed) {
+            self.place.rise(Standing::Proven);
+        }
+    }
+}
+
+/// Serves one connection to its end.
+pub(super) async fn run(
+    shared: Arc<Shared>,
+    accepted: Accepted,
+    peer: Peer,
+    tracker: Arc<Tracker>,
+    place: Place,
+) {
+    let mut connection = Connection {
+        source: Source::of(&peer),
+        shared,
+        tracker,
+        peer,
+        local: None,
+        transport: Transport::Plain,
+        principal: None,
+        place,
+        proven: AtomicBool::new(false),
+    };
+    let carrier = match accepted {
+        Accepted::Local(stream) => {
+            connection.transport = Transport::Local;
+            if let Peer::Local { uid, gid, .. } = peer {
+                connection.principal = connection.shared.authenticator.local_peer(uid, gid);
+            }
+            Carrier::Local(stream)
+        }
+        Accepted::Plain(stream) => {
+            connection.local = local_address(&stream);
+            if !first_byte_comes(&connection, &stream).await {
+                return;
+            }
+            Carrier::Plain(stream)
+        }
+        Accepted::Tls(stream, tls) => {
+            connection.transport = Transport::Tls;
+            connection.local = local_address(&stream);
+            let Some(stream) = handshake(&connection, stream, &tls).await else {
+                return;
+            };
+            connection.principal = tls.principal(stream.get_ref().1);
+            Carrier::Tls(Box::new(stream))
+        }
+    };
+    connection.place.rise(Standing::Unproven);
+    serve(carrier, connection).await;
+}
+
+fn local_address(stream: &TcpStream) -> Option<SocketAddr> {
+    let address = stream.local_addr().ok()?;
+    Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+}
+
+async fn first_byte_comes(connection: &Connection, stream: &TcpStream) -> bool {
+    let ready = stream.ready(Interest::READABLE);
+    matches!(
+        tokio::time::timeout(connection.shared.limits.handshake, ready).await,
+        Ok(Ok(_))
+    )
+}
+
+/// No TLS state is made for a connection that says nothing.
+async fn handshake(
+    connection: &Connection,
+    stream: TcpStream,
+    tls: &ServerTls,
+) -> Option<TlsStream<TcpStream>> {
+    let limit = connection.shared.limits.handshake;
+    let shaken = tokio::time::timeout(limit, async {
+        stream.ready(Interest::READABLE).await?;
+        connection.place.rise(Standing::Handshaking);
+        TlsAcceptor::from(tls.config()).accept(stream).await
+    });
+    match shaken.await {
+        Ok(Ok(stream)) => Some(stream),
+        Ok(Err(error)) => {
+            tracing::debug!(peer = %connection.peer, %error, "TLS handshake failed");
+            None
+        }
+        Err(_) => {
+            tracing::debug!(peer = %connection.peer, "no TLS handshake in time");
+            None
+        }
+    }
+}
+
+async fn serve(carrier: Carrier, connection: Connection) {
+    let connection = Arc::new(connection);
+    let tracker = Arc::clone(&connection.tracker);
+    let limits = connection.shared.limits.clone();
+    tracker.enter(Phase::FirstHead);
+    let stream = WatchedStream::new(carrier, Arc::clone(&tracker));
+    let service = {
+        let connection = Arc::clone(&connection);
+        service_fn(move |request| respond(Arc::clone(&connection), request))
+    };
+    let mut http = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(None)
+        .half_close(false)
+        .title_case_headers(true)
+        .max_header_size(limits.head_bytes.max(MIN_HEAD_BYTES))
+        .max_buf_size(limits.head_bytes.max(MIN_HEAD_BYTES) * 2)
+        .serve_connection(TokioIo::new(stream), service);
+
+    let mut alarm = pin!(tokio::time::sleep_until((Instant::now() + limits.header).into()));
+    let mut told_to_drain = false;
+    poll_fn(|cx| {
+        tracker.register(cx.waker());
+        if tracker.is_draining() && !told_to_drain {
+            told_to_drain = true;
+            Pin::new(&mut http).graceful_shutdown();
+        }
+        loop {
+            if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
+                if let Err(error) = result {
+                    tracing::debug!(peer = %connection.peer, %error, "connection ended");
+                }
+                return Poll::Ready(());
+            }
+            let Some(deadline) = tracker.deadline(&limits) else {
+                return Poll::Pending;
+            };
+            // A later deadline leaves the alarm as it is: when it rings too early it is set again.
+            if deadline < alarm.deadline().into_std() {
+                alarm.as_mut().reset(deadline.into());
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() < deadline {
+                alarm.as_mut().reset(deadline.into());
+                continue;
+            }
+            match tracker.phase() {
+                Phase::Body if !tracker.body_is_overdue() => tracker.declare_body_overdue(),
+                Phase::Idle => {
+                    tracker.enter(Phase::Closing);
+                    Pin::new(&mut http).graceful_shutdown();
+                }
+                _ => return Poll::Ready(()),
+            }
+        }
+    })
+    .await;
+}

@@ -1,0 +1,234 @@
+//! All open connections: how many there are, by whom, and which gives way when there are too many.
+//!
+//! A connection rises from silent to authenticated. When a limit is reached, the one of the lowest
+//! standing gives way, the oldest first; an authenticated one never does. So a flood of silent
+//! connections pushes out its own, and whoever speaks is heard.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::task::AbortHandle;
+
+use crate::server::http::Peer;
+use crate::server::tracker::Tracker;
+
+/// How far a connection has come; the lowest gives way first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) enum Standing {
+    /// Not a byte has come.
+    Silent,
+    /// The TLS handshake has begun.
+    Handshaking,
+    /// The handshake is finished, nobody has authenticated.
+    Unproven,
+    /// A request was authenticated.
+    Proven,
+}
+
+/// Whose connections are counted together: an address, the /64 of an IPv6 address, or a local user.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Source {
+    Network(IpAddr),
+    User(u32),
+}
+
+/// No connection could give way to the new one.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Full;
+
+#[derive(Debug)]
+pub(super) struct Registry {
+    limit: usize,
+    limit_per_source: usize,
+    open: Mutex<Open>,
+}
+
+#[derive(Debug, Default)]
+struct Open {
+    next_id: u64,
+    by_id: HashMap<u64, Entry>,
+    all: BTreeSet<(Standing, u64)>,
+    by_source: HashMap<Source, BTreeSet<(Standing, u64)>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    source: Source,
+    standing: Standing,
+    tracker: Arc<Tracker>,
+    /// `None` for the moment between the place and the task.
+    task: Option<AbortHandle>,
+}
+
+/// A connection's place in the registry, given back when it is dropped.
+pub(super) struct Place {
+    registry: Arc<Registry>,
+    id: u64,
+}
+
+impl Source {
+    pub(super) fn of(peer: &Peer) -> Self {
+        match peer {
+            Peer::Network(address) => match address.ip() {
+                IpAddr::V6(ip) => Self::Network(IpAddr::V6((ip.to_bits() & !u128::from(u64::MAX)).into())),
+                ip @ IpAddr::V4(_) => Self::Network(ip),
+            },
+            Peer::Local { uid, .. } => Self::User(*uid),
+        }
+    }
+}
+
+impl Registry {
+    pub(super) fn new(limit: usize, limit_per_source: usize) -> Self {
+        Self {
+            limit,
+            limit_per_source,
+            open: Mutex::default(),
+        }
+    }
+
+    /// Finds a place for a new connection, for which another may have to give way, and starts its task.
+    pub(super) fn admit(
+        self: &Arc<Self>,
+        source: Source,
+        tracker: Arc<Tracker>,
+        start: impl FnOnce(Place) -> AbortHandle,
+    ) -> Result<(), Full> {
+        let id = self.reserve(source, tracker)?;
+        // Not under the lock: a runtime that is shutting down drops the task, and its place, right here.
+        let task = start(Place {
+            registry: Arc::clone(self),
+            id,
+        });
+        match self.open.lock().by_id.get_mut(&id) {
+            Some(entry) => entry.task = Some(task),
+            None => task.abort(),
+        }
+        Ok(())
+    }
+
+    fn reserve(&self, source: Source, tracker: Arc<Tracker>) -> Result<u64, Full> {
+        let mut open = self.open.lock();
+        if open
+            .by_source
+            .get(&source)
+            .is_some_and(|ids| ids.len() >= self.limit_per_source)
+        {
+            open.evict_of(source)?;
+        }
+        if open.all.len() >= self.limit {
+            open.evict_any()?;
+        }
+        let id = open.next_id;
+        open.next_id += 1;
+        open.insert(
+            id,
+            Entry {
+                source,
+                standing: Standing::Silent,
+                tracker,
+                task: None,
+            },
+        );
+        Ok(id)
+    }
+
+    /// Closes the connection that is the first to give way, when the process has run out of files.
+    pub(super) fn evict_one(&self) -> Result<(), Full> {
+        self.open.lock().evict_any()
+    }
+
+    /// Asks every connection to end after the request it works on; those without one end at once.
+    pub(super) fn drain_all(&self) {
+        let open = self.open.lock();
+        for entry in open.by_id.values() {
+            match entry.standing {
+                Standing::Silent | Standing::Handshaking => entry.abort(),
+                Standing::Unproven | Standing::Proven => entry.tracker.drain(),
+            }
+        }
+    }
+
+    /// Cuts off every connection.
+    pub(super) fn abort_all(&self) {
+        for entry in self.open.lock().by_id.values() {
+            entry.abort();
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.open.lock().by_id.len()
+    }
+}
+
+impl Open {
+    fn insert(&mut self, id: u64, entry: Entry) {
+        self.all.insert((entry.standing, id));
+        self.by_source
+            .entry(entry.source)
+            .or_default()
+            .insert((entry.standing, id));
+        self.by_id.insert(id, entry);
+    }
+
+    fn remove(&mut self, id: u64) -> Option<Entry> {
+        let entry = self.by_id.remove(&id)?;
+        self.all.remove(&(entry.standing, id));
+        if let Some(ids) = self.by_source.get_mut(&entry.source) {
+            ids.remove(&(entry.standing, id));
+            if ids.is_empty() {
+                self.by_source.remove(&entry.source);
+            }
+        }
+        Some(entry)
+    }
+
+    fn evict_of(&mut self, source: Source) -> Result<(), Full> {
+        let first = self.by_source.get(&source).and_then(BTreeSet::first).copied();
+        self.evict(first)
+    }
+
+    fn evict_any(&mut self) -> Result<(), Full> {
+        let first = self.all.first().copied();
+        self.evict(first)
+    }
+
+    fn evict(&mut self, first: Option<(Standing, u64)>) -> Result<(), Full> {
+        match first {
+            Some((standing, id)) if standing < Standing::Proven => {
+                if let Some(entry) = self.remove(id) {
+                    entry.abort();
+                }
+                Ok(())
+            }
+            _ => Err(Full),
+        }
+    }
+}
+
+impl Entry {
+    fn abort(&self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+impl Place {
+    /// Raises the connection to `standing`.
+    pub(super) fn rise(&self, standing: Standing) {
+        let mut open = self.registry.open.lock();
+        if let Some(mut entry) = open.remove(self.id) {
+            entry.standing = entry.standing.max(standing);
+            open.insert(self.id, entry);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.registry.open.lock().remove(self.id);
+    }
+}

@@ -1,0 +1,97 @@
+//! What any HTTP client meets: authentication, errors with a text, kept connections.
+
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+
+use esm::server::ShutdownReport;
+
+use super::harness::{TestServer, credentials, text};
+
+const SHOW: [&str; 2] = ["-w", "|%{http_code}|%{num_connects}"];
+
+#[track_caller]
+fn check(server: &TestServer, args: &[&str], expect: &str) {
+    let output = server.curl(&[&SHOW[..], args].concat());
+    assert_eq!(
+        text(&output),
+        expect,
+        "curl {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+#[test]
+fn curl_is_answered_as_the_route_and_the_credentials_say() {
+    let server = TestServer::start();
+    let right = credentials();
+    let wrong = "ann:wrong";
+    check(
+        &server,
+        &["-u", &right, "-d", "hello", "/echo"],
+        "ann:hello|200|1",
+    );
+    check(&server, &["-d", "hello", "/open"], "hello|200|1");
+    check(
+        &server,
+        &["-d", "x", "/echo"],
+        "Credentials are needed: send Authorization: Basic.\n|401|1",
+    );
+    check(
+        &server,
+        &["-u", wrong, "-d", "x", "/echo"],
+        "The name or the password is wrong.\n|401|1",
+    );
+    check(
+        &server,
+        &["-H", "Authorization: Digest x", "-d", "x", "/echo"],
+        "Only Basic credentials are taken here.\n|401|1",
+    );
+    check(
+        &server,
+        &["-d", "x", "/other"],
+        "Nothing is served under this path.\n|404|1",
+    );
+    check(
+        &server,
+        &["-u", &right, "/echo"],
+        "This path serves POST only.\n|405|1",
+    );
+    check(
+        &server,
+        &["-u", &right, "-d", "x", "/panic"],
+        "Answering this request failed; the agent's log says why.\n|500|1",
+    );
+    check(
+        &server,
+        &["-u", &right, "-d", "x", "/panic-late"],
+        "Answering this request failed; the agent's log says why.\n|500|1",
+    );
+    check(
+        &server,
+        &["-u", &right, "-d", "after", "/echo"],
+        "ann:after|200|1",
+    );
+}
+
+#[test]
+fn a_clean_stop_waits_for_what_is_being_worked_on() {
+    let mut server = TestServer::start();
+    let handle = server.handle.take().unwrap();
+    let report = std::thread::scope(|scope| {
+        let slow = scope.spawn(|| server.curl(&["-u", &credentials(), "-d", "x", "/slow"]));
+        server.runtime.block_on(async {
+            while handle.counters().in_flight.load(Relaxed) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        let report = server.runtime.block_on(handle.shutdown(Duration::from_secs(10)));
+        assert_eq!(text(&slow.join().unwrap()), "ann:x");
+        report
+    });
+    assert_eq!(report, ShutdownReport { cut_off: 0 });
+    assert!(
+        std::net::TcpStream::connect(server.address).is_err(),
+        "nobody accepts any more"
+    );
+    assert!(!server.folder.path().join("socket").exists());
+}
