@@ -3,9 +3,11 @@
 //! Standard output carries results only; logs and errors go to standard error. What an exit code
 //! means stands in [`exit`].
 
+pub mod completions;
 pub mod config;
 pub mod exit;
 pub mod logging;
+pub mod man;
 pub mod output;
 
 use std::ffi::OsString;
@@ -40,6 +42,9 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::Args),
+    Completions(completions::Args),
+    #[command(hide = true)]
+    Man(man::Args),
 }
 
 impl Global {
@@ -66,6 +71,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     logging::start_for_tool();
     let mut out = Output::standard();
     let result = match cli.command {
+        Command::Completions(args) => completions::run(&args, &mut out),
+        Command::Man(args) => man::run(&args),
         Command::Config(args) => config::run(&args, &cli.global, &mut out),
     };
     // What was buffered is written before the code is known: a full disk is a failure too.

@@ -9,5 +9,6 @@
 mod host;
 mod command;
 mod config;
+mod generated;
 mod rooms;
 mod server;

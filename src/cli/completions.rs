@@ -1,0 +1,27 @@
+//! `esm completions`.
+
+use clap::CommandFactory as _;
+use clap_complete::Shell;
+
+use super::Cli;
+use super::exit::{Exit, Failure};
+use super::output::Output;
+
+/// Write the completion script of a shell
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  esm completions bash > /usr/share/bash-completion/completions/esm
+  esm completions zsh > ~/.zfunc/_esm
+  esm completions fish > ~/.config/fish/completions/esm.fish")]
+pub struct Args {
+    /// The shell
+    shell: Shell,
+}
+
+pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "esm", &mut script);
+    out.bytes(&script)?;
+    Ok(Exit::Done)
+}
