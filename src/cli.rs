@@ -9,6 +9,9 @@ pub mod exit;
 pub mod logging;
 pub mod man;
 pub mod output;
+pub mod passwd;
+pub mod prompt;
+pub mod state_dir;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -42,6 +45,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::Args),
+    Passwd(passwd::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
@@ -71,6 +75,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     logging::start_for_tool();
     let mut out = Output::standard();
     let result = match cli.command {
+        Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
         Command::Man(args) => man::run(&args),
         Command::Config(args) => config::run(&args, &cli.global, &mut out),

@@ -60,8 +60,8 @@ pub struct TlsConfig {
     pub certificate: PathBuf,
     /// Its private key, PEM.
     pub key: PathBuf,
-    /// Whether the pair is the default one, which the agent makes and renews by itself.
-    pub is_own_pair: bool,
+    /// Names and addresses that a self-made certificate is made out to, beside this machine's own.
+    pub names: Vec<String>,
     /// Authorities whose client certificates are accepted as a login.
     pub client_ca: Option<PathBuf>,
 }
@@ -263,7 +263,7 @@ impl TlsConfig {
         Self {
             certificate: values.path("tls.certificate"),
             key: values.path("tls.key"),
-            is_own_pair: values.is_default("tls.certificate") && values.is_default("tls.key"),
+            names: values.list("tls.names").to_vec(),
             client_ca: values.optional_path("tls.client_ca"),
         }
     }

@@ -62,7 +62,6 @@ fn without_a_file_the_defaults_hold() {
         config.tls.certificate,
         PathBuf::from("/var/lib/esm/certs/cert.pem")
     );
-    assert!(config.tls.is_own_pair);
     assert_eq!(config.subscriptions.default_lease, Duration::from_secs(3600));
     assert_eq!(config.delivery.retry_total, Duration::from_secs(72 * 3600));
     assert_eq!(config.delivery.trust, Trust::Pin);
@@ -98,12 +97,8 @@ fn the_example_with_every_default_set_is_the_defaults() {
         !examples.contains(&name)
     };
     let config = parse(&uncommented(has_default));
-    let mut changed = config.changed(&parse(""));
-    // The pair is the same files, but named by the operator: the agent leaves it alone.
-    assert!(!config.tls.is_own_pair);
-    changed.retain(|section| *section != Section::Tls);
     // `[[monitor]]` shows the rule's own values for one instance.
-    assert_eq!(changed, [Section::Monitors]);
+    assert_eq!(config.changed(&parse("")), [Section::Monitors]);
     let var = Some("/var");
     assert_eq!(
         rule(&config, "file-system", var),

@@ -3,20 +3,18 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-/// A command that sees nothing of the surroundings of the test: no configuration, and a home of its own.
+/// A command that sees nothing of the surroundings of the test, and keeps everything in `home`: without a
+/// file of the test's own its state folder is `home/state`.
 pub fn esm(home: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_esm"));
-    command
-        .env_clear()
-        .env("HOME", home)
-        .env("XDG_STATE_HOME", home.join("state"));
-    command.current_dir(home).stdin(Stdio::null());
-    // A file that exists, so that one of this machine is never looked at.
     let config = home.join("esm.toml");
     if !config.exists() {
-        std::fs::write(&config, "").unwrap();
+        let home = home.display();
+        let text = format!("state_dir = '{home}/state'\nlocal.socket = '{home}/esm.sock'\n");
+        std::fs::write(&config, text).unwrap();
     }
-    command.env("ESM_CONFIG", config);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_esm"));
+    command.env_clear().env("HOME", home).env("ESM_CONFIG", config);
+    command.current_dir(home).stdin(Stdio::null());
     command
 }
 

@@ -10,5 +10,6 @@ mod host;
 mod command;
 mod config;
 mod generated;
+mod passwd;
 mod rooms;
 mod server;

@@ -109,13 +109,19 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "certificate",
                 Kind::AbsolutePath,
                 Default::InStateDir("certs/cert.pem"),
-                "The certificate chain, PEM. Made on first start, and renewed, if it is the default one.",
+                "The certificate chain, PEM. If there is none, a self-signed one is made, and renewed in time.",
             ),
             key(
                 "key",
                 Kind::AbsolutePath,
                 Default::InStateDir("certs/key.pem"),
                 "Its private key, PEM.",
+            ),
+            key(
+                "names",
+                Kind::HostNames,
+                Default::List(&[]),
+                "Names and addresses that a self-made certificate is made out to, beside this machine's own.",
             ),
             key(
                 "client_ca",

@@ -1,7 +1,7 @@
 //! What a key may hold, how that is checked, and how it is told.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
 use crate::config::network::Network;
@@ -37,6 +37,8 @@ pub enum Kind {
     SocketAddresses,
     /// A list of networks.
     Networks,
+    /// A list of host names and IP addresses.
+    HostNames,
     /// A list of texts, none empty.
     Texts,
     /// A list of absolute paths.
@@ -86,6 +88,13 @@ impl Kind {
                     .map(drop)
                     .map_err(|error| error.to_string())
             }),
+            (Self::HostNames, Value::List(items)) => self.each(items, |item| {
+                if is_host_name(item) {
+                    Ok(())
+                } else {
+                    Err(quote(item))
+                }
+            }),
             (Self::Texts, Value::List(items)) => {
                 self.each(
                     items,
@@ -109,6 +118,7 @@ impl Kind {
                 | Self::UriPrefix
                 | Self::SocketAddresses
                 | Self::Networks
+                | Self::HostNames
                 | Self::Texts
                 | Self::AbsolutePaths,
                 _,
@@ -167,6 +177,9 @@ impl fmt::Display for Kind {
                 f.write_str("a list of addresses with a port, such as [\"0.0.0.0:5986\", \"[::]:5986\"]")
             }
             Self::Networks => f.write_str("a list of networks, such as [\"127.0.0.0/8\", \"2001:db8::/32\"]"),
+            Self::HostNames => f.write_str(
+                "a list of host names and IP addresses, such as [\"esm.example.com\", \"192.0.2.7\"]",
+            ),
             Self::Texts => f.write_str("a list of texts, none of them empty"),
             Self::AbsolutePaths => f.write_str("a list of absolute paths, such as [\"/mnt/data\"]"),
         }
@@ -190,4 +203,13 @@ fn is_url_path(text: &str) -> bool {
 
 fn is_uri_prefix(text: &str) -> bool {
     text.contains("://") && text.ends_with('/') && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// An address, or labels of letters, digits, `-` and `_` between dots (RFC 1123 §2.1).
+fn is_host_name(text: &str) -> bool {
+    let is_label = |label: &str| {
+        let right = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        (1..=63).contains(&label.len()) && label.bytes().all(right) && !label.starts_with('-')
+    };
+    text.parse::<IpAddr>().is_ok() || (text.len() <= 253 && text.split('.').all(is_label))
 }
