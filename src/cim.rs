@@ -9,6 +9,7 @@ mod error;
 mod instance;
 mod name;
 mod path;
+pub mod query;
 mod types;
 mod value;
 

@@ -1,0 +1,636 @@
+//! Judging instances with a checked query: three-valued logic, no recursion beyond the query's own depth, time
+//! at most the size of the query times that of the instance.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use super::ast::CompareOp;
+use super::check::ClassLookup;
+use super::pattern::{Pattern, fold};
+use crate::cim::{Instance, Name, Property, Value};
+
+/// A query whose names and types the schema has confirmed.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CheckedQuery {
+    pub(super) class: Name,
+    pub(super) properties: Option<Vec<Name>>,
+    pub(super) test: Option<Test>,
+    pub(super) ignore_case: bool,
+}
+
+/// A condition, ready to be judged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    All(Vec<Test>),
+    Any(Vec<Test>),
+    Not(Box<Test>),
+    Compare {
+        left: Source,
+        op: CompareOp,
+        right: Source,
+    },
+    Like {
+        text: Source,
+        pattern: Pattern,
+    },
+    Isa {
+        object: Route,
+        class: Name,
+    },
+    IsNull(Route),
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Source {
+    Constant(Value),
+    One(Route),
+    Any(Route),
+    Every(Route),
+}
+
+/// The way from an instance to a value. Without hops it stays at the instance itself.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Route {
+    pub hops: Vec<Hop>,
+    /// Whether it ends at the name of the object's class.
+    pub class_name: bool,
+}
+
+/// One property on the way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hop {
+    pub scope: Option<Name>,
+    pub name: Name,
+    pub index: Option<u32>,
+}
+
+/// True, false, or unknown because something is NULL.
+type Truth = Option<bool>;
+
+impl CheckedQuery {
+    /// The class whose instances, and those of the classes below it, the query is about.
+    pub const fn class(&self) -> &Name {
+        &self.class
+    }
+
+    /// The selected properties in the order they were asked in; `None` where all are. Of an embedded
+    /// object's property, it is the whole object that is selected.
+    pub fn properties(&self) -> Option<&[Name]> {
+        self.properties.as_deref()
+    }
+
+    /// Whether a property is selected.
+    pub fn selects(&self, name: &Name) -> bool {
+        self.properties.as_ref().is_none_or(|names| names.contains(name))
+    }
+
+    /// The instance with nothing but the selected properties and those that `keep` wants beside them, as the
+    /// keys.
+    pub fn project(&self, mut instance: Instance, keep: impl Fn(&Property) -> bool) -> Instance {
+        if self.properties.is_some() {
+            instance.retain(|property| self.selects(&property.name) || keep(property));
+        }
+        instance
+    }
+
+    /// Whether the instance is of the query's class and the condition is true of it; an unknown one is not.
+    pub fn matches(&self, instance: &Instance, schema: &dyn ClassLookup) -> bool {
+        let of_class = instance.class_name == self.class || schema.is_a(&instance.class_name, &self.class);
+        let judge = Judge {
+            instance,
+            schema,
+            ignore_case: self.ignore_case,
+        };
+        of_class
+            && self
+                .test
+                .as_ref()
+                .is_none_or(|test| judge.truth(test) == Some(true))
+    }
+}
+
+/// What a route leads to.
+enum Found<'a> {
+    Value(&'a Value),
+    Object(&'a Instance),
+    ClassName(&'a Name),
+}
+
+struct Judge<'a> {
+    instance: &'a Instance,
+    schema: &'a dyn ClassLookup,
+    ignore_case: bool,
+}
+
+impl<'a> Judge<'a> {
+    fn truth(&self, test: &Test) -> Truth {
+        match test {
+            Test::All(parts) => every(parts, |part| self.truth(part)),
+            Test::Any(parts) => any(parts, |part| self.truth(part)),
+            Test::Not(inner) => self.truth(inner).map(|truth| !truth),
+            Test::IsNull(route) => Some(self.follow(route).is_none()),
+            Test::Isa { object, class } => self.isa(object, class),
+            Test::Like { text, pattern } => {
+                self.judge_each(text, |value| text_of(value).map(|text| pattern.matches(&text)))
+            }
+            Test::Compare {
+                left,
+                op,
+                right: right @ (Source::Any(_) | Source::Every(_)),
+            } => {
+                let left = self.one(left)?;
+                self.judge_each(right, |item| self.relate(&left, *op, item))
+            }
+            Test::Compare { left, op, right } => {
+                let right = self.one(right)?;
+                self.judge_each(left, |item| self.relate(item, *op, &right))
+            }
+        }
+    }
+
+    fn isa(&self, object: &Route, class: &Name) -> Truth {
+        let own = match self.follow(object)? {
+            Found::Object(object) => &object.class_name,
+            Found::Value(Value::Class(class)) => &class.name,
+            Found::Value(Value::Reference(path)) => &path.class_name,
+            Found::Value(_) | Found::ClassName(_) => return None,
+        };
+        Some(own == class || self.schema.is_a(own, class))
+    }
+
+    /// Judges the value of a source, or its items one by one where it is quantified.
+    fn judge_each(&self, source: &Source, judge: impl Fn(&Value) -> Truth) -> Truth {
+        let items = |route| match self.follow(route)? {
+            Found::Value(value @ Value::Array(_)) => Some(value.items()),
+            _ => None,
+        };
+        match source {
+            Source::Constant(_) | Source::One(_) => judge(&*self.one(source)?),
+            Source::Any(route) => any(items(route)?, judge),
+            Source::Every(route) => every(items(route)?, judge),
+        }
+    }
+
+    fn one<'s>(&self, source: &'s Source) -> Option<Cow<'s, Value>>
+    where
+        'a: 's,
+    {
+        match source {
+            Source::Constant(value) => Some(Cow::Borrowed(value)),
+            Source::One(route) => match self.follow(route)? {
+                Found::Value(value) => Some(Cow::Borrowed(value)),
+                Found::ClassName(name) => Some(Cow::Owned(Value::string(name.as_str()))),
+                Found::Object(_) => None,
+            },
+            Source::Any(_) | Source::Every(_) => None,
+        }
+    }
+
+    /// What a route leads to; `None` where there is nothing or NULL.
+    fn follow(&self, route: &Route) -> Option<Found<'a>> {
+        let mut object = self.instance;
+        let mut hops = route.hops.iter().peekable();
+        while let Some(hop) = hops.next() {
+            let value = self.hop(object, hop)?;
+            match value {
+                Value::Instance(inner) => object = inner.as_ref(),
+                _ if hops.peek().is_none() && !route.class_name => return Some(Found::Value(value)),
+                _ => return None,
+            }
+        }
+        Some(if route.class_name {
+            Found::ClassName(&object.class_name)
+        } else {
+            Found::Object(object)
+        })
+    }
+
+    fn hop(&self, object: &'a Instance, hop: &Hop) -> Option<&'a Value> {
+        let in_scope = hop
+            .scope
+            .as_ref()
+            .is_none_or(|scope| object.class_name == *scope || self.schema.is_a(&object.class_name, scope));
+        if !in_scope {
+            return None;
+        }
+        let value = object.get(hop.name.as_str())?;
+        match (hop.index, value) {
+            (None, value) => Some(value),
+            (Some(index), Value::Array(items)) => items.get(usize::try_from(index).ok()?),
+            (Some(_), _) => None,
+        }
+    }
+
+    fn relate(&self, left: &Value, op: CompareOp, right: &Value) -> Truth {
+        let order = self.order(left, right);
+        match (op, order) {
+            (CompareOp::Eq, Order::Is(order)) => Some(order.is_eq()),
+            (CompareOp::Ne, Order::Is(order)) => Some(order.is_ne()),
+            (CompareOp::Lt, Order::Is(order)) => Some(order.is_lt()),
+            (CompareOp::Le, Order::Is(order)) => Some(order.is_le()),
+            (CompareOp::Gt, Order::Is(order)) => Some(order.is_gt()),
+            (CompareOp::Ge, Order::Is(order)) => Some(order.is_ge()),
+            (CompareOp::Eq, Order::Differ) => Some(false),
+            (CompareOp::Ne, Order::Differ) => Some(true),
+            (_, Order::Differ | Order::None) => None,
+        }
+    }
+
+    fn order(&self, left: &Value, right: &Value) -> Order {
+        match (left, right) {
+            (Value::Boolean(a), Value::Boolean(b)) => Order::equal_or_differ(a == b),
+            (Value::Reference(a), Value::Reference(b)) => Order::equal_or_differ(a == b),
+            (Value::DateTime(a), Value::DateTime(b)) => a.partial_cmp(b).into(),
+            (Value::String(a), Value::String(b)) => Order::Is(self.order_texts(a, b)),
+            (Value::Reference(path), Value::String(text)) | (Value::String(text), Value::Reference(path)) => {
+                let bare = crate::cim::InstancePath {
+                    namespace: None,
+                    ..(**path).clone()
+                };
+                Order::equal_or_differ(bare.to_string() == *text || path.to_string() == *text)
+            }
+            (Value::Char16(_), Value::String(_) | Value::Char16(_))
+            | (Value::String(_), Value::Char16(_)) => {
+                Order::Is(self.order_texts(&left.to_text(), &right.to_text()))
+            }
+            (Value::String(text), other) => self.order_text_with(text, other).reverse(),
+            (other, Value::String(text)) => self.order_text_with(text, other),
+            _ => order_numbers(left, right).into(),
+        }
+    }
+
+    /// Compares a value with a text that stands for one of its type. The schema knew the type of neither or
+    /// has let it pass, so a text that is none makes the comparison unknown.
+    fn order_text_with(&self, text: &str, value: &Value) -> Order {
+        match value.cim_type().map(|ty| Value::from_text(ty, text)) {
+            Some(Ok(Value::String(_)) | Err(_)) | None => Order::None,
+            Some(Ok(same_type)) => self.order(value, &same_type),
+        }
+    }
+
+    fn order_texts(&self, a: &str, b: &str) -> Ordering {
+        if self.ignore_case {
+            a.chars().map(fold).cmp(b.chars().map(fold))
+        } else {
+            a.cmp(b)
+        }
+    }
+}
+
+/// How two values stand to each other.
+#[derive(Clone, Copy)]
+enum Order {
+    Is(Ordering),
+    /// They are not equal and have no order.
+    Differ,
+    /// They do not compare.
+    None,
+}
+
+impl Order {
+    const fn equal_or_differ(equal: bool) -> Self {
+        if equal {
+            Self::Is(Ordering::Equal)
+        } else {
+            Self::Differ
+        }
+    }
+
+    const fn reverse(self) -> Self {
+        match self {
+            Self::Is(order) => Self::Is(order.reverse()),
+            other => other,
+        }
+    }
+}
+
+impl From<Option<Ordering>> for Order {
+    fn from(order: Option<Ordering>) -> Self {
+        order.map_or(Self::None, Self::Is)
+    }
+}
+
+/// True where one is true, false where all are false, else unknown.
+fn any<T>(items: &[T], judge: impl Fn(&T) -> Truth) -> Truth {
+    let mut sum = Some(false);
+    for item in items {
+        match judge(item) {
+            Some(true) => return Some(true),
+            Some(false) => {}
+            None => sum = None,
+        }
+    }
+    sum
+}
+
+/// False where one is false, true where all are true, else unknown.
+fn every<T>(items: &[T], judge: impl Fn(&T) -> Truth) -> Truth {
+    any(items, |item| judge(item).map(|truth| !truth)).map(|truth| !truth)
+}
+
+fn text_of(value: &Value) -> Option<Cow<'_, str>> {
+    match value {
+        Value::String(text) => Some(Cow::Borrowed(text)),
+        Value::Char16(_) => Some(Cow::Owned(value.to_text())),
+        _ => None,
+    }
+}
+
+/// Numbers of any width compare by value, without rounding.
+fn order_numbers(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a.as_integer(), b.as_integer()) {
+        (Some(a), Some(b)) => Some(a.cmp(&b)),
+        (Some(a), None) => order_with_real(a, b.as_f64()?),
+        (None, Some(b)) => order_with_real(b, a.as_f64()?).map(Ordering::reverse),
+        (None, None) => a.as_f64()?.partial_cmp(&b.as_f64()?),
+    }
+}
+
+/// An integer of at most 64 bits against a real. The whole part of a real of that size converts exactly;
+/// larger ones are larger than every integer.
+fn order_with_real(integer: i128, real: f64) -> Option<Ordering> {
+    if real.is_nan() {
+        return None;
+    }
+    // The cast saturates, far outside what 64 bits hold.
+    let whole = real.trunc() as i128;
+    let fraction = real.fract();
+    Some(integer.cmp(&whole).then_with(|| {
+        if fraction > 0.0 {
+            Ordering::Less
+        } else if fraction < 0.0 {
+            Ordering::Greater
+        } else {
+            Ordering::Equal
+        }
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{classes, item, modification};
+    use super::super::{Language, Query};
+    use super::*;
+
+    #[track_caller]
+    fn judge(language: Language, text: &str, instance: &Instance) -> bool {
+        let classes = classes();
+        let query = Query::parse(language, text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let checked = match language {
+            Language::Fql => query.check_for(&Name::from_static("CIM_Item"), &classes),
+            _ => query.check(&classes),
+        };
+        checked
+            .unwrap_or_else(|error| panic!("{text}: {error}"))
+            .matches(instance, &classes)
+    }
+
+    /// Judges a condition on [`item`] that means the same in all languages.
+    #[track_caller]
+    fn check(condition: &str, expect: bool) {
+        let select = format!("SELECT * FROM CIM_Item WHERE {condition}");
+        assert_eq!(judge(Language::Wql, &select, &item()), expect, "WQL {condition}");
+        assert_eq!(judge(Language::Cql, &select, &item()), expect, "CQL {condition}");
+        assert_eq!(
+            judge(Language::Fql, condition, &item()),
+            expect,
+            "FQL {condition}"
+        );
+    }
+
+    #[track_caller]
+    fn wql(condition: &str, expect: bool) {
+        let select = format!("SELECT * FROM CIM_Item WHERE {condition}");
+        assert_eq!(judge(Language::Wql, &select, &item()), expect, "{condition}");
+    }
+
+    #[track_caller]
+    fn cql(condition: &str, expect: bool) {
+        let select = format!("SELECT * FROM CIM_Item AS i WHERE {condition}");
+        assert_eq!(judge(Language::Cql, &select, &item()), expect, "{condition}");
+    }
+
+    /// Judges a condition on [`modification`].
+    #[track_caller]
+    fn event(language: Language, condition: &str, expect: bool) {
+        let select = format!("SELECT * FROM CIM_InstModification WHERE {condition}");
+        assert_eq!(judge(language, &select, &modification()), expect, "{condition}");
+    }
+
+    #[test]
+    fn numbers_compare_across_types() {
+        check("Id = 3", true);
+        check("3 = Id", true);
+        check("Id = 0x3", true);
+        check("Id = 11b", true);
+        check("Id = 3.0", true);
+        check("Id <> 3", false);
+        check("Id != 4", true);
+        check("Id < 3.5", true);
+        check("Id > 2.5", true);
+        check("3.5 > Id", true);
+        check("Id <= 3 AND Id >= 3", true);
+        check("Id = -3", false);
+        check("Size = 18446744073709551615", true);
+        check("Size = 18446744073709551614", false);
+        check("Size < 18446744073709551616.0", true);
+        check("Size > Delta", true);
+        check("Delta < -4.5", true);
+        check("Delta < -5.5", false);
+        check("Load = 5e-1", true);
+        check("Id > Load", true);
+        check("Id = 300000000", false);
+    }
+
+    #[test]
+    fn texts_compare_as_the_language_says() {
+        check("Name = 'Box 7'", true);
+        check("Name = \"Box 7\"", true);
+        check("Name < 'Box 8'", true);
+        check("Name > 'Box'", true);
+        wql("Name = 'BOX 7'", true);
+        wql("Name < 'BOX 6'", false);
+        cql("Name = 'BOX 7'", false);
+        check("Letter = 'x'", true);
+        check("Letter = 'xy'", false);
+    }
+
+    #[test]
+    fn other_types() {
+        check("Enabled = TRUE", true);
+        check("Enabled <> true", false);
+        check("Enabled", true);
+        check("NOT Enabled", false);
+        check("TRUE", true);
+        check("FALSE OR Enabled", true);
+        check("InstallDate = '20260131110000.000000+000'", true);
+        check("InstallDate > datetime(\"20260131115959.000000+060\")", true);
+        check("UpTime >= '00000001000000.000000:000'", true);
+        check("UpTime < InstallDate OR TRUE", true);
+        check("UpTime < InstallDate", false);
+        check("NOT UpTime < InstallDate", false);
+        check("Parent = 'CIM_Item.Id=1'", true);
+        check("Parent <> 'CIM_Item.Id=1'", false);
+        check("Parent = 'CIM_Item.Id=2'", false);
+    }
+
+    #[test]
+    fn wql_reads_quoted_numbers_and_booleans() {
+        wql("Id = '3'", true);
+        wql("'4' > Id", true);
+        wql("Enabled = 'true'", true);
+    }
+
+    #[test]
+    fn null_is_unknown() {
+        check("Unknown IS NULL", true);
+        check("Unknown = NULL", true);
+        check("NULL = Unknown", true);
+        check("Unknown <> NULL", false);
+        check("Unknown IS NOT NULL", false);
+        check("Id IS NOT NULL", true);
+        check("Unknown = 'x'", false);
+        check("NOT Unknown = 'x'", false);
+        check("Unknown <> 'x'", false);
+        check("Unknown = 'x' OR Id = 3", true);
+        check("Unknown = 'x' AND Id = 3", false);
+        check("NOT (Unknown = 'x' AND Id = 4)", true);
+        check("NOT (Unknown = 'x' OR Id = 4)", false);
+        check("NOT Unknown LIKE 'x'", false);
+    }
+
+    #[test]
+    fn precedence() {
+        check("Id = 3 OR Id = 4 AND Id = 5", true);
+        check("(Id = 3 OR Id = 4) AND Id = 5", false);
+        check("NOT Id = 4 AND Id = 3", true);
+        check("NOT (Id = 4 AND Id = 3)", true);
+        check("NOT NOT Id = 3", true);
+    }
+
+    #[test]
+    fn like() {
+        wql("Name LIKE 'b%'", true);
+        wql("Name LIKE '%[0-6]'", false);
+        wql("Name NOT LIKE '%[0-6]'", true);
+        wql("Name LIKE 'Box'", false);
+        wql("Letter LIKE '_'", true);
+        wql("ANY Notes LIKE 't%'", true);
+        wql("EVERY Notes LIKE 't%'", false);
+        cql("Name LIKE 'B.*'", true);
+        cql("Name LIKE 'b.*'", false);
+        cql("Name LIKE 'Box [0-9]'", true);
+        cql("Name LIKE 'Box%'", false);
+    }
+
+    #[test]
+    fn arrays() {
+        check("ANY Status = 5", true);
+        check("ANY Status = 6", false);
+        check("EVERY Status > 1", true);
+        check("EVERY Status > 2", false);
+        check("5 = ANY Status", true);
+        check("3 > EVERY Status", false);
+        check("'two' = ANY Notes", true);
+        check("Status[0] = 2", true);
+        check("Status[1] = Status[0]", false);
+        check("Status[9] = 2", false);
+        check("Status[9] IS NULL", true);
+        check("Status IS NOT NULL", true);
+        check("ANY Empty = 'x'", false);
+        check("EVERY Empty = 'x'", true);
+        cql("ANY i.Notes = 'one'", true);
+    }
+
+    #[test]
+    fn classes_and_aliases() {
+        wql("CIM_Item.Id = 3", true);
+        cql("i.Id = 3 AND CIM_Item.Id = 3", true);
+        cql("CIM_Item::Id = 3", true);
+        cql("i.CIM_SubItem::Extra = 'more'", true);
+        cql("i ISA CIM_SubItem", true);
+        wql("CIM_Item ISA 'CIM_SubItem'", true);
+        wql("CIM_Item ISA 'CIM_Other'", false);
+        wql("__CLASS = 'cim_subitem'", true);
+        wql("Parent ISA 'CIM_Item'", true);
+        cql("Health = Health#'OK'", true);
+        cql("i.Health <> Health#'Degraded'", true);
+    }
+
+    #[test]
+    fn only_instances_of_the_class_match() {
+        let select = "SELECT * FROM CIM_SubItem";
+        assert!(judge(Language::Wql, select, &item()));
+        let mut plain = item();
+        plain.class_name = Name::from_static("CIM_Item");
+        assert!(!judge(Language::Wql, select, &plain));
+        assert!(!judge(
+            Language::Cql,
+            "SELECT * FROM CIM_Item AS i WHERE i.CIM_SubItem::Extra = 'more'",
+            &plain
+        ));
+    }
+
+    #[test]
+    fn embedded_instances() {
+        for language in [Language::Wql, Language::Cql] {
+            event(language, "SourceInstance ISA CIM_Item", true);
+            event(language, "SourceInstance ISA 'CIM_Other'", false);
+            event(language, "SourceInstance.Load = 0.5", true);
+            event(language, "SourceInstance.Load > PreviousInstance.Load", true);
+            event(language, "CIM_InstModification.SourceInstance.Id = 3", true);
+            event(language, "SourceInstance.Id = '3'", true);
+            event(
+                language,
+                "SourceInstance.InstallDate = '20260131120000.000000+060'",
+                true,
+            );
+            event(language, "SourceInstance.NotThere = 3", false);
+            event(language, "SourceInstance.NotThere IS NULL", true);
+            event(language, "SourceInstance.Id.Deeper IS NULL", true);
+            event(language, "ANY SourceInstance.Status = 5", true);
+            event(language, "ANY SourceInstance.Id = 3", false);
+            event(language, "SourceInstance.Enabled", true);
+            event(language, "SourceInstance.Name = 3", false);
+            event(language, "SourceInstance.__CLASS = 'CIM_SubItem'", true);
+        }
+        event(Language::Cql, "SourceInstance.CIM_Item::Id = 3", true);
+        event(Language::Cql, "SourceInstance.CIM_Holder::Inner IS NULL", true);
+    }
+
+    #[test]
+    fn wmi_names_of_indications() {
+        let text = "SELECT * FROM __InstanceModificationEvent WITHIN 5 WHERE TargetInstance ISA 'CIM_Item' \
+                    AND TargetInstance.Load <> PreviousInstance.Load";
+        assert!(judge(Language::Wql, text, &modification()));
+    }
+
+    #[test]
+    fn projection() {
+        let classes = classes();
+        let names = |text: &str| {
+            let checked = Query::parse(Language::Cql, text)
+                .unwrap()
+                .check(&classes)
+                .unwrap();
+            let projected = checked.project(item(), |property| property.name == *"Id");
+            projected
+                .properties()
+                .iter()
+                .map(|property| property.name.to_string())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(
+            names("SELECT name, CIM_Item.Size, Name FROM CIM_Item"),
+            "Id Name Size"
+        );
+        assert_eq!(names("SELECT i.Status[0] FROM CIM_Item i"), "Id Status");
+        assert_eq!(names("SELECT CIM_SubItem::Extra FROM CIM_Item"), "Id Extra");
+        assert_eq!(
+            names("SELECT * FROM CIM_Item").split(' ').count(),
+            item().properties().len()
+        );
+    }
+}
