@@ -41,9 +41,13 @@ impl Environment {
             })
     }
 
-    /// The default of `state_dir`: `/var/lib/esm` for root, else `esm` under `$XDG_STATE_HOME` (by
-    /// the XDG Base Directory Specification `~/.local/state` when unset or not absolute).
+    /// The default of `state_dir`: what the service manager gave (`StateDirectory=` of a systemd unit),
+    /// else `/var/lib/esm` for root, else `esm` under `$XDG_STATE_HOME` (by the XDG Base Directory
+    /// Specification `~/.local/state` when unset or not absolute).
     pub(super) fn state_dir(&self) -> PathBuf {
+        if let Some(given) = self.from_service_manager("STATE_DIRECTORY") {
+            return given;
+        }
         if self.is_root {
             return PathBuf::from("/var/lib/esm");
         }
@@ -60,13 +64,25 @@ impl Environment {
             .join("esm")
     }
 
-    /// The default of `local.socket`.
+    /// The default of `local.socket`: in the folder that the service manager gave (`RuntimeDirectory=`),
+    /// else in `/run/esm` for root, else in the state folder.
     pub(super) fn socket(&self, state_dir: &Path) -> PathBuf {
+        if let Some(given) = self.from_service_manager("RUNTIME_DIRECTORY") {
+            return given.join("esm.sock");
+        }
         if self.is_root {
             PathBuf::from("/run/esm/esm.sock")
         } else {
             state_dir.join("esm.sock")
         }
+    }
+
+    /// The first of the folders in the variable (systemd.exec(5) separates them by colons).
+    fn from_service_manager(&self, variable: &str) -> Option<PathBuf> {
+        let folders = self.variables.get(OsString::from(variable).as_os_str())?;
+        std::env::split_paths(folders)
+            .next()
+            .filter(|folder| folder.is_absolute())
     }
 
     fn path(&self, variable: &str) -> Option<PathBuf> {
@@ -128,6 +144,23 @@ mod tests {
             socket,
         );
         check(false, &[], "/var/lib/esm", "/var/lib/esm/esm.sock");
+    }
+
+    #[test]
+    fn the_folders_of_the_service_manager_come_first() {
+        let given = [
+            ("STATE_DIRECTORY", "/srv/a:/srv/b"),
+            ("RUNTIME_DIRECTORY", "/run/a"),
+            ("HOME", "/home/a"),
+        ];
+        check(false, &given, "/srv/a", "/run/a/esm.sock");
+        check(true, &given, "/srv/a", "/run/a/esm.sock");
+        check(
+            true,
+            &[("STATE_DIRECTORY", "")],
+            "/var/lib/esm",
+            "/run/esm/esm.sock",
+        );
     }
 
     #[test]

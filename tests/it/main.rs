@@ -10,6 +10,7 @@ mod host;
 mod command;
 mod config;
 mod generated;
+mod packaging;
 mod passwd;
 mod rooms;
 mod server;
