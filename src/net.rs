@@ -1,9 +1,12 @@
 //! TLS configuration, certificates and pins, accounts, the outgoing HTTP connection.
 
 pub mod accounts;
+pub(crate) mod carrier;
 pub mod certificate;
 pub mod fingerprint;
+pub mod http_client;
 pub mod local_peer;
 pub mod principal;
 mod private_file;
+pub mod sd_notify;
 pub mod tls;

@@ -16,13 +16,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::net::carrier::Carrier;
 use crate::net::principal::Principal;
 use crate::net::tls::server::ServerTls;
 use crate::server::http::{Peer, Transport};
 use crate::server::registry::{Place, Source, Standing};
 use crate::server::request::respond;
 use crate::server::running::Shared;
-use crate::server::stream::{Carrier, WatchedStream};
+use crate::server::stream::WatchedStream;
 use crate::server::tracker::{Phase, Tracker};
 
 /// hyper's smallest buffer; heads are never bounded below it.
@@ -99,7 +100,7 @@ pub(super) async fn run(
                 return;
             };
             connection.principal = tls.principal(stream.get_ref().1);
-            Carrier::Tls(Box::new(stream))
+            Carrier::Tls(Box::new(stream.into()))
         }
     };
     connection.place.rise(Standing::Unproven);

@@ -1,4 +1,4 @@
-//! The byte stream under HTTP: TLS, plain TCP or the local socket, watched by the connection's tracker.
+//! The byte stream under HTTP, watched by the connection's tracker.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -6,17 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::server::TlsStream;
 
+use crate::net::carrier::Carrier;
 use crate::server::tracker::Tracker;
-
-/// What carries the bytes.
-pub(super) enum Carrier {
-    Tls(Box<TlsStream<TcpStream>>),
-    Plain(TcpStream),
-    Local(UnixStream),
-}
 
 /// A carrier whose traffic the tracker sees.
 pub(super) struct WatchedStream {
@@ -37,11 +29,7 @@ impl AsyncRead for WatchedStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
-        let polled = match &mut self.carrier {
-            Carrier::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
-            Carrier::Plain(stream) => Pin::new(stream).poll_read(cx, buf),
-            Carrier::Local(stream) => Pin::new(stream).poll_read(cx, buf),
-        };
+        let polled = Pin::new(&mut self.carrier).poll_read(cx, buf);
         if buf.filled().len() > before {
             self.tracker.note_read();
         }
@@ -51,11 +39,7 @@ impl AsyncRead for WatchedStream {
 
 impl AsyncWrite for WatchedStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let polled = match &mut self.carrier {
-            Carrier::Tls(stream) => Pin::new(stream).poll_write(cx, buf),
-            Carrier::Plain(stream) => Pin::new(stream).poll_write(cx, buf),
-            Carrier::Local(stream) => Pin::new(stream).poll_write(cx, buf),
-        };
+        let polled = Pin::new(&mut self.carrier).poll_write(cx, buf);
         self.written(polled)
     }
 
@@ -64,28 +48,16 @@ impl AsyncWrite for WatchedStream {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let polled = match &mut self.carrier {
-            Carrier::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Carrier::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-            Carrier::Local(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
-        };
+        let polled = Pin::new(&mut self.carrier).poll_write_vectored(cx, bufs);
         self.written(polled)
     }
 
     fn is_write_vectored(&self) -> bool {
-        match &self.carrier {
-            Carrier::Tls(stream) => stream.is_write_vectored(),
-            Carrier::Plain(stream) => stream.is_write_vectored(),
-            Carrier::Local(stream) => stream.is_write_vectored(),
-        }
+        self.carrier.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = match &mut self.carrier {
-            Carrier::Tls(stream) => Pin::new(stream).poll_flush(cx),
-            Carrier::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Carrier::Local(stream) => Pin::new(stream).poll_flush(cx),
-        };
+        let polled = Pin::new(&mut self.carrier).poll_flush(cx);
         if matches!(polled, Poll::Ready(Ok(()))) {
             self.tracker.note_flushed();
         }
@@ -93,11 +65,7 @@ impl AsyncWrite for WatchedStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match &mut self.carrier {
-            Carrier::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-            Carrier::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Carrier::Local(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
+        Pin::new(&mut self.carrier).poll_shutdown(cx)
     }
 }
 

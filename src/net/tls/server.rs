@@ -1,13 +1,11 @@
 //! The server's side of TLS: a certificate that can be replaced while connections live, session
 //! resumption, and client certificates as an alternative to passwords.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use parking_lot::RwLock;
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
 use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
@@ -16,6 +14,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use crate::net::certificate::CertificatePair;
 use crate::net::fingerprint::Fingerprint;
 use crate::net::principal::Principal;
+use crate::net::tls::TlsError;
 
 /// Sessions of TLS 1.2 clients that use no tickets.
 const REMEMBERED_SESSIONS: usize = 256;
@@ -53,25 +52,6 @@ pub enum ClientMatch {
     CommonName(String),
     /// Its SHA-256.
     Fingerprint(Fingerprint),
-}
-
-/// Why a TLS configuration could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum TlsError {
-    /// The file of trusted authorities cannot be used.
-    #[error("{path}: {reason}")]
-    Authority {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The verifier of client certificates could not be made.
-    #[error("client certificates: {0}")]
-    ClientVerifier(#[from] rustls::server::VerifierBuilderError),
-    /// The TLS library refused.
-    #[error("TLS: {0}")]
-    Library(#[from] rustls::Error),
 }
 
 impl ServerTls {
@@ -141,27 +121,6 @@ impl ClientMapping {
         }?;
         Some(Principal::certificate(name, fingerprint))
     }
-}
-
-/// The authorities in a PEM file.
-///
-/// # Errors
-/// If the file cannot be read, holds no certificate, or one that is malformed.
-pub fn read_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
-    let fault = |reason: String| TlsError::Authority {
-        path: path.display().to_string(),
-        reason,
-    };
-    let mut roots = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))?;
-    for certificate in certificates {
-        let certificate = certificate.map_err(|error| fault(error.to_string()))?;
-        roots.add(certificate).map_err(|error| fault(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(fault("holds no certificate in PEM".to_owned()));
-    }
-    Ok(roots)
 }
 
 fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {

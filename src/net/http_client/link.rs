@@ -1,0 +1,265 @@
+//! One open connection: connect, shake hands, exchange, notice that the peer has gone.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::Full;
+use hyper::Request;
+use hyper::body::{Body, Incoming};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::client::TlsStream;
+
+use super::{ClientError, ClientLimits, ClientResponse, Endpoint};
+use crate::net::carrier::Carrier;
+use crate::net::fingerprint::Fingerprint;
+use crate::net::tls::client::{ClientTls, pin_mismatch};
+
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+/// An open connection, its HTTP state, and whether the peer has begun to answer.
+pub(super) struct Link {
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: Driver,
+    answered: Arc<AtomicBool>,
+    fingerprint: Option<Fingerprint>,
+}
+
+/// Opens a connection to `endpoint`.
+pub(super) async fn open(endpoint: &Endpoint, limits: &ClientLimits) -> Result<Link, ClientError> {
+    let (carrier, fingerprint) = match endpoint {
+        Endpoint::Local { path } => {
+            let to = path.display().to_string();
+            let stream = UnixStream::connect(path)
+                .await
+                .map_err(|error| ClientError::Connect { to, error })?;
+            (Carrier::Local(stream), None)
+        }
+        Endpoint::Plain { host, port } => (Carrier::Plain(connect(host, *port, limits).await?), None),
+        Endpoint::Tls { host, port, tls } => {
+            let stream = connect(host, *port, limits).await?;
+            let (stream, fingerprint) = shake_hands(stream, host, *port, tls, limits).await?;
+            (Carrier::Tls(Box::new(stream.into())), Some(fingerprint))
+        }
+    };
+    let answered = Arc::new(AtomicBool::new(false));
+    let stream = AnswerNoted {
+        carrier,
+        answered: Arc::clone(&answered),
+    };
+    let (sender, connection) = http1::Builder::new()
+        .title_case_headers(true)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .handshake(TokioIo::new(stream))
+        .await?;
+    Ok(Link {
+        sender,
+        driver: Driver {
+            connection,
+            ended: false,
+        },
+        answered,
+        fingerprint,
+    })
+}
+
+impl Link {
+    /// What the peer showed in the handshake.
+    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
+        self.fingerprint
+    }
+
+    /// Whether a byte has come since the last request was sent.
+    pub(super) fn answered(&self) -> bool {
+        self.answered.load(Relaxed)
+    }
+
+    /// Whether another request can be sent. A peer that closed its half, or sent something unasked, is
+    /// noticed here.
+    pub(super) fn is_usable(&mut self) -> bool {
+        self.driver.look();
+        !self.driver.ended && !self.sender.is_closed()
+    }
+
+    /// Sends a request and reads the whole reply.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<Full<Bytes>>,
+        body_limit: usize,
+    ) -> Result<ClientResponse, ClientError> {
+        let Self {
+            sender,
+            driver,
+            answered,
+            ..
+        } = self;
+        answered.store(false, Relaxed);
+        driver.run_until(poll_fn(|cx| sender.poll_ready(cx))).await?;
+        let response = driver.run_until(sender.send_request(request)).await?;
+        let (parts, body) = response.into_parts();
+        let body = driver.run_until(read_body(body, body_limit)).await?;
+        Ok(ClientResponse {
+            status: parts.status.as_u16(),
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+/// The connection's own work, done while something is waited for.
+struct Driver {
+    connection: http1::Connection<TokioIo<AnswerNoted>, Full<Bytes>>,
+    ended: bool,
+}
+
+impl Driver {
+    async fn run_until<T>(&mut self, work: impl Future<Output = T>) -> T {
+        let mut work = pin!(work);
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = work.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            self.step(cx);
+            work.as_mut().poll(cx)
+        })
+        .await
+    }
+
+    fn look(&mut self) {
+        self.step(&mut Context::from_waker(Waker::noop()));
+    }
+
+    /// How the connection ended is told to whoever waits for the reply.
+    fn step(&mut self, cx: &mut Context<'_>) {
+        if !self.ended && Pin::new(&mut self.connection).poll(cx).is_ready() {
+            self.ended = true;
+        }
+    }
+}
+
+async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, ClientError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(ClientError::TooLarge(limit));
+    }
+    let mut body = pin!(body);
+    let mut collected = BytesMut::new();
+    while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+        let Ok(data) = frame?.into_data() else { continue };
+        if data.len() > limit - collected.len() {
+            return Err(ClientError::TooLarge(limit));
+        }
+        collected.extend_from_slice(&data);
+    }
+    Ok(collected.freeze())
+}
+
+async fn connect(host: &str, port: u16, limits: &ClientLimits) -> Result<TcpStream, ClientError> {
+    let to = super::address::authority(host, port, 0);
+    let limit = limits.connect;
+    let connected = tokio::time::timeout(limit, connect_any(host, port, &to)).await;
+    let stream = connected.unwrap_or_else(|_| {
+        Err(ClientError::ConnectTimeout {
+            to: to.clone(),
+            limit,
+        })
+    })?;
+    stream
+        .set_nodelay(true)
+        .map_err(|error| ClientError::Connect { to, error })?;
+    Ok(stream)
+}
+
+/// Tries the addresses of the name one after the other.
+async fn connect_any(host: &str, port: u16, to: &str) -> Result<TcpStream, ClientError> {
+    let resolved = tokio::net::lookup_host((host, port)).await;
+    let addresses: Vec<SocketAddr> = resolved
+        .map_err(|error| ClientError::Resolve {
+            host: host.to_owned(),
+            error,
+        })?
+        .collect();
+    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    for address in addresses {
+        match TcpStream::connect(address).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = error,
+        }
+    }
+    Err(ClientError::Connect {
+        to: to.to_owned(),
+        error: last,
+    })
+}
+
+async fn shake_hands(
+    stream: TcpStream,
+    host: &str,
+    port: u16,
+    tls: &ClientTls,
+    limits: &ClientLimits,
+) -> Result<(TlsStream<TcpStream>, Fingerprint), ClientError> {
+    let to = super::address::authority(host, port, 0);
+    let limit = limits.handshake;
+    match tokio::time::timeout(limit, tls.connect(stream, host)).await {
+        Ok(Ok(connected)) => Ok(connected),
+        Ok(Err(error)) => {
+            Err(pin_mismatch(&error).map_or(ClientError::Tls { to, error }, ClientError::PinMismatch))
+        }
+        Err(_) => Err(ClientError::HandshakeTimeout { to, limit }),
+    }
+}
+
+/// A stream that notes when the peer has sent something.
+struct AnswerNoted {
+    carrier: Carrier,
+    answered: Arc<AtomicBool>,
+}
+
+impl AsyncRead for AnswerNoted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let polled = Pin::new(&mut self.carrier).poll_read(cx, buf);
+        if buf.filled().len() > before {
+            self.answered.store(true, Relaxed);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for AnswerNoted {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.carrier).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.carrier).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.carrier.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.carrier).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.carrier).poll_shutdown(cx)
+    }
+}

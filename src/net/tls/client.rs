@@ -1,0 +1,237 @@
+//! The client's side of TLS: whom to trust, and what the server showed.
+//!
+//! Whatever is trusted, the handshake's signature is verified: the server holds the key of the
+//! certificate that it shows.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+
+use rustls::client::Resumption;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::net::fingerprint::Fingerprint;
+use crate::net::tls::TlsError;
+
+/// Few: each configuration mostly serves one destination.
+const REMEMBERED_SESSIONS: usize = 4;
+
+/// Which servers are trusted.
+#[derive(Clone, Debug)]
+pub enum Trust {
+    /// Those whose certificate one of these authorities signed for the name that is connected to.
+    Authorities(RootCertStore),
+    /// The one with this certificate, whatever it says.
+    Pin(Fingerprint),
+    /// Whichever answers first, and from then on only that one. What was learned is in [`ClientTls::pin`].
+    FirstUse,
+    /// Every one. Whoever stands in the way can read and change everything.
+    Off,
+}
+
+/// A client's TLS configuration. Cheap to clone; clones share what was learned.
+#[derive(Clone, Debug)]
+pub struct ClientTls {
+    config: Arc<ClientConfig>,
+    pin: Option<Arc<Pin>>,
+}
+
+/// The server showed another certificate than the pinned one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error(
+    "the server shows another certificate than the pinned one: its SHA-256 is {presented}, pinned is {pinned}"
+)]
+pub struct PinMismatch {
+    /// What was expected.
+    pub pinned: Fingerprint,
+    /// What came.
+    pub presented: Fingerprint,
+}
+
+/// The authorities that the system trusts.
+///
+/// # Errors
+/// If the system has none.
+pub fn system_authorities() -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        return Err(TlsError::Authority {
+            path: "system store".to_owned(),
+            reason: "this system has no trusted authorities: name a file of them, or pin the certificate"
+                .to_owned(),
+        });
+    }
+    Ok(roots)
+}
+
+impl ClientTls {
+    /// A configuration that trusts as told.
+    ///
+    /// # Errors
+    /// If the TLS library refuses; it does not with the versions and ciphers chosen here.
+    pub fn new(trust: Trust) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let pin = match &trust {
+            Trust::Pin(fingerprint) => Some(Arc::new(Pin(OnceLock::from(*fingerprint)))),
+            Trust::FirstUse => Some(Arc::default()),
+            Trust::Authorities(_) | Trust::Off => None,
+        };
+        let builder = match trust {
+            Trust::Authorities(roots) => builder.with_root_certificates(roots),
+            Trust::Pin(_) | Trust::FirstUse | Trust::Off => {
+                let verifier = PinVerifier {
+                    pin: pin.clone(),
+                    provider,
+                };
+                builder
+                    .dangerous()
+                    .with_custom_certificate_verifier(Arc::new(verifier))
+            }
+        };
+        let mut config = builder.with_no_client_auth();
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.resumption = Resumption::in_memory_sessions(REMEMBERED_SESSIONS);
+        Ok(Self {
+            config: Arc::new(config),
+            pin,
+        })
+    }
+
+    /// The certificate that is pinned or was learned on first use.
+    pub fn pin(&self) -> Option<Fingerprint> {
+        self.pin.as_ref()?.0.get().copied()
+    }
+
+    /// Shakes hands over `stream` with the server called `host`; returns the fingerprint that it showed, too.
+    ///
+    /// # Errors
+    /// If the handshake fails or the server is not trusted. See [`pin_mismatch`].
+    pub async fn connect<S>(&self, stream: S, host: &str) -> io::Result<(TlsStream<S>, Fingerprint)>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let stream = TlsConnector::from(Arc::clone(&self.config))
+            .connect(self.server_name(host)?, stream)
+            .await?;
+        let certificates = stream.get_ref().1.peer_certificates();
+        let certificate = certificates
+            .and_then(<[_]>::first)
+            .ok_or_else(|| io::Error::other("the server showed no certificate"))?;
+        let presented = Fingerprint::of(certificate);
+        if let Some(pin) = &self.pin {
+            pin.learn(presented).map_err(io::Error::other)?;
+        }
+        Ok((stream, presented))
+    }
+
+    /// Where the name is not what is verified, one that cannot stand in TLS is no obstacle: it is not sent.
+    fn server_name(&self, host: &str) -> io::Result<ServerName<'static>> {
+        match ServerName::try_from(host.to_owned()) {
+            Ok(name) => Ok(name),
+            Err(_) if self.pin.is_some() => Ok(ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4])))),
+            Err(error) => Err(io::Error::new(io::ErrorKind::InvalidInput, error)),
+        }
+    }
+}
+
+/// The pin's mismatch, if that is what made a handshake fail.
+pub fn pin_mismatch(error: &io::Error) -> Option<PinMismatch> {
+    let inner = error.get_ref()?;
+    if let Some(mismatch) = inner.downcast_ref::<PinMismatch>() {
+        return Some(*mismatch);
+    }
+    match inner.downcast_ref::<rustls::Error>()? {
+        rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(cause))) => {
+            cause.downcast_ref::<PinMismatch>().copied()
+        }
+        _ => None,
+    }
+}
+
+/// Set once: given from the start, or learned when the first handshake is finished.
+#[derive(Debug, Default)]
+struct Pin(OnceLock<Fingerprint>);
+
+impl Pin {
+    fn check(&self, presented: Fingerprint) -> Result<(), PinMismatch> {
+        match self.0.get() {
+            Some(&pinned) if pinned != presented => Err(PinMismatch { pinned, presented }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Of two first handshakes at once, one is first.
+    fn learn(&self, presented: Fingerprint) -> Result<(), PinMismatch> {
+        self.0.get_or_init(|| presented);
+        self.check(presented)
+    }
+}
+
+/// Accepts the pinned certificate; without a pin, any.
+#[derive(Debug)]
+struct PinVerifier {
+    pin: Option<Arc<Pin>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for PinVerifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        if let Some(pin) = &self.pin {
+            pin.check(Fingerprint::of(end_entity)).map_err(|mismatch| {
+                rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(mismatch))))
+            })?;
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            certificate,
+            signature,
+            &self.provider.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
