@@ -7,6 +7,7 @@
 )]
 
 mod host;
+mod http_client;
 mod command;
 mod config;
 mod generated;

@@ -7,4 +7,4 @@
 )]
 
 mod basics;
-mod harness;
+pub mod harness;

@@ -115,17 +115,26 @@ impl TestServer {
     }
 }
 
-/// Writes `server.pem` and `server.key` into `folder`, for `localhost` and 127.0.0.1.
+/// Writes `server.pem` and `server.key` into `folder`, for `localhost` and ::1.
 pub fn make_pair(folder: &Path) -> PairPaths {
+    create_pair(folder, false)
+}
+
+/// Writes another pair in the place of the first.
+pub fn make_pair_again(folder: &Path) -> PairPaths {
+    create_pair(folder, true)
+}
+
+fn create_pair(folder: &Path, force: bool) -> PairPaths {
     let paths = PairPaths {
         certificate: folder.join("server.pem"),
         key: folder.join("server.key"),
     };
     let names = CertificateNames {
         hosts: vec!["localhost".into()],
-        addresses: vec![[127, 0, 0, 1].into()],
+        addresses: vec![std::net::Ipv6Addr::LOCALHOST.into()],
     };
-    certificate::create(&paths, &names, 30, false, jiff::Timestamp::now()).unwrap();
+    certificate::create(&paths, &names, 30, force, jiff::Timestamp::now()).unwrap();
     paths
 }
 
