@@ -95,8 +95,8 @@ pub struct Qualifier {
     pub name: Name,
     /// The type of the value.
     pub cim_type: CimType,
-    /// The value; `None` is NULL.
-    pub value: Option<Value>,
+    /// The value; `None` is NULL. Shared, as subclasses inherit it.
+    pub value: Option<Arc<Value>>,
     /// How it is inherited.
     pub flavor: Flavor,
     /// Whether it was inherited.
@@ -138,15 +138,14 @@ fn qualifier<'a>(qualifiers: &'a [Qualifier], name: &str) -> Option<&'a Qualifie
     qualifiers.iter().find(|qualifier| qualifier.name == *name)
 }
 
+/// The value of the qualifier of that name, where it is there and not NULL.
+fn value<'a>(qualifiers: &'a [Qualifier], name: &str) -> Option<&'a Value> {
+    qualifier(qualifiers, name)?.value.as_deref()
+}
+
 /// Whether a boolean qualifier is there and true.
 fn flag(qualifiers: &[Qualifier], name: &str) -> bool {
-    matches!(
-        qualifier(qualifiers, name),
-        Some(Qualifier {
-            value: Some(Value::Boolean(true)),
-            ..
-        })
-    )
+    matches!(value(qualifiers, name), Some(Value::Boolean(true)))
 }
 
 impl Class {
@@ -273,13 +272,7 @@ impl Method {
 impl Parameter {
     /// Whether the caller gives it; so unless `In(false)` is said (DSP0004, `In`).
     pub fn is_in(&self) -> bool {
-        !matches!(
-            qualifier(&self.qualifiers, "In"),
-            Some(Qualifier {
-                value: Some(Value::Boolean(false)),
-                ..
-            })
-        )
+        !matches!(value(&self.qualifiers, "In"), Some(Value::Boolean(false)))
     }
 
     /// Whether the method returns it.
@@ -294,11 +287,7 @@ impl Parameter {
 }
 
 fn embedded(qualifiers: &[Qualifier]) -> Option<Embedded> {
-    if let Some(Qualifier {
-        value: Some(Value::String(class)),
-        ..
-    }) = qualifier(qualifiers, "EmbeddedInstance")
-    {
+    if let Some(Value::String(class)) = value(qualifiers, "EmbeddedInstance") {
         return Some(Embedded::Instance(Name::new(class)));
     }
     flag(qualifiers, "EmbeddedObject").then_some(Embedded::Object)

@@ -60,6 +60,13 @@ impl Name {
     }
 }
 
+/// Shares a text that is known to be a name; see [`Name::new`].
+impl From<Arc<str>> for Name {
+    fn from(name: Arc<str>) -> Self {
+        Self(Repr::Shared(name))
+    }
+}
+
 /// A CIM namespace, as in `root/cimv2`. Slashes at the ends and backslashes are put right when it is made.
 #[derive(Clone)]
 pub struct Namespace(Repr);

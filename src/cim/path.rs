@@ -1,7 +1,11 @@
 //! Instance paths (DSP0004, 8.2.5; DSP0207): namespace, class and key values, with one canonical comparison.
 
+mod parse;
+
 use std::fmt;
 use std::hash::{Hash, Hasher};
+
+pub use parse::BadPath;
 
 use super::{Name, Namespace, Value};
 
