@@ -3,6 +3,7 @@
 //! A schema does not change once it is made. Classes keep what they inherit unchanged as references to the
 //! superclass's members, and namespaces share the classes that are the same in both.
 
+mod house;
 mod inherit;
 mod namespace;
 mod qualifier_type;
@@ -10,6 +11,7 @@ mod qualifier_type;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use house::house;
 pub use inherit::{Legacy, inherit};
 pub use namespace::NamespaceSchema;
 pub use qualifier_type::{QualifierType, QualifierTypes, Scopes};

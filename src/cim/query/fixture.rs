@@ -157,7 +157,7 @@ fn qualifier(name: &'static str, value: impl Into<Value>) -> Qualifier {
     Qualifier {
         name: Name::from_static(name),
         cim_type: value.cim_type().unwrap_or(CimType::String),
-        value: Some(value),
+        value: Some(value.into()),
         flavor: Flavor::default(),
         propagated: false,
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{QualifierType, QualifierTypes};
+use crate::cim::query::ClassLookup;
 use crate::cim::{Class, Name, Namespace};
 
 /// The classes and qualifier types of a namespace.
@@ -156,5 +157,15 @@ impl NamespaceSchema {
     /// The qualifier type of that name.
     pub fn qualifier_type(&self, name: &Name) -> Option<&QualifierType> {
         self.qualifier_types.get(name)
+    }
+}
+
+impl ClassLookup for NamespaceSchema {
+    fn class(&self, name: &Name) -> Option<&Class> {
+        self.class(name).map(Arc::as_ref)
+    }
+
+    fn is_a(&self, class: &Name, ancestor: &Name) -> bool {
+        self.is_a(class, ancestor)
     }
 }
