@@ -20,6 +20,6 @@ pub use datetime::{BadDateTime, DateTime, Interval, Timestamp};
 pub use error::{CimError, CimStatus};
 pub use instance::{Instance, Property};
 pub use name::{BadName, Name, Namespace};
-pub use path::{BadPath, InstancePath, KeyBinding};
+pub use path::{BadPath, InstancePath, KeyBinding, same_key_value};
 pub use types::{BadType, CimType};
 pub use value::{BadValue, Value};

@@ -11,6 +11,7 @@
 //! - What a service does wrong, a panic included, costs its own request alone.
 
 mod auth;
+pub mod contexts;
 mod connection;
 mod http;
 mod limits;

@@ -86,9 +86,9 @@ impl InstancePath {
     }
 }
 
-/// Key values are equal when they are, or when one is the text of the other: protocols differ in how much
-/// of the type they carry. Numbers compare by value, booleans and references by their own rules.
-fn same_key_value(a: &Value, b: &Value) -> bool {
+/// Whether two key values are the same: they are equal, or one is the text of the other, as protocols differ
+/// in how much of the type they carry. Numbers compare by value, references by the rule of paths.
+pub fn same_key_value(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Reference(a), Value::Reference(b)) => a == b,
         (Value::String(a), Value::String(b)) => a == b,
