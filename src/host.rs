@@ -8,35 +8,50 @@
 
 pub mod block;
 mod cache;
+pub mod disk;
 pub mod filesystem;
 pub mod load;
 pub mod memory;
 pub mod mounts;
+pub mod netlink;
+pub mod network;
+pub mod os;
 mod patience;
 pub mod processor;
 mod root;
+pub mod smbios;
+#[cfg(test)]
+mod smbios_tables;
 pub mod space;
 pub mod swap;
 #[cfg(test)]
 mod testtree;
 mod text;
+pub mod video;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+pub use disk::{Bus, Disk, Health};
 pub use filesystem::{DriveType, FileSystem, FileSystemRule, Unmonitored};
 pub use load::{Load, LoadRing, Loads};
 pub use memory::Memory;
 pub use mounts::Mount;
+pub use netlink::{AddressScope, InterfaceAddress};
+pub use network::{Counters, Interface, Traffic};
+pub use os::{General, OsRelease};
 pub use processor::{Processor, ProcessorModel, Processors};
 pub use root::Root;
+pub use smbios::{MemoryDevice, Smbios, SystemUuid};
 pub use space::{Space, SpaceAnswer, SpaceSource};
 pub use swap::{SwapArea, SwapKind};
+pub use video::VideoAdapter;
 
 use crate::clock::SharedClock;
 use cache::Cached;
+use disk::TemperatureAsker;
 use filesystem::SpaceAsker;
 use processor::Layout;
 use space::{KernelSpace, SharedSpaceSource};
@@ -79,6 +94,7 @@ struct Shared {
     max_age: Duration,
     space: SharedSpaceSource,
     space_asker: SpaceAsker,
+    temperature_asker: TemperatureAsker,
     file_system_rule: RwLock<Arc<FileSystemRule>>,
     load: Mutex<LoadSampler>,
     layout: Mutex<Layout>,
@@ -87,6 +103,11 @@ struct Shared {
     swap_areas: Cached<Vec<SwapArea>>,
     mounts: Cached<Vec<Mount>>,
     file_systems: RwLock<Arc<Cached<Vec<FileSystem>>>>,
+    disks: Cached<Vec<Disk>>,
+    interfaces: Cached<Vec<Interface>>,
+    general: Cached<General>,
+    smbios: OnceLock<Arc<Smbios>>,
+    video_adapters: OnceLock<Arc<Vec<VideoAdapter>>>,
 }
 
 #[derive(Default)]
@@ -104,6 +125,7 @@ impl Host {
             max_age: options.max_age,
             space: options.space,
             space_asker: SpaceAsker::new(options.answer_deadline),
+            temperature_asker: TemperatureAsker::new(options.answer_deadline),
             file_system_rule: RwLock::new(Arc::new(options.file_systems)),
             load: Mutex::default(),
             layout: Mutex::default(),
@@ -112,6 +134,11 @@ impl Host {
             swap_areas: Cached::default(),
             mounts: Cached::default(),
             file_systems: RwLock::default(),
+            disks: Cached::default(),
+            interfaces: Cached::default(),
+            general: Cached::default(),
+            smbios: OnceLock::new(),
+            video_adapters: OnceLock::new(),
         };
         Self {
             shared: Arc::new(shared),
@@ -219,6 +246,58 @@ impl Host {
             ..
         } = &*self.shared;
         filesystem::read_one(root, &self.mounts(), &rule, space, space_asker, name)
+    }
+
+    /// The whole disks, sorted by name.
+    pub fn disks(&self) -> Arc<Vec<Disk>> {
+        self.cached(&self.shared.disks, || {
+            disk::read(&self.shared.root, &self.shared.temperature_asker)
+        })
+    }
+
+    /// [`Self::disks`] if a fresh reading is there.
+    pub fn peek_disks(&self) -> Option<Arc<Vec<Disk>>> {
+        self.peek(&self.shared.disks)
+    }
+
+    /// The network interfaces in the order of their numbers.
+    pub fn interfaces(&self) -> Arc<Vec<Interface>> {
+        self.cached(&self.shared.interfaces, || network::read(&self.shared.root))
+    }
+
+    /// [`Self::interfaces`] if a fresh reading is there.
+    pub fn peek_interfaces(&self) -> Option<Arc<Vec<Interface>>> {
+        self.peek(&self.shared.interfaces)
+    }
+
+    /// The machine and its operating system as a whole.
+    pub fn general(&self) -> Arc<General> {
+        self.cached(&self.shared.general, || {
+            os::read(&self.shared.root, self.smbios())
+        })
+    }
+
+    /// [`Self::general`] if a fresh reading is there.
+    pub fn peek_general(&self) -> Option<Arc<General>> {
+        self.peek(&self.shared.general)
+    }
+
+    /// What the firmware tells. It is read once.
+    pub fn smbios(&self) -> Arc<Smbios> {
+        Arc::clone(
+            self.shared
+                .smbios
+                .get_or_init(|| Arc::new(smbios::read(&self.shared.root))),
+        )
+    }
+
+    /// The graphics adapters. They are read once.
+    pub fn video_adapters(&self) -> Arc<Vec<VideoAdapter>> {
+        Arc::clone(
+            self.shared
+                .video_adapters
+                .get_or_init(|| Arc::new(video::read(&self.shared.root))),
+        )
     }
 
     /// Which file systems are served and monitored.

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tempfile::TempDir;
 
 use super::mounts::Mount;
+use super::netlink::encode_addresses;
 use super::space::{Space, SpaceSource};
 use super::{Host, HostOptions, Root};
 use crate::clock::{BootTime, ManualClock, WallTime};
@@ -37,6 +38,12 @@ impl TestTree {
         let path = self.dir.path().join(relative);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
+        self
+    }
+
+    /// Makes an empty directory.
+    pub(super) fn dir(&self, relative: &str) -> &Self {
+        fs::create_dir_all(self.dir.path().join(relative)).unwrap();
         self
     }
 
@@ -113,6 +120,37 @@ impl TestTree {
             &format!("sys/dev/block/{major}:{minor}"),
             format!("../../devices/{home}"),
         )
+    }
+
+    /// `count` Ethernet interfaces, `eth0` and on, each with an IPv4 address.
+    pub(super) fn interfaces(&self, count: u32) -> &Self {
+        let mut net_dev = String::from("Inter-|   Receive\n face |bytes\n");
+        let mut addresses = Vec::new();
+        for at in 0..count {
+            let home = format!("sys/class/net/eth{at}");
+            for (file, content) in [
+                ("ifindex", (at + 2).to_string()),
+                ("type", "1".to_owned()),
+                ("address", format!("02:00:00:00:00:{at:02x}")),
+                ("mtu", "1500".to_owned()),
+                ("speed", "10000".to_owned()),
+                ("duplex", "full".to_owned()),
+                ("carrier", "1".to_owned()),
+                ("operstate", "up".to_owned()),
+                ("flags", "0x1003".to_owned()),
+                ("uevent", format!("INTERFACE=eth{at}\nIFINDEX={}", at + 2)),
+            ] {
+                self.file(&format!("{home}/{file}"), content + "\n");
+            }
+            net_dev += &format!("eth{at}: {}000 10 0 0 0 0 0 0 500 5 0 0 0 0 0 0\n", at);
+            addresses.push((at + 2, format!("10.0.{at}.1"), 24, 0));
+        }
+        let addresses: Vec<_> = addresses
+            .iter()
+            .map(|(at, address, prefix, scope)| (*at, address.as_str(), *prefix, *scope))
+            .collect();
+        self.file("proc/net/dev", net_dev)
+            .file("netlink/addresses", encode_addresses(&addresses))
     }
 
     /// `count` processors, of which `offline` are so, four to a socket, with the clock told by cpufreq.

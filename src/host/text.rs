@@ -43,7 +43,6 @@ pub(super) fn real(text: &[u8]) -> Option<f64> {
 }
 
 /// A hexadecimal number, with or without `0x`.
-#[cfg_attr(not(test), expect(dead_code))]
 pub(super) fn hexadecimal(text: &[u8]) -> Option<u64> {
     let text = text.trim_ascii();
     let digits = text.strip_prefix(b"0x").unwrap_or(text);

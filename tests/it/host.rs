@@ -4,7 +4,11 @@ use std::process::Command;
 use std::sync::Arc;
 
 use esm::clock::SystemClock;
-use esm::host::{FileSystemRule, Host, HostOptions, Root};
+use esm::host::os::find_fqdn;
+use esm::host::{FileSystemRule, Host, HostOptions, Root, smbios};
+
+#[path = "../../src/host/smbios_tables.rs"]
+mod smbios_tables;
 
 /// The standard output of a program that must be there and succeed.
 #[track_caller]
@@ -113,4 +117,302 @@ fn file_systems_as_df_tells_them() {
         .expect("the root file system");
     assert!(root.space.known().is_some());
     assert!(compared >= 3, "only {compared} file systems compared");
+}
+
+#[test]
+fn the_system_as_uname_hostname_and_uptime_tell_it() {
+    let general = host().general();
+    let uname = |what: &str| Some(run("uname", &[what]).trim().to_owned());
+    assert_eq!(general.kernel_name, uname("-s"));
+    assert_eq!(general.kernel_release, uname("-r"));
+    assert_eq!(general.kernel_version, uname("-v"));
+    assert_eq!(general.architecture, uname("-m"));
+    assert_eq!(general.host_name, run("hostname", &[]).trim());
+    let booted = general.boot_time.expect("boot time").unix_micros() / 1_000_000;
+    let since: i64 = run("date", &["-d", run("uptime", &["-s"]).trim(), "+%s"])
+        .trim()
+        .parse()
+        .unwrap();
+    assert!((booted - since).abs() <= 2, "ours {booted}, theirs {since}");
+    let processes: u32 = run("sh", &["-c", "ls -d /proc/[0-9]* | wc -l"])
+        .trim()
+        .parse()
+        .unwrap();
+    check_near(
+        "processes",
+        general.process_count.map(u64::from),
+        processes.into(),
+        40,
+    );
+    let os = run(
+        "sh",
+        &["-c", ". /etc/os-release; echo \"$ID $VERSION_ID $PRETTY_NAME\""],
+    );
+    let text = |value: &Option<String>| value.clone().unwrap_or_default();
+    let ours = format!(
+        "{} {} {}",
+        text(&general.os.id),
+        text(&general.os.version_id),
+        text(&general.os.pretty_name)
+    );
+    assert_eq!(ours, os.trim());
+}
+
+/// `hostname -f` in namespaces of its own, where the host name and `/etc/hosts` are ours.
+#[test]
+fn the_full_name_as_hostname_finds_it() {
+    #[track_caller]
+    fn check(host_name: &str, hosts: &str) {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+        std::fs::write(path("hosts"), hosts).unwrap();
+        std::fs::write(path("nsswitch.conf"), "hosts: files\n").unwrap();
+        let script = "hostname \"$1\" && mount --bind \"$2\" /etc/hosts && mount --bind \"$3\" /etc/nsswitch.conf && hostname -f";
+        let (hosts_path, switch_path) = (path("hosts"), path("nsswitch.conf"));
+        let arguments = [
+            "-mu",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            host_name,
+            &hosts_path,
+            &switch_path,
+        ];
+        let theirs = run("unshare", &arguments);
+        let ours = find_fqdn(host_name, hosts.as_bytes(), b"");
+        assert_eq!(ours.as_deref().unwrap_or(host_name), theirs.trim(), "{hosts:?}");
+    }
+    check(
+        "server1",
+        "127.0.0.1 localhost\n10.1.2.1 server1.example.com server1\n",
+    );
+    check("server1", "10.1.2.1 www.example.com alias server1\n");
+    check(
+        "server1",
+        "10.1.2.1 server1\n10.1.2.2 server1.example.com server1\n",
+    );
+    check(
+        "server1",
+        "10.1.2.1 other.example.com other # server1\n10.1.2.2\tSERVER1.example.org\tserver1\n",
+    );
+    check("server1.example.com", "10.1.2.1 server1.example.com server1\n");
+}
+
+#[test]
+fn interfaces_as_ip_tells_them() {
+    let json = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        serde_json::from_str(&run("ip", arguments)).unwrap()
+    };
+    let (links, addresses) = (json(&["-j", "-s", "link"]), json(&["-j", "addr"]));
+    let interfaces = host().interfaces();
+    assert_eq!(interfaces.len(), links.len());
+    for (link, at) in links.iter().zip(&addresses) {
+        let name = link["ifname"].as_str().unwrap();
+        let ours = interfaces
+            .iter()
+            .find(|ours| ours.name == name)
+            .unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(ours.index.map(u64::from), link["ifindex"].as_u64());
+        assert_eq!(ours.mtu.map(u64::from), link["mtu"].as_u64(), "{name}");
+        let state = link["operstate"].as_str().map(str::to_lowercase);
+        assert_eq!(ours.operational_state, state, "{name}");
+        let flags = link["flags"].as_array().unwrap();
+        assert_eq!(ours.is_up, Some(flags.iter().any(|flag| flag == "UP")), "{name}");
+        if link["link_type"] == "ether" {
+            assert_eq!(ours.mac.as_deref(), link["address"].as_str(), "{name}");
+            assert_eq!(ours.type_name(), "Ethernet");
+        }
+        let counters = ours.counters.expect("counters");
+        for (traffic, theirs) in [
+            (counters.received, &link["stats64"]["rx"]),
+            (counters.sent, &link["stats64"]["tx"]),
+        ] {
+            check_near(
+                "octets",
+                Some(traffic.octets),
+                theirs["bytes"].as_u64().unwrap(),
+                32 << 20,
+            );
+            check_near(
+                "packets",
+                Some(traffic.packets),
+                theirs["packets"].as_u64().unwrap(),
+                100_000,
+            );
+            check_near(
+                "errors",
+                Some(traffic.errors),
+                theirs["errors"].as_u64().unwrap(),
+                100,
+            );
+        }
+        let mut mine: Vec<String> = ours
+            .addresses
+            .iter()
+            .map(|at| format!("{}/{}", at.address, at.prefix_length))
+            .collect();
+        let theirs = at["addr_info"].as_array().unwrap();
+        let mut theirs: Vec<String> = theirs
+            .iter()
+            .map(|at| format!("{}/{}", at["local"].as_str().unwrap(), at["prefixlen"]))
+            .collect();
+        mine.sort();
+        theirs.sort();
+        assert_eq!(mine, theirs, "{name}");
+    }
+}
+
+#[test]
+fn disks_as_lsblk_tells_them() {
+    let columns = "NAME,TYPE,SIZE,ROTA,RM,RO,SERIAL,MODEL,REV,TRAN,LOG-SEC,PHY-SEC,MAJ:MIN,HCTL";
+    let listed: serde_json::Value =
+        serde_json::from_str(&run("lsblk", &["-J", "-b", "-d", "-o", columns])).unwrap();
+    let is_disk = |at: &&serde_json::Value| {
+        let name = at["name"].as_str().unwrap();
+        at["type"] == "disk"
+            && !["ram", "zram", "nbd", "fd", "pmem"]
+                .iter()
+                .any(|kind| name.starts_with(kind))
+    };
+    let theirs: Vec<_> = listed["blockdevices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(is_disk)
+        .collect();
+    let disks = host().disks();
+    assert_eq!(disks.len(), theirs.len(), "{disks:#?}");
+    assert!(!disks.is_empty(), "this machine has no disk to compare");
+    for theirs in theirs {
+        let name = theirs["name"].as_str().unwrap();
+        let ours = disks
+            .iter()
+            .find(|ours| ours.name == name)
+            .unwrap_or_else(|| panic!("no {name}"));
+        assert_eq!(ours.size_bytes, theirs["size"].as_u64(), "{name}");
+        assert_eq!(ours.rotational, theirs["rota"].as_bool(), "{name}");
+        assert_eq!(ours.removable, theirs["rm"].as_bool(), "{name}");
+        assert_eq!(ours.read_only, theirs["ro"].as_bool(), "{name}");
+        assert_eq!(ours.logical_block_bytes, theirs["log-sec"].as_u64(), "{name}");
+        assert_eq!(ours.physical_block_bytes, theirs["phy-sec"].as_u64(), "{name}");
+        let number = ours
+            .device_number
+            .map(|(major, minor)| format!("{major}:{minor}"));
+        assert_eq!(number.as_deref(), theirs["maj:min"].as_str(), "{name}");
+        // lsblk asks udev for these, and knows them only where it runs.
+        for (ours, theirs) in [(&ours.model, &theirs["model"]), (&ours.serial, &theirs["serial"])] {
+            if let Some(theirs) = theirs.as_str() {
+                let plain = |text: &str| text.replace(['_', ' '], "");
+                assert_eq!(ours.as_deref().map(plain), Some(plain(theirs)), "{name}");
+            }
+        }
+        if let (Some(bus), Some(transport)) = (ours.bus, theirs["tran"].as_str()) {
+            assert_eq!(bus.name(), transport, "{name}");
+        }
+    }
+}
+
+/// The disk that file systems lie on, through the layers between.
+#[test]
+fn file_systems_lie_on_the_disks_that_lsblk_says() {
+    let file_systems = host().file_systems();
+    let with_disk = file_systems
+        .iter()
+        .filter(|ours| ours.block_device.is_some() && !ours.disks.is_empty());
+    let mut compared = 0;
+    for ours in with_disk {
+        let device = format!("/dev/{}", ours.block_device.as_deref().unwrap());
+        let below = run("lsblk", &["-s", "-n", "-l", "-o", "NAME,TYPE", &device]);
+        for disk in below.lines().filter_map(|line| line.strip_suffix("disk")) {
+            assert!(
+                ours.disks.iter().any(|ours| ours == disk.trim()),
+                "{below}\n{ours:?}"
+            );
+            compared += 1;
+        }
+    }
+    assert!(
+        compared > 0,
+        "no file system with a device on this machine: {file_systems:#?}"
+    );
+}
+
+#[test]
+fn firmware_tables_as_dmidecode_reads_them() {
+    #[track_caller]
+    fn check(major: u8, minor: u8) {
+        let tables = smbios_tables::server(major, minor);
+        let dir = tempfile::TempDir::new().unwrap();
+        let dump = dir.path().join("dump");
+        let mut bytes = tables.entry_point.clone();
+        bytes.resize(smbios_tables::DUMP_TABLE_OFFSET, 0);
+        bytes.extend_from_slice(&tables.table);
+        std::fs::write(&dump, bytes).unwrap();
+        let from_dump = format!("--from-dump={}", dump.display());
+        let smbios = smbios::parse_table(&tables.table, smbios::parse_entry_point(&tables.entry_point));
+
+        let keyword = |keyword: &str| Some(run("dmidecode", &[&from_dump, "-s", keyword]).trim().to_owned());
+        assert_eq!(smbios.system.manufacturer, keyword("system-manufacturer"));
+        assert_eq!(smbios.system.product, keyword("system-product-name"));
+        assert_eq!(smbios.system.serial, keyword("system-serial-number"));
+        assert_eq!(
+            smbios.system.uuid.map(|uuid| uuid.to_string().to_lowercase()),
+            keyword("system-uuid").map(|uuid| uuid.to_lowercase())
+        );
+        assert_eq!(smbios.system.family, keyword("system-family"));
+        assert_eq!(smbios.firmware.vendor, keyword("bios-vendor"));
+        assert_eq!(smbios.firmware.version, keyword("bios-version"));
+        assert_eq!(smbios.firmware.date, keyword("bios-release-date"));
+        assert_eq!(smbios.board.serial, keyword("baseboard-serial-number"));
+        assert_eq!(smbios.chassis.asset_tag, keyword("chassis-asset-tag"));
+
+        let text = run("dmidecode", &[&from_dump]);
+        assert!(text.contains(&format!("SMBIOS {major}.{minor}")), "{text}");
+        let slots: Vec<&str> = text
+            .split("\n\n")
+            .filter(|part| part.contains("\nMemory Device\n"))
+            .collect();
+        assert_eq!(slots.len(), smbios.memory_devices.len());
+        for (ours, slot) in smbios.memory_devices.iter().zip(slots) {
+            let field = |name: &str| {
+                let line = slot
+                    .lines()
+                    .find_map(|line| line.trim().strip_prefix(name)?.strip_prefix(": "));
+                line.unwrap_or("Unknown").to_owned()
+            };
+            assert_eq!(ours.locator.clone().unwrap_or_default(), field("Locator"));
+            let size = match ours.size_bytes {
+                None => "Unknown".to_owned(),
+                Some(0) => "No Module Installed".to_owned(),
+                Some(size) => format!("{} GB", size >> 30),
+            };
+            assert_eq!(size, field("Size"), "{slot}");
+            if ours.size_bytes == Some(0) {
+                continue;
+            }
+            let speed =
+                |speed: Option<u32>| speed.map_or("Unknown".to_owned(), |speed| format!("{speed} MT/s"));
+            assert_eq!(speed(ours.max_speed_mts), field("Speed"), "{slot}");
+            assert_eq!(speed(ours.speed_mts), field("Configured Memory Speed"), "{slot}");
+            assert_eq!(ours.memory_type_name(), Some(field("Type").as_str()), "{slot}");
+            assert_eq!(ours.part_number, Some(field("Part Number")), "{slot}");
+        }
+        let sockets: Vec<&str> = text
+            .split("\n\n")
+            .filter(|part| part.contains("\nProcessor Information\n"))
+            .collect();
+        for (ours, socket) in smbios.processors.iter().zip(&sockets) {
+            assert_eq!(ours.populated, socket.contains("Status: Populated"), "{socket}");
+            if let Some(cores) = ours.cores {
+                assert!(socket.contains(&format!("Core Count: {cores}")), "{socket}");
+            }
+        }
+        assert_eq!(sockets.len(), smbios.processors.len());
+    }
+    check(2, 4);
+    check(2, 6);
+    check(2, 8);
+    check(3, 0);
+    check(3, 3);
 }
