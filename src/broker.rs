@@ -5,6 +5,8 @@
 
 mod association;
 mod builder;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;
