@@ -1,0 +1,59 @@
+//! What can be asked of the store: one struct per command, its answer beside it.
+
+mod agent;
+mod change;
+mod queue;
+mod settings;
+mod subscriptions;
+
+#[cfg(test)]
+mod model;
+
+use std::time::Duration;
+
+use rusqlite::types::Type;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+pub use self::agent::{Begin, Loaded, Seen};
+pub use self::change::{Change, Changed, MonitorRow, NewAlert, QueueEntry, RecordedAlert};
+pub use self::queue::{Acknowledge, FetchQueue, History, HistoryRow, QueueOf, QueuedAlert};
+pub use self::settings::{LoadSettings, PutSettings};
+pub use self::subscriptions::{
+    AddSubscription, Added, LearnPin, NewDestination, RenewLease, SetGiveUp, StoredDestination,
+    StoredSubscription,
+};
+use super::StoreError;
+use crate::time::BootTime;
+
+/// Milliseconds after boot as the database keeps them.
+fn to_millis(at: BootTime) -> i64 {
+    i64::try_from(at.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn from_millis(millis: i64) -> BootTime {
+    BootTime::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+fn length_to_millis(length: Duration) -> i64 {
+    i64::try_from(length.as_millis()).unwrap_or(i64::MAX)
+}
+
+fn length_from_millis(millis: i64) -> Duration {
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+fn to_json(what: &'static str, value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|source| StoreError::Json { what, source })
+}
+
+fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Json { what, source })
+}
+
+/// A column of JSON, read while its row is.
+fn json_column<T: DeserializeOwned>(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    serde_json::from_str(text)
+        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+}

@@ -1,0 +1,172 @@
+//! What happened, as one transaction: states, alerts and the rows that tell of them stand or fall together.
+
+use std::sync::Arc;
+
+use rusqlite::params;
+
+use super::subscriptions::{lapse, remove};
+use super::{from_json, to_json};
+use crate::alert::Alert;
+use crate::monitor::MonitorState;
+use crate::store::{Command, Db, StoreError};
+use crate::time::BootTime;
+
+/// Things that happened together.
+#[derive(Clone, Debug, Default)]
+pub struct Change {
+    /// Where monitors stand now.
+    pub monitors: Vec<MonitorRow>,
+    /// Subscriptions whose lease ended, and until when their queues are kept.
+    pub lapsed: Vec<(String, BootTime)>,
+    /// Subscriptions that are gone, with what was queued for them.
+    pub removed: Vec<String>,
+    /// What is to be told.
+    pub alerts: Vec<NewAlert>,
+    /// How many alerts the history keeps; none: nothing is dropped now.
+    pub keep_alerts: Option<u64>,
+}
+
+/// Where one monitor stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MonitorRow {
+    /// The rule.
+    pub rule: String,
+    /// What stays of the instance when its name changes; empty for a rule without instances.
+    pub identity: String,
+    /// What people call the instance.
+    pub name: String,
+    /// Where it stands.
+    pub state: MonitorState,
+}
+
+/// An alert, and who is to be told.
+#[derive(Clone, Debug)]
+pub struct NewAlert {
+    /// The alert.
+    pub alert: Arc<Alert>,
+    /// One entry for each subscription that wants it.
+    pub queue: Vec<QueueEntry>,
+}
+
+/// One row of the outbox.
+#[derive(Clone, Debug)]
+pub struct QueueEntry {
+    /// The subscription.
+    pub subscription: Arc<str>,
+    /// Its destination; none where the subscriber fetches.
+    pub destination: Option<i64>,
+    /// The series that the number belongs to.
+    pub context: Arc<str>,
+    /// Its number in the series.
+    pub number: i64,
+}
+
+/// What became of a [`Change`].
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Changed {
+    /// One for each alert, in order.
+    pub alerts: Vec<RecordedAlert>,
+}
+
+/// An alert that is on disk.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RecordedAlert {
+    /// Its place in the history.
+    pub seq: i64,
+    /// The rows of the outbox, one for each entry, in order.
+    pub queued: Vec<i64>,
+}
+
+impl Command for Change {
+    type Answer = Changed;
+
+    fn run(self, db: &Db<'_>) -> Result<Changed, StoreError> {
+        for row in &self.monitors {
+            put_monitor(db, row)?;
+        }
+        for (id, keep_until) in &self.lapsed {
+            lapse(db, id, *keep_until)?;
+        }
+        remove(db, &self.removed)?;
+        let recorded = self
+            .alerts
+            .iter()
+            .map(|new| put_alert(db, new))
+            .collect::<Result<_, _>>()?;
+        if let Some(keep) = self.keep_alerts {
+            drop_old_alerts(db, keep)?;
+        }
+        Ok(Changed { alerts: recorded })
+    }
+}
+
+fn put_monitor(db: &Db<'_>, row: &MonitorRow) -> Result<(), StoreError> {
+    db.sql
+        .prepare_cached(
+            "INSERT INTO monitor_states (rule, identity, name, state) VALUES (?1, ?2, ?3, ?4) \
+             ON CONFLICT (rule, identity) DO UPDATE SET name = ?3, state = ?4",
+        )?
+        .execute(params![
+            row.rule,
+            row.identity,
+            row.name,
+            to_json("monitor state", &row.state)?
+        ])?;
+    Ok(())
+}
+
+fn put_alert(db: &Db<'_>, new: &NewAlert) -> Result<RecordedAlert, StoreError> {
+    db.sql
+        .prepare_cached("INSERT INTO alerts (identifier, alert) VALUES (?1, ?2)")?
+        .execute(params![new.alert.identifier, to_json("alert", &*new.alert)?])?;
+    let seq = db.sql.last_insert_rowid();
+    let mut insert = db.sql.prepare_cached(
+        "INSERT INTO outbox (subscription, destination, alert, context, number) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let mut queued = Vec::with_capacity(new.queue.len());
+    for entry in &new.queue {
+        insert.execute(params![
+            entry.subscription,
+            entry.destination,
+            seq,
+            entry.context,
+            entry.number
+        ])?;
+        queued.push(db.sql.last_insert_rowid());
+    }
+    Ok(RecordedAlert { seq, queued })
+}
+
+fn drop_old_alerts(db: &Db<'_>, keep: u64) -> Result<(), StoreError> {
+    db.sql
+        .prepare_cached(
+            "DELETE FROM alerts WHERE seq <= (SELECT max(seq) FROM alerts) - ?1 \
+             AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.alert = alerts.seq)",
+        )?
+        .execute([i64::try_from(keep).unwrap_or(i64::MAX)])?;
+    Ok(())
+}
+
+/// Where every monitor stands. A state that cannot be read is left out and logged: it begins anew.
+pub(super) fn load_monitors(db: &Db<'_>) -> Result<Vec<MonitorRow>, StoreError> {
+    let mut statement = db
+        .sql
+        .prepare("SELECT rule, identity, name, state FROM monitor_states")?;
+    let rows = statement.query_map([], |row| {
+        Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?))
+    })?;
+    let mut monitors = Vec::new();
+    for row in rows {
+        let (rule, identity, name, state) = row?;
+        match from_json("monitor state", &state) {
+            Ok(state) => monitors.push(MonitorRow {
+                rule,
+                identity,
+                name,
+                state,
+            }),
+            Err(error) => tracing::error!(rule, identity, %error, "a monitor's state cannot be read"),
+        }
+    }
+    Ok(monitors)
+}

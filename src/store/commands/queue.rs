@@ -1,0 +1,152 @@
+//! The outbox and the history, read.
+
+use rusqlite::{Row, Statement, params};
+
+use super::json_column;
+use crate::alert::Alert;
+use crate::store::{Command, Db, StoreError};
+
+/// Whose queue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum QueueOf {
+    /// What is to be sent to a destination.
+    Destination(i64),
+    /// What waits for a subscription.
+    Subscription(String),
+}
+
+/// Reads the head of a queue.
+#[derive(Clone, Debug)]
+pub struct FetchQueue {
+    /// Whose queue.
+    pub of: QueueOf,
+    /// Only rows after this one; 0 for all.
+    pub after: i64,
+    /// How many at most.
+    pub limit: u32,
+}
+
+/// An alert that is still to be told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct QueuedAlert {
+    /// The row of the outbox.
+    pub id: i64,
+    /// Who is to be told.
+    pub subscription: String,
+    /// Its place in the history.
+    pub seq: i64,
+    /// What.
+    pub alert: Alert,
+    /// The series that the number belongs to.
+    pub context: String,
+    /// Its number in the series.
+    pub number: i64,
+}
+
+impl Command for FetchQueue {
+    type Answer = Vec<QueuedAlert>;
+
+    fn run(self, db: &Db<'_>) -> Result<Self::Answer, StoreError> {
+        const COLUMNS: &str = "SELECT outbox.id, outbox.subscription, outbox.alert, alerts.alert, outbox.context, \
+             outbox.number FROM outbox JOIN alerts ON alerts.seq = outbox.alert";
+        const ORDER: &str = "AND outbox.id > ?2 ORDER BY outbox.id LIMIT ?3";
+        let (column, key): (_, rusqlite::types::Value) = match self.of {
+            QueueOf::Destination(id) => ("destination", id.into()),
+            QueueOf::Subscription(id) => ("subscription", id.into()),
+        };
+        let mut statement = db
+            .sql
+            .prepare_cached(&format!("{COLUMNS} WHERE outbox.{column} = ?1 {ORDER}"))?;
+        let rows = statement.query_map(params![key, self.after, self.limit], |row| {
+            Ok((row.get::<_, i64>(0)?, queued_alert(row)))
+        })?;
+        let (mut queued, mut unreadable) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row? {
+                (_, Ok(alert)) => queued.push(alert),
+                (id, Err(error)) => {
+                    tracing::error!(row = id, %error, "a queued alert cannot be read and is dropped");
+                    unreadable.push(id);
+                }
+            }
+        }
+        // It would stand at the head of its queue for ever.
+        Acknowledge(unreadable).run(db)?;
+        Ok(queued)
+    }
+}
+
+fn queued_alert(row: &Row<'_>) -> rusqlite::Result<QueuedAlert> {
+    Ok(QueuedAlert {
+        id: row.get(0)?,
+        subscription: row.get(1)?,
+        seq: row.get(2)?,
+        alert: json_column(row, 3)?,
+        context: row.get(4)?,
+        number: row.get(5)?,
+    })
+}
+
+/// Takes rows out of the outbox: they were told, or nobody wants them any more.
+#[derive(Clone, Debug)]
+pub struct Acknowledge(pub Vec<i64>);
+
+impl Command for Acknowledge {
+    type Answer = ();
+
+    fn run(self, db: &Db<'_>) -> Result<(), StoreError> {
+        let mut delete = db.sql.prepare_cached("DELETE FROM outbox WHERE id = ?1")?;
+        for id in self.0 {
+            delete.execute([id])?;
+        }
+        Ok(())
+    }
+}
+
+/// Reads the history, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub struct History {
+    /// Only alerts after this place; 0 for all.
+    pub after: i64,
+    /// How many at most.
+    pub limit: u32,
+    /// Whether the newest ones are meant where there are more than `limit`.
+    pub newest: bool,
+}
+
+/// An alert of the history.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryRow {
+    /// Its place.
+    pub seq: i64,
+    /// The alert.
+    pub alert: Alert,
+}
+
+impl Command for History {
+    type Answer = Vec<HistoryRow>;
+
+    fn run(self, db: &Db<'_>) -> Result<Self::Answer, StoreError> {
+        let order = if self.newest { "DESC" } else { "ASC" };
+        let mut statement = db.sql.prepare_cached(&format!(
+            "SELECT seq, alert FROM alerts WHERE seq > ?1 ORDER BY seq {order} LIMIT ?2"
+        ))?;
+        let mut rows = self.rows(&mut statement)?;
+        if self.newest {
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+}
+
+impl History {
+    fn rows(self, statement: &mut Statement<'_>) -> Result<Vec<HistoryRow>, StoreError> {
+        let rows = statement.query_map(params![self.after, self.limit], |row| {
+            Ok(HistoryRow {
+                seq: row.get(0)?,
+                alert: json_column(row, 1)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
