@@ -22,13 +22,18 @@ mod error;
 mod eval;
 #[cfg(test)]
 mod fixture;
+mod filter;
+pub mod fragment;
 mod lexer;
 mod parser;
 mod pattern;
+mod xpath;
 
 pub use check::ClassLookup;
 pub use error::{QueryError, Reason};
 pub use eval::CheckedQuery;
+pub use filter::{Filter, SelectorError, Selectors};
+pub use xpath::XPath;
 
 use super::Name;
 use ast::{Condition, Select};

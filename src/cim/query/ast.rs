@@ -2,6 +2,7 @@
 //!
 //! What is printed reads back to the same tree, in the language it came from.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 use super::Query;
@@ -107,6 +108,18 @@ impl CompareOp {
             Self::Le => "<=",
             Self::Gt => ">",
             Self::Ge => ">=",
+        }
+    }
+
+    /// Whether two values in that order compare so.
+    pub const fn holds(self, order: Ordering) -> bool {
+        match self {
+            Self::Eq => order.is_eq(),
+            Self::Ne => order.is_ne(),
+            Self::Lt => order.is_lt(),
+            Self::Le => order.is_le(),
+            Self::Gt => order.is_gt(),
+            Self::Ge => order.is_ge(),
         }
     }
 }

@@ -223,14 +223,8 @@ impl<'a> Judge<'a> {
     }
 
     fn relate(&self, left: &Value, op: CompareOp, right: &Value) -> Truth {
-        let order = self.order(left, right);
-        match (op, order) {
-            (CompareOp::Eq, Order::Is(order)) => Some(order.is_eq()),
-            (CompareOp::Ne, Order::Is(order)) => Some(order.is_ne()),
-            (CompareOp::Lt, Order::Is(order)) => Some(order.is_lt()),
-            (CompareOp::Le, Order::Is(order)) => Some(order.is_le()),
-            (CompareOp::Gt, Order::Is(order)) => Some(order.is_gt()),
-            (CompareOp::Ge, Order::Is(order)) => Some(order.is_ge()),
+        match (op, self.order(left, right)) {
+            (op, Order::Is(order)) => Some(op.holds(order)),
             (CompareOp::Eq, Order::Differ) => Some(false),
             (CompareOp::Ne, Order::Differ) => Some(true),
             (_, Order::Differ | Order::None) => None,
@@ -338,7 +332,7 @@ fn text_of(value: &Value) -> Option<Cow<'_, str>> {
 }
 
 /// Numbers of any width compare by value, without rounding.
-fn order_numbers(a: &Value, b: &Value) -> Option<Ordering> {
+pub fn order_numbers(a: &Value, b: &Value) -> Option<Ordering> {
     match (a.as_integer(), b.as_integer()) {
         (Some(a), Some(b)) => Some(a.cmp(&b)),
         (Some(a), None) => order_with_real(a, b.as_f64()?),
