@@ -300,6 +300,11 @@ impl Host {
         )
     }
 
+    /// [`Self::video_adapters`] once they were read.
+    pub fn peek_video_adapters(&self) -> Option<Arc<Vec<VideoAdapter>>> {
+        self.shared.video_adapters.get().map(Arc::clone)
+    }
+
     /// Which file systems are served and monitored.
     pub fn file_system_rule(&self) -> Arc<FileSystemRule> {
         Arc::clone(&self.shared.file_system_rule.read())

@@ -3,7 +3,25 @@
 //! A provider never knows which protocol asked. It hands out instances one at a time, so that memory does
 //! not grow with their number, and it may share them: an instance that many callers read is built once.
 
+pub mod alive;
+mod association;
 mod builder;
+mod condition;
+mod date;
+mod extent;
+mod file_system_thread;
+mod general_information;
+mod host_class;
+mod host_providers;
+mod network;
+mod operating_system;
+mod page_file;
+mod percent;
+mod physical_memory;
+mod processor;
+mod storage_thread;
+mod video_controller;
+mod virtual_memory;
 
 use std::sync::Arc;
 
@@ -13,6 +31,7 @@ use crate::cim::{
 use crate::net::principal::Principal;
 
 pub use builder::InstanceBuilder;
+pub use host_providers::{HostProviders, MissingClass};
 
 /// Instances as they are asked for, one after the other. An error ends the stream.
 pub type InstanceStream = Box<dyn Iterator<Item = Result<Arc<Instance>, CimError>> + Send>;

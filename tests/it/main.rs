@@ -13,5 +13,6 @@ mod config;
 mod generated;
 mod packaging;
 mod passwd;
+mod providers;
 mod rooms;
 mod server;
