@@ -5,7 +5,7 @@ use super::ast::{At, CompareOp, Condition, From, Literal, Operand, Path, Select,
 use super::eval::{CheckedQuery, Hop, Route, Source, Test};
 use super::pattern::Pattern;
 use super::{Language, Query, QueryError, Reason};
-use crate::cim::{CimType, Class, Embedded, Name, PropertyDecl, Value};
+use crate::cim::{CimType, Class, Embedded, InstancePath, Name, PropertyDecl, Value};
 
 /// What queries need to know of the classes of a namespace.
 pub trait ClassLookup {
@@ -210,8 +210,8 @@ impl<'a> Checker<'a> {
         })
     }
 
-    /// Brings a text that stands in the query to the type of the other side: datetimes always, numbers and
-    /// booleans in WQL, whose users quote them.
+    /// Brings a text that stands in the query to the type of the other side: datetimes and references always,
+    /// numbers and booleans in WQL, whose users quote them.
     fn fit(
         &self,
         operand: &Operand,
@@ -222,25 +222,24 @@ impl<'a> Checker<'a> {
         let Operand::Literal(Literal::Text(text), at) = operand else {
             return Ok(());
         };
-        match wanted {
-            CimType::String | CimType::Char16 | CimType::Reference => return Ok(()),
+        let bad_value = || {
+            let reason = Reason::BadValue {
+                text: text.chars().take(40).collect(),
+                expected: wanted,
+            };
+            (reason, *at)
+        };
+        let value = match wanted {
+            CimType::String | CimType::Char16 => return Ok(()),
             CimType::DateTime => {
-                let value = text
-                    .trim()
-                    .parse()
-                    .map_err(|bad| (Reason::BadDateTime(bad), *at))?;
-                *source = Source::Constant(Value::DateTime(value));
+                let value = text.trim().parse();
+                Value::DateTime(value.map_err(|bad| (Reason::BadDateTime(bad), *at))?)
             }
-            _ if self.language == Language::Wql => {
-                let bad = |_| Reason::BadValue {
-                    text: text.chars().take(40).collect(),
-                    expected: wanted,
-                };
-                *source =
-                    Source::Constant(Value::from_text(wanted, text).map_err(|error| (bad(error), *at))?);
-            }
+            CimType::Reference => Value::from(text.parse::<InstancePath>().map_err(|_| bad_value())?),
+            _ if self.language == Language::Wql => Value::from_text(wanted, text).map_err(|_| bad_value())?,
             _ => return Ok(()),
-        }
+        };
+        *source = Source::Constant(value);
         *ty = Some(wanted);
         Ok(())
     }
@@ -460,11 +459,10 @@ fn value_type(found: &Found<'_>, path: &Path) -> Result<Option<CimType>, Fault> 
     }
 }
 
-/// Numbers compare with numbers; texts with characters and, as a path, with references.
+/// Numbers compare with numbers, texts with characters, else only what is of one type.
 fn comparable(a: CimType, b: CimType) -> bool {
     let text = |ty| matches!(ty, CimType::String | CimType::Char16);
-    let path = |ty| matches!(ty, CimType::String | CimType::Reference);
-    a == b || a.is_numeric() && b.is_numeric() || text(a) && text(b) || path(a) && path(b)
+    a == b || a.is_numeric() && b.is_numeric() || text(a) && text(b)
 }
 
 fn not_an_object(property: &PropertyDecl) -> Reason {
@@ -612,6 +610,8 @@ mod tests {
             9,
             "values of type boolean have no order: only `=` and `<>` compare them",
         );
+        condition("Parent = 'a b'", 10, "`a b` is no reference");
+        condition("Parent = Name", 8, "a reference does not compare with a string");
         condition(
             "Parent < 'x'",
             8,
@@ -683,6 +683,39 @@ mod tests {
         let filter = Query::parse(Language::Fql, "Id = 3").unwrap();
         let error = filter.check_for(&Name::new("CIM_None"), &classes()).unwrap_err();
         assert_eq!(error.reason, Reason::UnknownClass(Name::new("CIM_None")));
+    }
+
+    #[test]
+    fn queries_on_the_schema_of_the_house() {
+        let house = crate::cim::schema::house().unwrap();
+        for (language, namespace, text) in [
+            (
+                Language::Cql,
+                "root/ESMPRO/AS",
+                "SELECT * FROM ESM_ThresholdIndication WHERE PerceivedSeverity = PerceivedSeverity#'Critical'",
+            ),
+            (
+                Language::Wql,
+                "root/ESMPRO/AS",
+                "SELECT * FROM CIM_Indication WHERE CIM_Indication ISA \"CIM_AlertIndication\"",
+            ),
+            (
+                Language::Wql,
+                "root/cimv2",
+                "SELECT Name, LoadPercentage FROM CIM_Processor WHERE LoadPercentage > 90 AND ANY OperationalStatus = 2",
+            ),
+            (
+                Language::Wql,
+                "root/interop",
+                "SELECT * FROM CIM_IndicationSubscription WHERE Filter = 'CIM_IndicationFilter.Name=\"x\"'",
+            ),
+        ] {
+            let namespace = house.namespace(&namespace.into()).unwrap();
+            let query = Query::parse(language, text).unwrap();
+            query
+                .check(namespace)
+                .unwrap_or_else(|error| panic!("{text}: {error}"));
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use super::ast::CompareOp;
 use super::check::ClassLookup;
 use super::pattern::{Pattern, fold};
-use crate::cim::{Instance, Name, Property, Value};
+use crate::cim::{Instance, InstancePath, Name, Property, Value};
 
 /// A query whose names and types the schema has confirmed.
 #[derive(Clone, Debug, PartialEq)]
@@ -237,13 +237,6 @@ impl<'a> Judge<'a> {
             (Value::Reference(a), Value::Reference(b)) => Order::equal_or_differ(a == b),
             (Value::DateTime(a), Value::DateTime(b)) => a.partial_cmp(b).into(),
             (Value::String(a), Value::String(b)) => Order::Is(self.order_texts(a, b)),
-            (Value::Reference(path), Value::String(text)) | (Value::String(text), Value::Reference(path)) => {
-                let bare = crate::cim::InstancePath {
-                    namespace: None,
-                    ..(**path).clone()
-                };
-                Order::equal_or_differ(bare.to_string() == *text || path.to_string() == *text)
-            }
             (Value::Char16(_), Value::String(_) | Value::Char16(_))
             | (Value::String(_), Value::Char16(_)) => {
                 Order::Is(self.order_texts(&left.to_text(), &right.to_text()))
@@ -254,12 +247,16 @@ impl<'a> Judge<'a> {
         }
     }
 
-    /// Compares a value with a text that stands for one of its type. The schema knew the type of neither or
-    /// has let it pass, so a text that is none makes the comparison unknown.
+    /// Compares a value with a text that stands for one of its type. Only where the schema did not know the
+    /// type does such a text come here; one that does not fit makes the comparison unknown.
     fn order_text_with(&self, text: &str, value: &Value) -> Order {
-        match value.cim_type().map(|ty| Value::from_text(ty, text)) {
-            Some(Ok(Value::String(_)) | Err(_)) | None => Order::None,
-            Some(Ok(same_type)) => self.order(value, &same_type),
+        let same_type = match value {
+            Value::Reference(_) => text.parse::<InstancePath>().ok().map(Value::from),
+            _ => value.cim_type().and_then(|ty| Value::from_text(ty, text).ok()),
+        };
+        match same_type {
+            Some(Value::String(_)) | None => Order::None,
+            Some(same_type) => self.order(value, &same_type),
         }
     }
 
@@ -467,6 +464,7 @@ mod tests {
         check("Parent = 'CIM_Item.Id=1'", true);
         check("Parent <> 'CIM_Item.Id=1'", false);
         check("Parent = 'CIM_Item.Id=2'", false);
+        check("Parent = 'root/cimv2:cim_item.ID=1'", true);
     }
 
     #[test]
@@ -586,6 +584,8 @@ mod tests {
             event(language, "ANY SourceInstance.Status = 5", true);
             event(language, "ANY SourceInstance.Id = 3", false);
             event(language, "SourceInstance.Enabled", true);
+            event(language, "SourceInstance.Parent = 'CIM_Item.Id=1'", true);
+            event(language, "SourceInstance.Parent <> 'not a path'", false);
             event(language, "SourceInstance.Name = 3", false);
             event(language, "SourceInstance.__CLASS = 'CIM_SubItem'", true);
         }

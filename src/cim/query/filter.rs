@@ -1,7 +1,7 @@
 //! One filter for all the ways in which a client says which instances it wants.
 
 use super::{CheckedQuery, ClassLookup, XPath};
-use crate::cim::{CimType, Class, Instance, KeyBinding, Name, Property, Value};
+use crate::cim::{CimType, Class, Instance, InstancePath, KeyBinding, Name, Property, Value};
 
 /// Which instances are wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -110,21 +110,18 @@ fn wanted(selector: KeyBinding, class: &Class) -> Result<Wanted, SelectorError> 
         return Err(SelectorError::IsAnArray(property.name.clone()));
     }
     let cim_type = property.ty.cim_type;
-    let text = match selector.value {
-        Value::String(text) => text,
-        value if value.cim_type() == Some(cim_type) => {
-            return Ok(Wanted {
-                name: property.name.clone(),
-                value,
-            });
-        }
-        other => other.to_text(),
+    let typed = |text: &str| match cim_type {
+        CimType::Reference => text.parse::<InstancePath>().ok().map(Value::from),
+        _ => Value::from_text(cim_type, text).ok(),
     };
-    let value = Value::from_text(cim_type, &text).map_err(|bad| SelectorError::BadValue {
-        property: property.name.clone(),
-        text: bad.text,
-        expected: cim_type,
-    })?;
+    let value = match selector.value {
+        value if value.cim_type() == Some(cim_type) => value,
+        value => typed(&value.to_text()).ok_or_else(|| SelectorError::BadValue {
+            property: property.name.clone(),
+            text: value.to_text().chars().take(80).collect(),
+            expected: cim_type,
+        })?,
+    };
     Ok(Wanted {
         name: property.name.clone(),
         value,
@@ -136,7 +133,6 @@ mod tests {
     use super::super::fixture::{classes, item};
     use super::super::{Language, Query};
     use super::*;
-    use crate::cim::InstancePath;
 
     fn selectors(pairs: &[(&str, Value)]) -> Result<Filter, String> {
         let selectors = pairs.iter().map(|(name, value)| KeyBinding {
@@ -172,6 +168,7 @@ mod tests {
             (vec![("Id", Value::from(3_u64))], true),
             (vec![("Parent", path(1))], true),
             (vec![("Parent", path(2))], false),
+            (vec![("Parent", Value::from("root/cimv2:CIM_Item.Id=1"))], true),
             (vec![("Unknown", Value::from(""))], false),
         ] {
             let filter = selectors(&pairs).unwrap();
@@ -189,7 +186,7 @@ mod tests {
                 "`Status` is an array: a selector cannot be compared with it",
             ),
             ("Id", "x", "selector `Id`: `x` is no uint32"),
-            ("Parent", "x", "selector `Parent`: `x` is no reference"),
+            ("Parent", "a b", "selector `Parent`: `a b` is no reference"),
         ] {
             assert_eq!(
                 selectors(&[(name, Value::from(text))]),
