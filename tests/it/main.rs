@@ -16,3 +16,4 @@ mod passwd;
 mod providers;
 mod rooms;
 mod server;
+mod wire;

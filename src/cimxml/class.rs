@@ -1,0 +1,138 @@
+//! Class declarations (DSP0201, 5.2.3.1: `CLASS`), with open and close tags throughout, as strict parsers
+//! of CIM-XML want them.
+
+use crate::cim::{
+    ArraySize, CimType, Class, Flavor, Method, Parameter, PropertyDecl, Qualifier, TypeDecl, Value,
+};
+use crate::xml::{Name as XmlName, Ns, Writer};
+
+const fn name(local: &'static str) -> XmlName {
+    Ns::NONE.name(local)
+}
+
+/// A class as a `CLASS` element.
+pub fn to_string(class: &Class) -> String {
+    let mut w = Writer::with_capacity(16 * 1024).keeping_end_tags();
+    encode(&mut w, class);
+    w.finish()
+}
+
+/// Writes a class as a `CLASS` element.
+pub fn encode(w: &mut Writer, class: &Class) {
+    w.start(name("CLASS"));
+    w.attr(name("NAME"), class.name.as_str());
+    if let Some(superclass) = &class.superclass {
+        w.attr(name("SUPERCLASS"), superclass.as_str());
+    }
+    encode_qualifiers(w, &class.qualifiers);
+    for property in &class.properties {
+        encode_property(w, property);
+    }
+    for method in &class.methods {
+        encode_method(w, method);
+    }
+    w.end(name("CLASS"));
+}
+
+fn encode_property(w: &mut Writer, property: &PropertyDecl) {
+    let element = match (property.ty.cim_type, property.ty.is_array()) {
+        (CimType::Reference, _) => name("PROPERTY.REFERENCE"),
+        (_, true) => name("PROPERTY.ARRAY"),
+        (_, false) => name("PROPERTY"),
+    };
+    w.start(element);
+    w.attr(name("NAME"), property.name.as_str());
+    encode_type(w, &property.ty);
+    w.attr(name("CLASSORIGIN"), property.class_origin.as_str());
+    if property.propagated {
+        w.attr(name("PROPAGATED"), "true");
+    }
+    encode_qualifiers(w, &property.qualifiers);
+    if let Some(value) = &property.default {
+        encode_value(w, value);
+    }
+    w.end(element);
+}
+
+/// The attributes that say what a property or parameter holds.
+fn encode_type(w: &mut Writer, ty: &TypeDecl) {
+    if ty.cim_type == CimType::Reference {
+        if let Some(class) = &ty.reference_class {
+            w.attr(name("REFERENCECLASS"), class.as_str());
+        }
+    } else {
+        w.attr(name("TYPE"), ty.cim_type.as_str());
+    }
+    if let ArraySize::Fixed(size) = ty.array {
+        w.attr(name("ARRAYSIZE"), &size.to_string());
+    }
+}
+
+fn encode_method(w: &mut Writer, method: &Method) {
+    w.start(name("METHOD"));
+    w.attr(name("NAME"), method.name.as_str());
+    w.attr(name("TYPE"), method.return_type.as_str());
+    w.attr(name("CLASSORIGIN"), method.class_origin.as_str());
+    if method.propagated {
+        w.attr(name("PROPAGATED"), "true");
+    }
+    encode_qualifiers(w, &method.qualifiers);
+    for parameter in &method.parameters {
+        encode_parameter(w, parameter);
+    }
+    w.end(name("METHOD"));
+}
+
+fn encode_parameter(w: &mut Writer, parameter: &Parameter) {
+    let element = match (parameter.ty.cim_type, parameter.ty.is_array()) {
+        (CimType::Reference, true) => name("PARAMETER.REFARRAY"),
+        (CimType::Reference, false) => name("PARAMETER.REFERENCE"),
+        (_, true) => name("PARAMETER.ARRAY"),
+        (_, false) => name("PARAMETER"),
+    };
+    w.start(element);
+    w.attr(name("NAME"), parameter.name.as_str());
+    encode_type(w, &parameter.ty);
+    encode_qualifiers(w, &parameter.qualifiers);
+    w.end(element);
+}
+
+fn encode_qualifiers(w: &mut Writer, qualifiers: &[Qualifier]) {
+    for qualifier in qualifiers {
+        w.start(name("QUALIFIER"));
+        w.attr(name("NAME"), qualifier.name.as_str());
+        w.attr(name("TYPE"), qualifier.cim_type.as_str());
+        if qualifier.propagated {
+            w.attr(name("PROPAGATED"), "true");
+        }
+        encode_flavor(w, qualifier.flavor);
+        if let Some(value) = &qualifier.value {
+            encode_value(w, value);
+        }
+        w.end(name("QUALIFIER"));
+    }
+}
+
+/// The attributes of a flavour, where they differ from what DSP0201 takes for granted.
+fn encode_flavor(w: &mut Writer, flavor: Flavor) {
+    for (local, value, default) in [
+        ("OVERRIDABLE", flavor.overridable, true),
+        ("TOSUBCLASS", flavor.to_subclass, true),
+        ("TRANSLATABLE", flavor.translatable, false),
+    ] {
+        if value != default {
+            w.attr(name(local), if value { "true" } else { "false" });
+        }
+    }
+}
+
+fn encode_value(w: &mut Writer, value: &Value) {
+    match value {
+        Value::Array(items) => w.element(name("VALUE.ARRAY"), |w| {
+            items.iter().for_each(|item| encode_value(w, item))
+        }),
+        Value::Boolean(value) => w.leaf(name("VALUE"), if *value { "TRUE" } else { "FALSE" }),
+        Value::Reference(_) | Value::Instance(_) | Value::Class(_) => {}
+        value => w.leaf(name("VALUE"), &value.to_text()),
+    }
+}

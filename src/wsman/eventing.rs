@@ -1,0 +1,443 @@
+//! WS-Eventing (DSP0226, 10): Subscribe, Renew, GetStatus, Unsubscribe and their replies.
+
+use std::time::Duration;
+
+use super::Fault;
+use super::addressing::{Addressing, EndpointReference};
+use super::fault::{FaultCause, FaultDetail, FaultExtra, shorten};
+use super::filter::{Filter, FilterUse, is_filter};
+use super::header::MAX_BOOKMARK_BYTES;
+use super::ns::{self, action};
+use super::reply::{Reply, ReplyHead};
+use super::time::{Expires, format_duration, parse_duration};
+use crate::xml::{Name, Ns, Reader, Start, Writer};
+
+/// `wse:Subscribe`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Subscribe {
+    /// `wse:EndTo`: who is told when the subscription ends for another reason than its time.
+    pub end_to: Option<EndpointReference>,
+    /// `wse:Delivery`.
+    pub delivery: Delivery,
+    /// `wse:Expires`.
+    pub expires: Option<Expires>,
+    /// `wsman:Filter`; without one the resource URI says which events.
+    pub filter: Option<Filter>,
+    /// `wsman:SendBookmarks`.
+    pub send_bookmarks: bool,
+    /// `wsman:Bookmark`, as XML: where to begin.
+    pub bookmark: Option<String>,
+}
+
+/// `wse:Delivery`: how events are delivered.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Delivery {
+    /// The mode.
+    pub mode: DeliveryMode,
+    /// `wse:NotifyTo`; without meaning for [`DeliveryMode::Pull`], where clients send it too.
+    pub notify_to: Option<EndpointReference>,
+    /// `wsman:Heartbeats`: send a sign of life at least that often.
+    pub heartbeats: Option<Duration>,
+    /// `wsman:MaxElements` of a batch.
+    pub max_elements: Option<u32>,
+    /// `wsman:MaxTime`: how long a batch may wait.
+    pub max_time: Option<Duration>,
+    /// `wsman:MaxEnvelopeSize` of a delivery, in bytes.
+    pub max_envelope_size: Option<u64>,
+    /// `wsman:ConnectionRetry`.
+    pub connection_retry: Option<ConnectionRetry>,
+    /// `wsman:Auth`: the security profile to deliver with, as a URI.
+    pub auth_profile: Option<String>,
+    /// `wsman:ContentEncoding`.
+    pub content_encoding: Option<String>,
+    /// `wsman:Locale`.
+    pub locale: Option<String>,
+}
+
+/// How events get from the source to the sink (DSP0226, 10.2.9).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash)]
+pub enum DeliveryMode {
+    /// One message for each event; a plain 2xx acknowledges it.
+    #[default]
+    Push,
+    /// One message for each event, acknowledged by a message.
+    PushWithAck,
+    /// Batches, acknowledged by a message.
+    Events,
+    /// The sink pulls, as from an enumeration.
+    Pull,
+}
+
+/// `wsman:ConnectionRetry`: how often and how long apart a delivery is tried.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ConnectionRetry {
+    /// How often.
+    pub total: u32,
+    /// How long apart.
+    pub interval: Duration,
+}
+
+impl DeliveryMode {
+    /// Every mode.
+    pub const ALL: [Self; 4] = [Self::Push, Self::PushWithAck, Self::Events, Self::Pull];
+
+    /// The URI on the wire.
+    pub const fn uri(self) -> &'static str {
+        match self {
+            Self::Push => "http://schemas.xmlsoap.org/ws/2004/08/eventing/DeliveryModes/Push",
+            Self::PushWithAck => "http://schemas.dmtf.org/wbem/wsman/1/wsman/PushWithAck",
+            Self::Events => "http://schemas.dmtf.org/wbem/wsman/1/wsman/Events",
+            Self::Pull => "http://schemas.dmtf.org/wbem/wsman/1/wsman/Pull",
+        }
+    }
+
+    fn decode(uri: Option<&str>) -> Result<Self, Fault> {
+        let Some(uri) = uri else {
+            return Ok(Self::Push);
+        };
+        Self::ALL
+            .into_iter()
+            .find(|mode| mode.uri() == uri.trim())
+            .ok_or_else(|| {
+                let reason = format!("The delivery mode `{}` is not offered.", shorten(uri));
+                let modes = Self::ALL.iter().map(|mode| mode.uri()).collect();
+                Fault::new(FaultCause::DeliveryModeRequestedUnavailable, reason)
+                    .extra(FaultExtra::DeliveryModes(modes))
+            })
+    }
+}
+
+impl Subscribe {
+    pub(super) fn decode<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Self, Fault> {
+        let mut request = Self::default();
+        let mut has_delivery = false;
+        while let Some(child) = reader.child(element)? {
+            if child.is(ns::WSE.name("EndTo")) {
+                request.end_to = Some(EndpointReference::decode(reader, &child)?);
+            } else if child.is(ns::WSE.name("Delivery")) {
+                has_delivery = true;
+                request.delivery.decode(reader, &child)?;
+            } else if child.is(ns::WSE.name("Expires")) {
+                request.expires = Some(decode_expires(reader, &child)?);
+            } else if is_filter(&child) {
+                request.filter = Some(Filter::decode(reader, &child, FilterUse::Subscription)?);
+            } else if child.is(ns::WSMAN.name("SendBookmarks")) {
+                request.send_bookmarks = true;
+            } else if child.is(ns::WSMAN.name("Bookmark")) {
+                request.bookmark = Some(reader.capture(&child, MAX_BOOKMARK_BYTES)?);
+            } else {
+                // Heartbeats have been seen here too.
+                request.delivery.take(reader, &child)?;
+            }
+        }
+        if !has_delivery {
+            return Err(invalid_message("wse:Subscribe lacks wse:Delivery."));
+        }
+        if request.delivery.mode != DeliveryMode::Pull && request.delivery.notify_to.is_none() {
+            return Err(invalid_message("wse:Delivery lacks wse:NotifyTo."));
+        }
+        Ok(request)
+    }
+
+    pub(super) fn encode(&self, w: &mut Writer, addressing: Addressing) {
+        w.element(ns::WSE.name("Subscribe"), |w| {
+            if let Some(end_to) = &self.end_to {
+                w.element(ns::WSE.name("EndTo"), |w| end_to.encode(w, addressing));
+            }
+            self.delivery.encode(w, addressing);
+            encode_expires(w, self.expires);
+            if let Some(filter) = &self.filter {
+                filter.encode(w, addressing);
+            }
+            if let Some(bookmark) = &self.bookmark {
+                w.raw(bookmark);
+            }
+            if self.send_bookmarks {
+                w.empty(ns::WSMAN.name("SendBookmarks"));
+            }
+        });
+    }
+}
+
+impl Delivery {
+    fn decode<'a>(&mut self, reader: &mut Reader<'a>, element: &Start<'a>) -> Result<(), Fault> {
+        self.mode = DeliveryMode::decode(element.plain_attribute("Mode"))?;
+        while let Some(child) = reader.child(element)? {
+            self.take(reader, &child)?;
+        }
+        Ok(())
+    }
+
+    fn take<'a>(&mut self, reader: &mut Reader<'a>, child: &Start<'a>) -> Result<(), Fault> {
+        if child.is(ns::WSE.name("NotifyTo")) {
+            self.notify_to = Some(EndpointReference::decode(reader, child)?);
+            return Ok(());
+        }
+        if child.ns != ns::WSMAN.uri {
+            return Ok(());
+        }
+        match child.local {
+            "Heartbeats" => self.heartbeats = Some(duration(reader, child, FaultDetail::Heartbeats)?),
+            "MaxTime" => self.max_time = Some(duration(reader, child, FaultDetail::MaxTime)?),
+            "MaxElements" => self.max_elements = Some(number(reader, child, FaultDetail::MaxElements)?),
+            "MaxEnvelopeSize" => {
+                self.max_envelope_size = Some(number(reader, child, FaultDetail::MaxEnvelopeSize)?);
+            }
+            "ConnectionRetry" => {
+                let total = child.plain_attribute("Total").map(str::parse).transpose();
+                let total = total.map_err(|_| unsupported(FaultDetail::DeliveryRetries, child))?;
+                self.connection_retry = Some(ConnectionRetry {
+                    total: total.unwrap_or(1),
+                    interval: duration(reader, child, FaultDetail::DeliveryRetries)?,
+                });
+            }
+            "Auth" => {
+                self.auth_profile = child.plain_attribute("Profile").map(str::to_owned);
+                while let Some(stray) = reader.child(child)? {
+                    self.take(reader, &stray)?;
+                }
+            }
+            "ContentEncoding" => self.content_encoding = Some(reader.text(child)?.trim().to_owned()),
+            "Locale" => self.locale = child.attribute(Ns::XML.name("lang")).map(str::to_owned),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn encode(&self, w: &mut Writer, addressing: Addressing) {
+        let root = ns::WSE.name("Delivery");
+        w.start(root);
+        w.attr(Ns::NONE.name("Mode"), self.mode.uri());
+        if let Some(notify_to) = &self.notify_to {
+            w.element(ns::WSE.name("NotifyTo"), |w| notify_to.encode(w, addressing));
+        }
+        if let Some(profile) = &self.auth_profile {
+            w.start(ns::WSMAN.name("Auth"));
+            w.attr(Ns::NONE.name("Profile"), profile);
+            w.end(ns::WSMAN.name("Auth"));
+        }
+        if let Some(retry) = self.connection_retry {
+            w.start(ns::WSMAN.name("ConnectionRetry"));
+            w.attr(Ns::NONE.name("Total"), &retry.total.to_string());
+            w.text(&format_duration(retry.interval));
+            w.end(ns::WSMAN.name("ConnectionRetry"));
+        }
+        if let Some(heartbeats) = self.heartbeats {
+            w.leaf(ns::WSMAN.name("Heartbeats"), &format_duration(heartbeats));
+        }
+        if let Some(count) = self.max_elements {
+            w.element(ns::WSMAN.name("MaxElements"), |w| w.number(count.into()));
+        }
+        if let Some(time) = self.max_time {
+            w.leaf(ns::WSMAN.name("MaxTime"), &format_duration(time));
+        }
+        if let Some(size) = self.max_envelope_size {
+            w.element(ns::WSMAN.name("MaxEnvelopeSize"), |w| w.number(size));
+        }
+        if let Some(locale) = &self.locale {
+            w.start(ns::WSMAN.name("Locale"));
+            w.attr(Ns::XML.name("lang"), locale);
+            w.end(ns::WSMAN.name("Locale"));
+        }
+        if let Some(encoding) = &self.content_encoding {
+            w.leaf(ns::WSMAN.name("ContentEncoding"), encoding);
+        }
+        w.end(root);
+    }
+}
+
+fn unsupported(detail: FaultDetail, element: &Start<'_>) -> Fault {
+    Fault::unsupported(
+        detail,
+        format!("The value of wsman:{} is not valid.", element.local),
+    )
+}
+
+fn duration<'a>(
+    reader: &mut Reader<'a>,
+    element: &Start<'a>,
+    detail: FaultDetail,
+) -> Result<Duration, Fault> {
+    parse_duration(&reader.text(element)?).map_err(|_| unsupported(detail, element))
+}
+
+fn number<'a, T: std::str::FromStr>(
+    reader: &mut Reader<'a>,
+    element: &Start<'a>,
+    detail: FaultDetail,
+) -> Result<T, Fault> {
+    reader
+        .text(element)?
+        .trim()
+        .parse()
+        .map_err(|_| unsupported(detail, element))
+}
+
+fn invalid_message(reason: &str) -> Fault {
+    Fault::new(FaultCause::InvalidMessage, reason)
+}
+
+const EXPIRES: Name = ns::WSE.name("Expires");
+
+fn decode_expires<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Expires, Fault> {
+    Expires::parse(&reader.text(element)?).map_err(|reason| {
+        Fault::new(
+            FaultCause::InvalidExpirationTime,
+            format!("wse:Expires is {reason}."),
+        )
+        .detail(FaultDetail::ExpirationTime)
+    })
+}
+
+fn encode_expires(w: &mut Writer, expires: Option<Expires>) {
+    if let Some(expires) = expires {
+        w.leaf(EXPIRES, &expires.to_string());
+    }
+}
+
+/// `wse:Renew`.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Renew {
+    /// `wse:Expires`.
+    pub expires: Option<Expires>,
+}
+
+impl Renew {
+    pub(super) fn decode<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Self, Fault> {
+        let mut request = Self::default();
+        while let Some(child) = reader.child(element)? {
+            if child.is(EXPIRES) {
+                request.expires = Some(decode_expires(reader, &child)?);
+            }
+        }
+        Ok(request)
+    }
+
+    pub(super) fn encode(&self, w: &mut Writer) {
+        w.element(ns::WSE.name("Renew"), |w| encode_expires(w, self.expires));
+    }
+}
+
+/// `wse:SubscribeResponse`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SubscribeResponse {
+    /// Where the subscription is managed: the address that the request was sent to.
+    pub manager_address: String,
+    /// The resource URI of the request.
+    pub resource_uri: Option<String>,
+    /// `wse:Identifier` of the subscription.
+    pub identifier: String,
+    /// What was granted.
+    pub expires: Option<Expires>,
+    /// The context to pull from, in the mode Pull.
+    pub enumeration_context: Option<String>,
+}
+
+impl SubscribeResponse {
+    /// Writes the reply.
+    pub fn encode(&self, head: &ReplyHead) -> String {
+        let addressing = head.addressing;
+        head.envelope(action::SUBSCRIBE_RESPONSE, &[ns::WSE, ns::WSEN], 1024, |w| {
+            w.element(ns::WSE.name("SubscribeResponse"), |w| {
+                w.element(ns::WSE.name("SubscriptionManager"), |w| {
+                    encode_manager(
+                        w,
+                        addressing,
+                        &self.manager_address,
+                        self.resource_uri.as_deref(),
+                        &self.identifier,
+                    );
+                });
+                encode_expires(w, self.expires);
+                if let Some(context) = &self.enumeration_context {
+                    w.leaf(ns::WSEN.name("EnumerationContext"), context);
+                }
+            });
+        })
+    }
+
+    /// Reads the reply.
+    pub fn decode(mut reply: Reply<'_>) -> Result<Self, Fault> {
+        let response = reply.first()?;
+        let mut result = Self::default();
+        let reader = &mut reply.reader;
+        while let Some(child) = reader.child(&response)? {
+            if child.is(ns::WSE.name("SubscriptionManager")) {
+                let epr = EndpointReference::decode(reader, &child)?;
+                result.identifier = identifier_of(&epr).unwrap_or_default();
+                result.manager_address = epr.address;
+                result.resource_uri = epr.resource_uri;
+            } else if child.is(EXPIRES) {
+                result.expires = Some(decode_expires(reader, &child)?);
+            } else if child.is(ns::WSEN.name("EnumerationContext")) {
+                result.enumeration_context = Some(reader.text(&child)?.trim().to_owned());
+            }
+        }
+        reader.finish()?;
+        Ok(result)
+    }
+}
+
+/// Writes the endpoint reference of a subscription's manager, which its identifier is part of.
+pub(super) fn encode_manager(
+    w: &mut Writer,
+    addressing: Addressing,
+    address: &str,
+    resource_uri: Option<&str>,
+    identifier: &str,
+) {
+    let wsa = addressing.ns();
+    w.leaf(wsa.name("Address"), address);
+    w.element(wsa.name("ReferenceParameters"), |w| {
+        if let Some(uri) = resource_uri {
+            w.leaf(ns::WSMAN.name("ResourceURI"), uri);
+        }
+        w.leaf(ns::WSE.name("Identifier"), identifier);
+    });
+}
+
+/// The `wse:Identifier` among the parameters of a reference.
+pub(super) fn identifier_of(epr: &EndpointReference) -> Option<String> {
+    epr.parameters.iter().find_map(|parameter| {
+        let mut reader = Reader::new(parameter, crate::xml::Limits::default()).ok()?;
+        let root = reader.root().ok()?;
+        if !root.is(ns::WSE.name("Identifier")) {
+            return None;
+        }
+        Some(reader.text(&root).ok()?.trim().to_owned())
+    })
+}
+
+/// Writes the reply to Renew.
+pub fn encode_renew_response(head: &ReplyHead, granted: Option<Expires>) -> String {
+    encode_lease(head, action::RENEW_RESPONSE, "RenewResponse", granted)
+}
+
+/// Writes the reply to GetStatus.
+pub fn encode_get_status_response(head: &ReplyHead, left: Option<Expires>) -> String {
+    encode_lease(head, action::GET_STATUS_RESPONSE, "GetStatusResponse", left)
+}
+
+fn encode_lease(head: &ReplyHead, action: &str, local: &'static str, expires: Option<Expires>) -> String {
+    head.envelope(action, &[ns::WSE], 256, |w| {
+        w.element(ns::WSE.name(local), |w| encode_expires(w, expires));
+    })
+}
+
+/// The reply to Renew or GetStatus, as a client reads it.
+pub fn decode_lease(mut reply: Reply<'_>) -> Result<Option<Expires>, Fault> {
+    let response = reply.first()?;
+    let mut expires = None;
+    while let Some(child) = reply.reader.child(&response)? {
+        if child.is(EXPIRES) {
+            expires = Some(decode_expires(&mut reply.reader, &child)?);
+        }
+    }
+    reply.reader.finish()?;
+    Ok(expires)
+}
+
+/// Writes the reply to Unsubscribe.
+pub fn encode_unsubscribe_response(head: &ReplyHead) -> String {
+    head.envelope(action::UNSUBSCRIBE_RESPONSE, &[], 0, |_| {})
+}

@@ -1,0 +1,462 @@
+//! The headers of a request (DSP0226, 5.4, 6 and 7).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::addressing::{Addressing, EndpointReference, SelectorSet, is_anonymous};
+use super::credentials::IssuedToken;
+use super::fault::{FaultExtra, shorten};
+use super::ns;
+use super::reply::ReplyHead;
+use super::resource_uri::{ResourceUri, default_namespace};
+use super::time::{format_duration, parse_duration};
+use super::{Fault, FaultCause, FaultDetail};
+use crate::cim::{InstancePath, Namespace};
+use crate::xml::{self, Ns, Reader, Start, Writer};
+
+/// The headers of a request, of a delivery, or of its acknowledgement.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Headers {
+    /// The version of WS-Addressing.
+    pub addressing: Addressing,
+    /// `wsa:Action`.
+    pub action: String,
+    /// `wsa:To`.
+    pub to: Option<String>,
+    /// `wsman:ResourceURI`, as it came; [`Headers::resource`] reads it.
+    pub resource_uri: Option<String>,
+    /// `wsa:MessageID`: any text. It is no proof that a message is new: clients repeat a message with
+    /// credentials that they sent without.
+    pub message_id: Option<String>,
+    /// `wsa:RelatesTo`.
+    pub relates_to: Option<String>,
+    /// `wsman:SelectorSet`.
+    pub selectors: SelectorSet,
+    /// `wsman:OptionSet`.
+    pub options: Vec<RequestOption>,
+    /// `wsman:MaxEnvelopeSize`: the longest reply, in bytes.
+    pub max_envelope_size: Option<u64>,
+    /// `wsman:OperationTimeout`.
+    pub operation_timeout: Option<Duration>,
+    /// `wsman:Locale`.
+    pub locale: Option<String>,
+    /// `wsman:FragmentTransfer`.
+    pub fragment: Option<FragmentTransfer>,
+    /// `wsman:RequestEPR`.
+    pub request_epr: bool,
+    /// `wsman:RequestTotalItemsCountEstimate`.
+    pub request_total_items_estimate: bool,
+    /// `wse:Identifier`: the subscription that is meant.
+    pub identifier: Option<String>,
+    /// `wst:IssuedTokens`: credentials for deliveries.
+    pub issued_tokens: Vec<IssuedToken>,
+    /// `wsman:AckRequested`: the sender of a delivery wants an acknowledgement.
+    pub ack_requested: bool,
+    /// `wsman:Bookmark` of a delivery, as XML.
+    pub bookmark: Option<String>,
+}
+
+/// `wsman:Option` (DSP0226, 6.4).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RequestOption {
+    /// The name.
+    pub name: String,
+    /// The value; empty for a switch.
+    pub value: String,
+    /// Whether the request must fail where the option is not known.
+    pub must_comply: bool,
+}
+
+/// `wsman:FragmentTransfer` (DSP0226, 7.7): the part of a representation that is meant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FragmentTransfer {
+    /// The dialect; XPath 1.0 where none is named.
+    pub dialect: Option<String>,
+    /// The expression.
+    pub expression: String,
+}
+
+/// Options that are understood, if only to be without effect here.
+const KNOWN_OPTIONS: [&str; 3] = [
+    "ShowExtensions",
+    "IncludeInheritedClasses",
+    "WSMAN_CMDSHELL_OPTION_KEEPALIVE",
+];
+/// How many options one request may have.
+const MAX_OPTIONS: usize = 64;
+/// DSP0226 R6.2-3: a reply needs at least this much room.
+pub const MIN_ENVELOPE_BYTES: u64 = 8192;
+/// Longest URI that is taken (DSP0226 R13.1-1 asks for at least 2048).
+const MAX_URI_BYTES: usize = 2048;
+
+impl Headers {
+    /// Headers of a request with that action.
+    pub fn new(action: impl Into<String>) -> Self {
+        Self {
+            action: action.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Reads `s:Header`. What was read is left in `self` even where an error comes back, so that the
+    /// fault can relate to its request.
+    pub(super) fn decode<'a>(&mut self, reader: &mut Reader<'a>, header: &Start<'a>) -> Result<(), Fault> {
+        // The first error is kept and the rest still read: the MessageID may stand after the trouble.
+        let mut first_error = Ok(());
+        while let Some(child) = reader.child(header)? {
+            let result = match Addressing::from_ns(&child.ns) {
+                Some(version) => {
+                    self.addressing = version;
+                    self.take_addressing(reader, &child)
+                }
+                None => self.take(reader, &child),
+            };
+            first_error = first_error.and(result);
+        }
+        first_error
+    }
+
+    fn take_addressing<'a>(&mut self, reader: &mut Reader<'a>, child: &Start<'a>) -> Result<(), Fault> {
+        match child.local {
+            "Action" => {
+                let action = reader.text(child)?.trim().to_owned();
+                if !self.action.is_empty() {
+                    return Err(Fault::invalid_header("wsa:Action", "it stands twice"));
+                }
+                self.action = action;
+            }
+            "To" => set_once(&mut self.to, uri_text(reader, child)?, "wsa:To")?,
+            "MessageID" => {
+                let id = reader.text(child)?.trim().to_owned();
+                if id.len() > MAX_URI_BYTES {
+                    return Err(Fault::invalid_header("wsa:MessageID", "it is too long"));
+                }
+                set_once(&mut self.message_id, id, "wsa:MessageID")?;
+            }
+            "RelatesTo" => self.relates_to = Some(reader.text(child)?.trim().to_owned()),
+            "ReplyTo" | "FaultTo" => {
+                let epr = EndpointReference::decode(reader, child)?;
+                if !is_anonymous(&epr.address) {
+                    return Err(Fault::unsupported(
+                        FaultDetail::AddressingMode,
+                        format!(
+                            "Replies go back on the connection alone: wsa:{} must be {}.",
+                            child.local,
+                            self.addressing.anonymous()
+                        ),
+                    ));
+                }
+            }
+            "From" => {}
+            _ => return self.unknown(child),
+        }
+        Ok(())
+    }
+
+    fn take<'a>(&mut self, reader: &mut Reader<'a>, child: &Start<'a>) -> Result<(), Fault> {
+        match (child.ns.as_ref(), child.local) {
+            (uri, local) if uri == ns::WSMAN.uri => match local {
+                "ResourceURI" => {
+                    let uri = uri_text(reader, child)?;
+                    set_once(&mut self.resource_uri, uri, "wsman:ResourceURI")?;
+                }
+                "SelectorSet" => self.selectors = SelectorSet::decode(reader, child)?,
+                "OptionSet" => self.options = decode_options(reader, child)?,
+                "MaxEnvelopeSize" => self.max_envelope_size = Some(decode_envelope_size(reader, child)?),
+                "OperationTimeout" => self.operation_timeout = Some(decode_timeout(reader, child)?),
+                "Locale" => self.locale = decode_locale(child)?,
+                "FragmentTransfer" => {
+                    self.fragment = Some(FragmentTransfer {
+                        dialect: child.plain_attribute("Dialect").map(str::to_owned),
+                        expression: reader.text(child)?.trim().to_owned(),
+                    });
+                }
+                "RequestEPR" => self.request_epr = true,
+                "RequestTotalItemsCountEstimate" => self.request_total_items_estimate = true,
+                "AckRequested" => self.ack_requested = true,
+                "Bookmark" => self.bookmark = Some(reader.capture(child, MAX_BOOKMARK_BYTES)?),
+                _ => return self.unknown(child),
+            },
+            (uri, "Identifier") if uri == ns::WSE.uri => {
+                self.identifier = Some(reader.text(child)?.trim().to_owned());
+            }
+            (uri, "IssuedTokens") if uri == ns::WST.uri => {
+                self.issued_tokens = IssuedToken::decode_all(reader, child)?;
+            }
+            // The locale of data: there are no translated values.
+            (uri, "DataLocale") if uri == ns::MSWSMAN.uri => {}
+            _ => return self.unknown(child),
+        }
+        Ok(())
+    }
+
+    fn unknown(&self, child: &Start<'_>) -> Result<(), Fault> {
+        if must_understand(child) {
+            Err(not_understood(child))
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Makes sure that the headers are there that every request but Identify needs.
+    pub(super) fn check_required(&self) -> Result<(), Fault> {
+        if self.action.is_empty() {
+            return Err(Fault::header_required("wsa:Action"));
+        }
+        if self.message_id.as_deref().is_none_or(str::is_empty) {
+            return Err(Fault::header_required("wsa:MessageID"));
+        }
+        Ok(())
+    }
+
+    /// Writes `s:Header` of a request or delivery.
+    pub(super) fn encode(&self, w: &mut Writer, extra: impl FnOnce(&mut Writer)) {
+        let wsa = self.addressing.ns();
+        let required = |w: &mut Writer, name: xml::Name, text: &str| {
+            w.start(name);
+            w.attr(MUST_UNDERSTAND, "true");
+            w.text(text);
+            w.end(name);
+        };
+        w.element(ns::SOAP.name("Header"), |w| {
+            required(w, wsa.name("Action"), &self.action);
+            if let Some(to) = &self.to {
+                required(w, wsa.name("To"), to);
+            }
+            if let Some(uri) = &self.resource_uri {
+                required(w, ns::WSMAN.name("ResourceURI"), uri);
+            }
+            if let Some(id) = &self.message_id {
+                w.leaf(wsa.name("MessageID"), id);
+            }
+            if let Some(id) = &self.relates_to {
+                w.leaf(wsa.name("RelatesTo"), id);
+            }
+            w.element(wsa.name("ReplyTo"), |w| {
+                w.leaf(wsa.name("Address"), self.addressing.anonymous())
+            });
+            if let Some(size) = self.max_envelope_size {
+                w.element(ns::WSMAN.name("MaxEnvelopeSize"), |w| w.number(size));
+            }
+            if let Some(timeout) = self.operation_timeout {
+                w.leaf(ns::WSMAN.name("OperationTimeout"), &format_duration(timeout));
+            }
+            if let Some(locale) = &self.locale {
+                w.start(ns::WSMAN.name("Locale"));
+                w.attr(Ns::XML.name("lang"), locale);
+                w.attr(MUST_UNDERSTAND, "false");
+                w.end(ns::WSMAN.name("Locale"));
+            }
+            self.selectors.encode(w, self.addressing);
+            encode_options(w, &self.options);
+            if let Some(fragment) = &self.fragment {
+                w.start(ns::WSMAN.name("FragmentTransfer"));
+                w.attr(MUST_UNDERSTAND, "true");
+                if let Some(dialect) = &fragment.dialect {
+                    w.attr(Ns::NONE.name("Dialect"), dialect);
+                }
+                w.text(&fragment.expression);
+                w.end(ns::WSMAN.name("FragmentTransfer"));
+            }
+            for (asked, local) in [
+                (self.request_epr, "RequestEPR"),
+                (
+                    self.request_total_items_estimate,
+                    "RequestTotalItemsCountEstimate",
+                ),
+                (self.ack_requested, "AckRequested"),
+            ] {
+                if asked {
+                    w.empty(ns::WSMAN.name(local));
+                }
+            }
+            if let Some(identifier) = &self.identifier {
+                w.leaf(ns::WSE.name("Identifier"), identifier);
+            }
+            if let Some(bookmark) = &self.bookmark {
+                w.raw(bookmark);
+            }
+            IssuedToken::encode_all(&self.issued_tokens, w, self.addressing);
+            extra(w);
+        });
+    }
+
+    /// Reads the resource URI.
+    pub fn resource(&self, vendor_prefixes: &[Arc<str>]) -> Result<ResourceUri, Fault> {
+        let uri = self
+            .resource_uri
+            .as_deref()
+            .ok_or_else(|| Fault::header_required("wsman:ResourceURI"))?;
+        ResourceUri::parse(uri, vendor_prefixes)
+    }
+
+    /// The CIM namespace that the request means: the selector `__cimnamespace`, else the URI, else the one
+    /// where the class is at home.
+    pub fn namespace(&self, resource: &ResourceUri) -> Namespace {
+        self.selectors
+            .namespace()
+            .or_else(|| resource.namespace().cloned())
+            .or_else(|| resource.class_name().map(default_namespace))
+            .unwrap_or(Namespace::from_static("root/cimv2"))
+    }
+
+    /// The path of the instance that resource URI and selectors name, its namespace filled in.
+    pub fn path(&self, resource: &ResourceUri) -> Result<InstancePath, Fault> {
+        let class_name = resource
+            .class_name()
+            .ok_or_else(|| Fault::invalid_resource_uri(&resource.to_string()))?;
+        let mut path = self.selectors.to_path(class_name)?;
+        path.namespace = Some(self.namespace(resource));
+        Ok(path)
+    }
+
+    /// The headers of the reply, where its MessageID is `message_id`.
+    pub fn reply(&self, message_id: String) -> ReplyHead {
+        ReplyHead {
+            addressing: self.addressing,
+            message_id,
+            relates_to: self.message_id.clone(),
+            ..ReplyHead::default()
+        }
+    }
+}
+
+/// Longest bookmark that is kept, in bytes of XML.
+pub(super) const MAX_BOOKMARK_BYTES: usize = 4096;
+
+pub(super) const MUST_UNDERSTAND: xml::Name = ns::SOAP.name("mustUnderstand");
+
+/// Whether a header is for us and must be understood (SOAP 1.2, 5.2.2 and 5.2.3).
+pub(super) fn must_understand(header: &Start<'_>) -> bool {
+    let required = matches!(
+        header.attribute(MUST_UNDERSTAND).map(str::trim),
+        Some("true" | "1")
+    );
+    let role = header.attribute(ns::SOAP.name("role")).unwrap_or_default();
+    required && (role.is_empty() || role.ends_with("/role/next") || role.ends_with("/role/ultimateReceiver"))
+}
+
+pub(super) fn not_understood(header: &Start<'_>) -> Fault {
+    let reason = format!(
+        "The header `{}` must be understood and is not known here.",
+        shorten(&header.qualified())
+    );
+    Fault::new(FaultCause::MustUnderstand, reason).extra(FaultExtra::NotUnderstood(
+        shorten(&header.ns),
+        shorten(header.local),
+    ))
+}
+
+fn set_once(slot: &mut Option<String>, value: String, header: &str) -> Result<(), Fault> {
+    if slot.is_some() {
+        return Err(Fault::invalid_header(header, "it stands twice"));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+fn uri_text<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<String, Fault> {
+    let text = reader.text(element)?;
+    let text = text.trim();
+    if text.len() > MAX_URI_BYTES {
+        let reason = format!("{} is longer than {MAX_URI_BYTES} bytes.", element.local);
+        return Err(Fault::new(FaultCause::EncodingLimit, reason).detail(FaultDetail::URILimitExceeded));
+    }
+    Ok(text.to_owned())
+}
+
+fn decode_options<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Vec<RequestOption>, Fault> {
+    let mut options = Vec::new();
+    while let Some(child) = reader.child(element)? {
+        if !child.is(ns::WSMAN.name("Option")) {
+            continue;
+        }
+        let invalid = |reason: String, detail| Fault::new(FaultCause::InvalidOptions, reason).detail(detail);
+        let name = child.plain_attribute("Name").unwrap_or_default().to_owned();
+        if name.is_empty() {
+            return Err(invalid(
+                "A wsman:Option lacks its Name.".to_owned(),
+                FaultDetail::InvalidName,
+            ));
+        }
+        let must_comply = matches!(child.plain_attribute("MustComply"), Some("true" | "1"));
+        if must_comply
+            && !KNOWN_OPTIONS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(&name))
+        {
+            let reason = format!("The option `{}` is not known here.", shorten(&name));
+            return Err(invalid(reason, FaultDetail::NotSupported));
+        }
+        if options.len() >= MAX_OPTIONS {
+            let reason = format!("There are more than {MAX_OPTIONS} options.");
+            return Err(Fault::new(FaultCause::EncodingLimit, reason).detail(FaultDetail::OptionLimit));
+        }
+        options.push(RequestOption {
+            name,
+            value: match reader.content(&child)? {
+                xml::Content::Text(text) => text.into_owned(),
+                xml::Content::Element(_) => String::new(),
+            },
+            must_comply,
+        });
+    }
+    Ok(options)
+}
+
+fn encode_options(w: &mut Writer, options: &[RequestOption]) {
+    if options.is_empty() {
+        return;
+    }
+    w.element(ns::WSMAN.name("OptionSet"), |w| {
+        for option in options {
+            w.start(ns::WSMAN.name("Option"));
+            w.attr(Ns::NONE.name("Name"), &option.name);
+            if option.must_comply {
+                w.attr(Ns::NONE.name("MustComply"), "true");
+            }
+            if !option.value.is_empty() {
+                w.text(&option.value);
+            }
+            w.end(ns::WSMAN.name("Option"));
+        }
+    });
+}
+
+fn decode_envelope_size<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<u64, Fault> {
+    let text = reader.text(element)?;
+    let size = text
+        .trim()
+        .parse::<u64>()
+        .map_err(|_| Fault::schema("wsman:MaxEnvelopeSize is no number of bytes."))?;
+    if size < MIN_ENVELOPE_BYTES {
+        let reason =
+            format!("wsman:MaxEnvelopeSize is {size}; it must be at least {MIN_ENVELOPE_BYTES} bytes.");
+        return Err(Fault::new(FaultCause::EncodingLimit, reason).detail(FaultDetail::MinimumEnvelopeLimit));
+    }
+    Ok(size)
+}
+
+fn decode_timeout<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Duration, Fault> {
+    let text = reader.text(element)?;
+    parse_duration(&text).map_err(|reason| {
+        Fault::unsupported(
+            FaultDetail::OperationTimeout,
+            format!("wsman:OperationTimeout is {reason}."),
+        )
+    })
+}
+
+/// The language that is asked for. Texts are English; a client that insists on another learns it here.
+fn decode_locale(element: &Start<'_>) -> Result<Option<String>, Fault> {
+    let lang = element.attribute(Ns::XML.name("lang")).unwrap_or_default();
+    let english = lang.is_empty()
+        || lang
+            .get(..2)
+            .is_some_and(|start| start.eq_ignore_ascii_case("en"));
+    if must_understand(element) && !english {
+        let reason = format!("The language `{}` is not offered; ask for `en`.", shorten(lang));
+        return Err(Fault::unsupported(FaultDetail::Locale, reason));
+    }
+    Ok((!lang.is_empty()).then(|| lang.to_owned()))
+}

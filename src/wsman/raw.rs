@@ -1,0 +1,245 @@
+//! Instances as they stand in a message: names and texts, no types. What a value is, the class says
+//! ([`super::typed`]).
+
+use super::Fault;
+use super::addressing::{Addressing, EndpointReference, is_wsa};
+use super::ns;
+use crate::xml::{Content, Ns, Reader, Start, Tag, Writer};
+
+/// An instance, or the arguments of a method, without types (DSP0230, 7 to 9).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawInstance {
+    /// The class: the local name of the element, or of its `xsi:type` where it is embedded.
+    pub class_name: String,
+    /// The XML namespace of the element.
+    pub ns: String,
+    /// Properties in the order they stand; items of an array are gathered.
+    pub properties: Vec<(String, RawValue)>,
+}
+
+/// A value without its type.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RawValue {
+    /// `xsi:nil`.
+    Null,
+    /// A text: anything but the following.
+    Text(String),
+    /// A datetime that stands in an element of DSP0230, annex A: `cim:Datetime`, `cim:Interval` and so on.
+    DateTime(RawDateTime, String),
+    /// An embedded instance.
+    Instance(RawInstance),
+    /// A reference.
+    Reference(EndpointReference),
+    /// Elements of the same name next to each other.
+    Array(Vec<RawValue>),
+}
+
+/// How a datetime stands in a message.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum RawDateTime {
+    /// The 25 characters of DSP0004.
+    Cim,
+    /// `xs:duration`.
+    Interval,
+    /// `xs:dateTime`, `xs:date` or `xs:time`.
+    Point,
+}
+
+/// How deep embedded instances may stand inside one another.
+const MAX_EMBEDDING: usize = 16;
+
+impl RawInstance {
+    /// Reads the element of an instance.
+    pub fn decode<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Self, Fault> {
+        let mut instance = Self::of(element);
+        while let Some(child) = reader.child(element)? {
+            instance.take(reader, &child, MAX_EMBEDDING)?;
+        }
+        Ok(instance)
+    }
+
+    fn of(element: &Start<'_>) -> Self {
+        Self {
+            class_name: element.local.to_owned(),
+            ns: element.ns.clone().into_owned(),
+            properties: Vec::new(),
+        }
+    }
+
+    /// The value of the property of that name, whatever its case.
+    pub fn get(&self, name: &str) -> Option<&RawValue> {
+        self.properties
+            .iter()
+            .find(|(property, _)| property.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// The text of the property of that name.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.get(name)? {
+            RawValue::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// Reads one property and puts it beside the others.
+    pub(super) fn take<'a>(
+        &mut self,
+        reader: &mut Reader<'a>,
+        child: &Start<'a>,
+        embedding: usize,
+    ) -> Result<(), Fault> {
+        let value = RawValue::decode(reader, child, embedding)?;
+        match self.properties.last_mut() {
+            Some((name, last)) if name == child.local => match last {
+                RawValue::Array(items) => items.push(value),
+                single => {
+                    let first = std::mem::replace(single, RawValue::Null);
+                    *single = RawValue::Array(vec![first, value]);
+                }
+            },
+            _ => self.properties.push((child.local.to_owned(), value)),
+        }
+        Ok(())
+    }
+
+    /// Writes the instance as an element of its class, whose namespace is that of the instance.
+    pub fn encode(&self, w: &mut Writer, addressing: Addressing) {
+        let tag = Tag {
+            prefix: "p",
+            local: &self.class_name,
+        };
+        w.start(tag);
+        w.declare_as("p", &self.ns);
+        self.encode_properties(w, addressing);
+        w.end(tag);
+    }
+
+    pub(super) fn encode_properties(&self, w: &mut Writer, addressing: Addressing) {
+        for (name, value) in &self.properties {
+            match value {
+                RawValue::Array(items) => items.iter().for_each(|item| item.encode(w, name, addressing)),
+                value => value.encode(w, name, addressing),
+            }
+        }
+    }
+}
+
+impl RawValue {
+    fn decode<'a>(reader: &mut Reader<'a>, element: &Start<'a>, embedding: usize) -> Result<Self, Fault> {
+        if matches!(
+            element.attribute(Ns::XSI.name("nil")).map(str::trim),
+            Some("true" | "1")
+        ) {
+            reader.skip(element)?;
+            return Ok(Self::Null);
+        }
+        let class_name = embedded_class(reader, element)?;
+        match reader.content(element)? {
+            Content::Text(text) => match class_name {
+                Some(class_name) if text.trim().is_empty() => Ok(Self::Instance(RawInstance {
+                    class_name,
+                    ..RawInstance::of(element)
+                })),
+                _ => Ok(Self::Text(text.into_owned())),
+            },
+            Content::Element(first) => Self::decode_element(reader, element, &first, class_name, embedding),
+        }
+    }
+
+    /// Reads a value whose content begins with the element `first`.
+    fn decode_element<'a>(
+        reader: &mut Reader<'a>,
+        element: &Start<'a>,
+        first: &Start<'a>,
+        class_name: Option<String>,
+        embedding: usize,
+    ) -> Result<Self, Fault> {
+        if is_wsa(first, "Address") || is_wsa(first, "ReferenceParameters") {
+            return Ok(Self::Reference(EndpointReference::decode_from(
+                reader, element, first,
+            )?));
+        }
+        if is_wsa(first, "EndpointReference") {
+            return Ok(Self::Reference(EndpointReference::decode(reader, first)?));
+        }
+        if first.ns == ns::CIM.uri
+            && let Some(form) = RawDateTime::of(first.local)
+        {
+            return Ok(Self::DateTime(form, reader.text(first)?.into_owned()));
+        }
+        let Some(embedding) = embedding.checked_sub(1) else {
+            let reason =
+                format!("Embedded instances stand more than {MAX_EMBEDDING} deep inside one another.");
+            return Err(Fault::new(super::FaultCause::EncodingLimit, reason));
+        };
+        let mut instance = RawInstance::of(element);
+        // Without an xsi:type the class that the property declares is meant.
+        instance.class_name = class_name.unwrap_or_default();
+        instance.take(reader, first, embedding)?;
+        while let Some(child) = reader.child(element)? {
+            instance.take(reader, &child, embedding)?;
+        }
+        Ok(Self::Instance(instance))
+    }
+
+    fn encode(&self, w: &mut Writer, name: &str, addressing: Addressing) {
+        let tag = Tag {
+            prefix: "p",
+            local: name,
+        };
+        w.start(tag);
+        match self {
+            Self::Null | Self::Array(_) => w.attr(Ns::XSI.name("nil"), "true"),
+            Self::Text(text) => w.text(text),
+            Self::DateTime(form, text) => {
+                let name = ns::CIM.name(form.element());
+                w.start(name);
+                w.declare(ns::CIM);
+                w.text(text);
+                w.end(name);
+            }
+            Self::Instance(instance) => {
+                if !instance.class_name.is_empty() {
+                    w.declare_as("e", &instance.ns);
+                    w.attr(Ns::XSI.name("type"), &format!("e:{}_Type", instance.class_name));
+                }
+                instance.encode_properties(w, addressing);
+            }
+            Self::Reference(epr) => epr.encode(w, addressing),
+        }
+        w.end(tag);
+    }
+}
+
+impl RawDateTime {
+    fn of(local: &str) -> Option<Self> {
+        match local {
+            "CIM_DateTime" => Some(Self::Cim),
+            "Interval" => Some(Self::Interval),
+            "Datetime" | "Date" | "Time" => Some(Self::Point),
+            _ => None,
+        }
+    }
+
+    const fn element(self) -> &'static str {
+        match self {
+            Self::Cim => "CIM_DateTime",
+            Self::Interval => "Interval",
+            Self::Point => "Datetime",
+        }
+    }
+}
+
+/// The class that an `xsi:type` of the form `prefix:Class_Type` names (DSP0230, 8.2); types of XML Schema
+/// and of the common types name none.
+fn embedded_class<'a>(reader: &Reader<'a>, element: &Start<'a>) -> Result<Option<String>, Fault> {
+    let Some(ty) = element.attribute(Ns::XSI.name("type")) else {
+        return Ok(None);
+    };
+    let (uri, local) = reader.resolve_qname(ty)?;
+    if uri == ns::CIM.uri {
+        return Ok(None);
+    }
+    Ok(local.strip_suffix("_Type").map(str::to_owned))
+}
