@@ -7,6 +7,7 @@
 )]
 
 mod host;
+mod host_hang;
 mod http_client;
 mod command;
 mod config;
