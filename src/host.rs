@@ -9,9 +9,11 @@
 pub mod block;
 mod cache;
 pub mod disk;
+pub mod drive_type;
 pub mod filesystem;
 pub mod load;
 pub mod memory;
+pub mod monitored;
 pub mod mounts;
 pub mod netlink;
 pub mod network;
@@ -35,9 +37,11 @@ use std::time::Duration;
 use parking_lot::{Mutex, RwLock};
 
 pub use disk::{Bus, Disk, Health};
-pub use filesystem::{DriveType, FileSystem, FileSystemRule, Unmonitored};
+pub use drive_type::DriveType;
+pub use filesystem::FileSystem;
 pub use load::{Load, LoadRing, Loads};
 pub use memory::Memory;
+pub use monitored::{FileSystemRule, Unmonitored};
 pub use mounts::Mount;
 pub use netlink::{AddressScope, InterfaceAddress};
 pub use network::{Counters, Interface, Traffic};
@@ -211,16 +215,7 @@ impl Host {
     /// left, sorted by mount point.
     pub fn file_systems(&self) -> Arc<Vec<FileSystem>> {
         let cached = Arc::clone(&self.shared.file_systems.read());
-        self.cached(&cached, || {
-            let rule = self.file_system_rule();
-            let Shared {
-                root,
-                space,
-                space_asker,
-                ..
-            } = &*self.shared;
-            filesystem::read(root, &self.mounts(), &rule, space, space_asker)
-        })
+        self.cached(&cached, || self.read_file_systems(|_| true))
     }
 
     /// [`Self::file_systems`] if a fresh reading is there.
@@ -238,14 +233,7 @@ impl Host {
                 .find(|file_system| file_system.name == name)
                 .cloned();
         }
-        let rule = self.file_system_rule();
-        let Shared {
-            root,
-            space,
-            space_asker,
-            ..
-        } = &*self.shared;
-        filesystem::read_one(root, &self.mounts(), &rule, space, space_asker, name)
+        self.read_file_systems(|other| other == name).pop()
     }
 
     /// The whole disks, sorted by name.
@@ -316,6 +304,23 @@ impl Host {
         *self.shared.file_systems.write() = Arc::default();
     }
 
+    fn read_file_systems(&self, wanted: impl Fn(&str) -> bool) -> Vec<FileSystem> {
+        let rule = self.file_system_rule();
+        let Shared {
+            root,
+            space,
+            space_asker,
+            ..
+        } = &*self.shared;
+        let reader = filesystem::Reader {
+            root,
+            rule: &rule,
+            source: space,
+            asker: space_asker,
+        };
+        reader.read(&self.mounts(), wanted)
+    }
+
     fn cached<T>(&self, cached: &Cached<T>, read: impl FnOnce() -> T) -> Arc<T> {
         cached.get(&self.shared.clock, self.shared.max_age, read)
     }
@@ -326,5 +331,131 @@ impl Host {
 
     fn read(&self, relative: &str) -> Vec<u8> {
         self.shared.root.read(relative).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse_all(bytes: &[u8]) {
+        disk::unit_serial(bytes);
+        load::parse_stat(bytes);
+        memory::parse_meminfo(bytes);
+        mounts::hidden_mounts(&mounts::parse_mountinfo(bytes));
+        netlink::parse_addresses(bytes);
+        network::parse_net_dev(bytes);
+        os::find_fqdn("server1", bytes, bytes);
+        os::find_fqdn(&String::from_utf8_lossy(bytes), bytes, bytes);
+        os::parse_os_release(bytes);
+        processor::parse_cpuinfo(bytes);
+        processor::parse_loadavg(bytes);
+        let version = smbios::parse_entry_point(bytes);
+        smbios::parse_table(bytes, version);
+        swap::parse_swaps(bytes);
+        video::find_names(bytes, Some(0x10de), Some(1));
+    }
+
+    /// The words that the kernel's texts are made of, and bytes that are none.
+    fn kernel_text() -> impl Strategy<Value = Vec<u8>> {
+        let token = prop_oneof![
+            prop::sample::select(vec![
+                "cpu",
+                "cpu0",
+                " ",
+                "\n",
+                "\t",
+                ":",
+                "=",
+                "-",
+                ",",
+                "0",
+                "18446744073709551615",
+                "MemTotal",
+                "kB",
+                "8:1",
+                "/",
+                "/mnt\\040x",
+                "rw",
+                "ro",
+                " - ",
+                "ext4",
+                "/dev/sda1",
+                "eth0",
+                "processor",
+                "\\777",
+                "\"",
+                "search",
+                "server1",
+                "#",
+                "partition",
+                "btime",
+                "NAME",
+            ])
+            .prop_map(|word| word.as_bytes().to_vec()),
+            prop::collection::vec(any::<u8>(), 0..4),
+        ];
+        prop::collection::vec(token, 0..80).prop_map(|tokens| tokens.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_a_parser_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            parse_all(&bytes);
+        }
+
+        #[test]
+        fn no_kernel_text_makes_a_parser_panic(text in kernel_text()) {
+            parse_all(&text);
+        }
+
+        #[test]
+        fn a_mount_points_name_gives_its_bytes_back(bytes in prop::collection::vec(any::<u8>(), 0..40)) {
+            let name = mounts::name_text(&bytes);
+            prop_assert!(!name.chars().any(char::is_control));
+            prop_assert_eq!(mounts::unescape(name.as_bytes()), bytes);
+        }
+
+        #[test]
+        fn no_samples_make_a_load_out_of_range(
+            samples in prop::collection::vec((0..40_000u64, prop::collection::vec((0..4u32, any::<[u8; 5]>()), 0..4)), 0..30),
+        ) {
+            let mut ring = LoadRing::new();
+            let mut at = 0;
+            for (pause, processors) in samples {
+                at += pause;
+                let mut times = load::CpuTimes::default();
+                for (id, [user, system, idle, iowait, steal]) in processors {
+                    let [user, system, idle, iowait, steal] = [user, system, idle, iowait, steal].map(u64::from);
+                    times.total = load::Ticks { user, system, idle, iowait, steal };
+                    times.processors.push((id, times.total));
+                }
+                times.processors.sort_unstable_by_key(|(id, _)| *id);
+                times.processors.dedup_by_key(|(id, _)| *id);
+                ring.push(crate::clock::BootTime::from_millis(at), &times);
+                let loads = ring.mean(load::LOAD_WINDOW);
+                for load in loads.total.iter().chain(loads.processors.iter().map(|(_, load)| load)) {
+                    let parts = load.user_percent + load.system_percent + load.steal_percent;
+                    prop_assert!((load.busy_percent - parts).abs() < 1e-6);
+                    prop_assert!(load.busy_percent >= 0.0 && load.busy_percent + load.iowait_percent <= 100.0 + 1e-6);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_tree_with_nothing_in_it_gives_no_error() {
+        let (host, _) = testtree::TestTree::new().host(HostOptions::default());
+        assert_eq!(*host.memory(), Memory::default());
+        assert_eq!(*host.processors(), Processors::default());
+        assert!(host.swap_areas().is_empty() && host.mounts().is_empty() && host.file_systems().is_empty());
+        assert!(host.disks().is_empty() && host.interfaces().is_empty() && host.video_adapters().is_empty());
+        let general = host.general();
+        assert_eq!(
+            (general.name(), general.boot_time, general.process_count),
+            ("localhost", None, None)
+        );
     }
 }

@@ -2,96 +2,15 @@
 //! is mounted.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fmt;
 use std::sync::Arc;
 
 use super::block::{self, Uuids};
+use super::drive_type::{DriveType, drive_type, has_device};
+use super::monitored::{FileSystemRule, Unmonitored};
 use super::mounts::{Mount, hidden_mounts, name_text};
 use super::patience::{Patience, Question};
 use super::root::Root;
 use super::space::{SharedSpaceSource, Space, SpaceAnswer};
-
-/// What a file system lies on.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum DriveType {
-    /// A disk that stays in the machine.
-    Fixed,
-    /// A medium that can be taken out.
-    Removable,
-    /// An optical disc.
-    Optical,
-    /// Another machine.
-    Network,
-    /// Memory.
-    Ram,
-    /// Nothing of these: a view of other file systems, or a program's own making.
-    Other,
-}
-
-impl fmt::Display for DriveType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Fixed => "Fixed",
-            Self::Removable => "Removable",
-            Self::Optical => "Optical",
-            Self::Network => "Network",
-            Self::Ram => "RAM",
-            Self::Other => "Other",
-        })
-    }
-}
-
-/// Which file systems are monitored: those on a fixed drive, of one of these types, of this size at least;
-/// and which are so beyond or in spite of it.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct FileSystemRule {
-    /// Mount points that are served and monitored whatever they are.
-    pub include: Vec<String>,
-    /// Mount points that are not monitored. They win over `include`.
-    pub exclude: Vec<String>,
-    /// File system types that are monitored.
-    pub types: Vec<String>,
-    /// The size in bytes from which a file system is monitored.
-    pub min_size_bytes: u64,
-}
-
-impl Default for FileSystemRule {
-    fn default() -> Self {
-        Self {
-            include: Vec::new(),
-            exclude: Vec::new(),
-            types: ["ext2", "ext3", "ext4", "xfs"].map(str::to_owned).to_vec(),
-            min_size_bytes: 100 << 20,
-        }
-    }
-}
-
-/// Why a file system is not monitored.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Unmonitored {
-    /// The configuration excludes it.
-    Excluded,
-    /// It is not on a fixed drive.
-    DriveType(DriveType),
-    /// Its type is not among those that are monitored.
-    FileSystemType,
-    /// It is smaller than the least size.
-    TooSmall {
-        /// The least size in bytes.
-        min_size_bytes: u64,
-    },
-}
-
-impl fmt::Display for Unmonitored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Excluded => f.write_str("excluded by the configuration"),
-            Self::DriveType(found) => write!(f, "drive type is {found}, not Fixed"),
-            Self::FileSystemType => f.write_str("file system type is not among the monitored types"),
-            Self::TooSmall { min_size_bytes } => write!(f, "smaller than {min_size_bytes} bytes"),
-        }
-    }
-}
 
 /// A mounted file system.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -150,112 +69,131 @@ pub(super) struct SpaceKey {
 /// Asks how full file systems are, with a deadline for each.
 pub(super) type SpaceAsker = Patience<SpaceKey, Result<Space, String>>;
 
-/// The file systems that are served: those with a device behind them, and those that are included. Sorted
-/// by mount point.
-pub(super) fn read(
-    root: &Root,
-    mounts: &[Mount],
-    rule: &FileSystemRule,
-    source: &SharedSpaceSource,
-    asker: &SpaceAsker,
-) -> Vec<FileSystem> {
-    let places = places(mounts, rule);
-    measure(root, &places, rule, source, asker)
+/// What is needed to read file systems.
+pub(super) struct Reader<'a> {
+    pub(super) root: &'a Root,
+    pub(super) rule: &'a FileSystemRule,
+    pub(super) source: &'a SharedSpaceSource,
+    pub(super) asker: &'a SpaceAsker,
 }
 
-/// The one file system that has `name`, without asking any other.
-pub(super) fn read_one(
-    root: &Root,
-    mounts: &[Mount],
-    rule: &FileSystemRule,
-    source: &SharedSpaceSource,
-    asker: &SpaceAsker,
-    name: &str,
-) -> Option<FileSystem> {
-    let mut places = places(mounts, rule);
-    places.retain(|place| name_text(&place.mount.mount_point) == name);
-    measure(root, &places, rule, source, asker).into_iter().next()
-}
+impl Reader<'_> {
+    /// The file systems that are served, those with a device behind them and those that are included, as far
+    /// as their name is `wanted`. No other is asked. Sorted by mount point.
+    pub(super) fn read(&self, mounts: &[Mount], wanted: impl Fn(&str) -> bool) -> Vec<FileSystem> {
+        let places = places(mounts, self.rule);
+        let uuids = Uuids::read(self.root);
+        let mut file_systems: Vec<FileSystem> =
+            places.iter().map(|place| self.describe(place, &uuids)).collect();
+        tell_copies_apart(&mut file_systems);
+        let (places, mut file_systems): (Vec<Place<'_>>, Vec<FileSystem>) = places
+            .into_iter()
+            .zip(file_systems)
+            .filter(|(_, described)| wanted(&described.name))
+            .unzip();
 
-/// A file system and where it is mounted.
-struct Place<'a> {
-    mount: &'a Mount,
-    others: Vec<&'a Mount>,
-    included: bool,
-    excluded: bool,
-}
-
-fn places<'a>(mounts: &'a [Mount], rule: &FileSystemRule) -> Vec<Place<'a>> {
-    let hidden = hidden_mounts(mounts);
-    let mut by_device: BTreeMap<(u32, u32), Vec<&Mount>> = BTreeMap::new();
-    for mount in mounts
-        .iter()
-        .filter(|mount| !hidden.contains(&mount.id) && mount.fs_type != b"autofs")
-    {
-        by_device.entry(mount.device).or_default().push(mount);
-    }
-    let mut places: Vec<Place<'a>> = by_device
-        .into_values()
-        .filter_map(|same| place(same, rule))
-        .collect();
-    places.sort_by(|left, right| left.mount.mount_point.cmp(&right.mount.mount_point));
-    places
-}
-
-fn place<'a>(mut same: Vec<&'a Mount>, rule: &FileSystemRule) -> Option<Place<'a>> {
-    same.sort_by_key(|mount| (mount.root != b"/", mount.mount_point.len(), mount.id));
-    let named_in = |list: &[String]| {
-        same.iter()
-            .any(|mount| list.iter().any(|entry| names(entry, mount)))
-    };
-    let (included, excluded) = (named_in(&rule.include), named_in(&rule.exclude));
-    let (mount, others) = same.split_first()?;
-    (included || has_device(mount)).then(|| Place {
-        mount,
-        others: others.to_vec(),
-        included,
-        excluded,
-    })
-}
-
-/// Whether a mount point in the configuration means this mount. Both its bytes and its name are good.
-fn names(entry: &str, mount: &Mount) -> bool {
-    let trimmed = entry.trim_end_matches('/');
-    let entry = if trimmed.is_empty() { "/" } else { trimmed };
-    entry.as_bytes() == mount.mount_point || entry == name_text(&mount.mount_point)
-}
-
-/// File systems that span devices have a device number of their own making.
-const SPANNING_TYPES: [&[u8]; 3] = [b"btrfs", b"bcachefs", b"zfs"];
-
-fn has_device(mount: &Mount) -> bool {
-    mount.device.0 != 0 || SPANNING_TYPES.contains(&mount.fs_type.as_slice())
-}
-
-fn measure(
-    root: &Root,
-    places: &[Place<'_>],
-    rule: &FileSystemRule,
-    source: &SharedSpaceSource,
-    asker: &SpaceAsker,
-) -> Vec<FileSystem> {
-    let questions = places.iter().map(|place| question(place.mount, source)).collect();
-    let answers = asker.ask_all(questions);
-    let uuids = Uuids::read(root);
-    let mut file_systems: Vec<FileSystem> = places
-        .iter()
-        .zip(answers)
-        .map(|(place, answer)| {
-            let space = match answer {
+        let questions = places.iter().map(|place| question(place.mount, self.source));
+        let answers = self.asker.ask_all(questions.collect());
+        for ((file_system, place), answer) in file_systems.iter_mut().zip(&places).zip(answers) {
+            file_system.space = match answer {
                 Some(Ok(space)) => SpaceAnswer::Known(space),
                 Some(Err(reason)) => SpaceAnswer::Failed(reason),
                 None => SpaceAnswer::Stalled,
             };
-            describe(root, place, rule, &uuids, space)
+            file_system.unmonitored = self.rule.objection(
+                &place.all,
+                file_system.drive_type,
+                &file_system.fs_type,
+                &file_system.space,
+            );
+        }
+        file_systems
+    }
+
+    /// All but what the file system itself must be asked for.
+    fn describe(&self, place: &Place<'_>, uuids: &Uuids) -> FileSystem {
+        let root = self.root;
+        let mount = place.mount;
+        let block_device = match mount.device.0 {
+            0 if has_device(mount) => block::name_of_path(root, &mount.source),
+            0 => None,
+            _ => block::kernel_name(root, mount.device),
+        };
+        let disks: Vec<String> = block_device
+            .iter()
+            .flat_map(|name| block::disks_below(root, name))
+            .collect();
+        let uuid = if has_device(mount) {
+            uuids.of(root, block_device.as_deref(), mount.device)
+        } else {
+            None
+        };
+        let device = match &block_device {
+            Some(name) if mount.source == b"/dev/root" || !mount.source.starts_with(b"/") => {
+                format!("/dev/{name}")
+            }
+            _ => name_text(&mount.source),
+        };
+        FileSystem {
+            mount_point: mount.mount_point.clone(),
+            name: name_text(&mount.mount_point),
+            also_mounted_at: place
+                .all
+                .iter()
+                .skip(1)
+                .map(|other| other.mount_point.clone())
+                .collect(),
+            identity: identity(uuid.as_deref(), &device, mount),
+            device,
+            device_number: mount.device,
+            drive_type: drive_type(root, mount, &disks),
+            block_device,
+            disks,
+            uuid,
+            fs_type: name_text(&mount.fs_type),
+            read_only: mount.file_system_is_read_only(),
+            options: name_text(&[mount.options.as_slice(), b",", &mount.super_options].concat()),
+            space: SpaceAnswer::Stalled,
+            unmonitored: None,
+        }
+    }
+}
+
+/// A file system and where it is mounted.
+struct Place<'a> {
+    /// The mount that it is known by.
+    mount: &'a Mount,
+    /// All its mounts, that one first.
+    all: Vec<&'a Mount>,
+}
+
+impl<'a> Place<'a> {
+    /// It is known by the mount that shows the whole of it, then by the shortest mount point.
+    fn of(mut all: Vec<&'a Mount>) -> Option<Self> {
+        all.sort_by_key(|mount| (mount.root != b"/", mount.mount_point.len(), mount.id));
+        Some(Self {
+            mount: all.first()?,
+            all,
         })
+    }
+}
+
+/// The file systems that are served, with the places where they can be reached.
+fn places<'a>(mounts: &'a [Mount], rule: &FileSystemRule) -> Vec<Place<'a>> {
+    let hidden = hidden_mounts(mounts);
+    let mut by_device: BTreeMap<(u32, u32), Vec<&Mount>> = BTreeMap::new();
+    // An automount point that nothing is mounted on would be mounted by the question.
+    let is_reached = |mount: &&Mount| !hidden.contains(&mount.id) && mount.fs_type != b"autofs";
+    for mount in mounts.iter().filter(is_reached) {
+        by_device.entry(mount.device).or_default().push(mount);
+    }
+    let mut places: Vec<Place<'a>> = by_device
+        .into_values()
+        .filter_map(Place::of)
+        .filter(|place| has_device(place.mount) || rule.includes(&place.all))
         .collect();
-    tell_copies_apart(&mut file_systems);
-    file_systems
+    places.sort_by(|left, right| left.mount.mount_point.cmp(&right.mount.mount_point));
+    places
 }
 
 fn question(mount: &Mount, source: &SharedSpaceSource) -> Question<SpaceKey, Result<Space, String>> {
@@ -269,58 +207,6 @@ fn question(mount: &Mount, source: &SharedSpaceSource) -> Question<SpaceKey, Res
     Question {
         key,
         ask: Box::new(move || source.space(&mount).map_err(|error| error.to_string())),
-    }
-}
-
-fn describe(
-    root: &Root,
-    place: &Place<'_>,
-    rule: &FileSystemRule,
-    uuids: &Uuids,
-    space: SpaceAnswer,
-) -> FileSystem {
-    let mount = place.mount;
-    let block_device = match mount.device.0 {
-        0 if has_device(mount) => block::name_of_path(root, &mount.source),
-        0 => None,
-        _ => block::kernel_name(root, mount.device),
-    };
-    let disks: Vec<String> = block_device
-        .iter()
-        .flat_map(|name| block::disks_below(root, name))
-        .collect();
-    let fs_type = name_text(&mount.fs_type);
-    let drive_type = drive_type(root, mount, &disks);
-    let uuid = has_device(mount)
-        .then(|| uuids.of(root, block_device.as_deref(), mount.device))
-        .flatten();
-    let device = match &block_device {
-        Some(name) if mount.source == b"/dev/root" || !mount.source.starts_with(b"/") => {
-            format!("/dev/{name}")
-        }
-        _ => name_text(&mount.source),
-    };
-    let unmonitored = unmonitored(place, rule, drive_type, &fs_type, &space);
-    FileSystem {
-        mount_point: mount.mount_point.clone(),
-        name: name_text(&mount.mount_point),
-        also_mounted_at: place
-            .others
-            .iter()
-            .map(|other| other.mount_point.clone())
-            .collect(),
-        identity: identity(uuid.as_deref(), &device, mount),
-        device,
-        device_number: mount.device,
-        block_device,
-        disks,
-        uuid,
-        fs_type,
-        drive_type,
-        read_only: mount.file_system_is_read_only(),
-        options: name_text(&[mount.options.as_slice(), b",", &mount.super_options].concat()),
-        space,
-        unmonitored,
     }
 }
 
@@ -342,90 +228,6 @@ fn tell_copies_apart(file_systems: &mut [FileSystem]) {
         if seen.get(&file_system.identity).is_some_and(|count| *count > 1) {
             file_system.identity = format!("{}@{}", file_system.identity, file_system.device);
         }
-    }
-}
-
-/// File system types whose data is on other machines.
-const NETWORK_TYPES: [&str; 22] = [
-    "9p",
-    "afs",
-    "beegfs",
-    "ceph",
-    "cifs",
-    "coda",
-    "fuse.ceph",
-    "fuse.curlftpfs",
-    "fuse.davfs",
-    "fuse.glusterfs",
-    "fuse.rclone",
-    "fuse.s3fs",
-    "fuse.sshfs",
-    "glusterfs",
-    "gpfs",
-    "lustre",
-    "ncpfs",
-    "nfs",
-    "nfs4",
-    "orangefs",
-    "smb3",
-    "smbfs",
-];
-
-fn drive_type(root: &Root, mount: &Mount, disks: &[String]) -> DriveType {
-    let fs_type = mount.fs_type.as_slice();
-    if NETWORK_TYPES.iter().any(|network| network.as_bytes() == fs_type) {
-        return DriveType::Network;
-    }
-    if matches!(fs_type, b"tmpfs" | b"ramfs") {
-        return DriveType::Ram;
-    }
-    if !has_device(mount) {
-        return DriveType::Other;
-    }
-    let any_starts_with = |prefixes: &[&str]| {
-        disks
-            .iter()
-            .any(|disk| prefixes.iter().any(|p| disk.starts_with(p)))
-    };
-    if any_starts_with(&["sr"]) {
-        DriveType::Optical
-    } else if any_starts_with(&["ram", "zram"]) {
-        DriveType::Ram
-    } else if any_starts_with(&["fd"])
-        || disks
-            .iter()
-            .any(|disk| root.number(format!("sys/block/{disk}/removable")) == Some(1))
-    {
-        DriveType::Removable
-    } else {
-        DriveType::Fixed
-    }
-}
-
-fn unmonitored(
-    place: &Place<'_>,
-    rule: &FileSystemRule,
-    drive_type: DriveType,
-    fs_type: &str,
-    space: &SpaceAnswer,
-) -> Option<Unmonitored> {
-    if place.excluded {
-        Some(Unmonitored::Excluded)
-    } else if place.included {
-        None
-    } else if drive_type != DriveType::Fixed {
-        Some(Unmonitored::DriveType(drive_type))
-    } else if !rule.types.iter().any(|monitored| monitored == fs_type) {
-        Some(Unmonitored::FileSystemType)
-    } else if space
-        .known()
-        .is_some_and(|space| space.size_bytes < rule.min_size_bytes)
-    {
-        Some(Unmonitored::TooSmall {
-            min_size_bytes: rule.min_size_bytes,
-        })
-    } else {
-        None
     }
 }
 

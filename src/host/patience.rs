@@ -18,8 +18,9 @@ use parking_lot::{Condvar, Mutex};
 /// Threads that stay when nothing is stuck.
 const STEADY_WORKERS: usize = 2;
 
-/// Threads that there are at most.
-const MOST_WORKERS: usize = 32;
+/// Threads that there are at most: more than a machine has file systems that can die together, and still
+/// only some megabytes.
+const MOST_WORKERS: usize = 128;
 
 /// A thread that has not come back for so long may be stuck: while others wait, one more is started.
 const HESITATION: Duration = Duration::from_millis(40);
@@ -52,14 +53,31 @@ struct State<K, T> {
     given_up: HashSet<K>,
     workers: usize,
     idle: usize,
-    taken: u64,
+    /// How many questions were answered since the start.
+    answered: u64,
     closed: bool,
+}
+
+impl<K: Eq + Hash, T> State<K, T> {
+    /// The number of threads whose question was given up.
+    fn stuck(&self) -> usize {
+        self.given_up
+            .iter()
+            .filter(|key| self.open.get(key).is_some_and(|open| open.asked))
+            .count()
+    }
 }
 
 /// A question that is in the queue or being asked.
 struct Open<T> {
     asked: bool,
     waiting: Vec<(Arc<Batch<T>>, usize)>,
+}
+
+/// What a caller that waits knows of the progress.
+struct Help {
+    answered: u64,
+    threads: usize,
 }
 
 /// The answers that one caller waits for.
@@ -81,7 +99,7 @@ where
             given_up: HashSet::new(),
             workers: 0,
             idle: 0,
-            taken: 0,
+            answered: 0,
             closed: false,
         };
         Self {
@@ -147,11 +165,10 @@ where
             waited_for.push(place);
         }
         state.queue.extend(last);
-        let wanted = state.queue.len().min(STEADY_WORKERS);
-        while state.idle < wanted && state.workers < STEADY_WORKERS {
-            if !self.desk.hire(&mut state) {
-                break;
-            }
+        let at_work = state.workers.saturating_sub(state.stuck());
+        let wanted = state.queue.len().min(STEADY_WORKERS.saturating_sub(at_work));
+        for _ in 0..wanted.min(MOST_WORKERS.saturating_sub(state.workers)) {
+            self.desk.hire(&mut state);
         }
         drop(state);
         self.desk.work_came.notify_all();
@@ -162,7 +179,10 @@ where
     /// threads are started.
     fn wait(&self, batch: &Batch<T>, waited_for: &[usize], start: Instant) {
         let end = start + self.deadline;
-        let mut taken = self.desk.state.lock().taken;
+        let mut help = Help {
+            answered: self.desk.state.lock().answered,
+            threads: 1,
+        };
         let mut answers = batch.answers.lock();
         loop {
             if waited_for
@@ -181,7 +201,7 @@ where
                 .timed_out()
             {
                 drop(answers);
-                taken = self.desk.help(taken);
+                self.desk.send(&mut help);
                 answers = batch.answers.lock();
             }
         }
@@ -223,24 +243,33 @@ where
     K: Clone + Eq + Hash + Send + 'static,
     T: Clone + Send + 'static,
 {
-    /// Starts one more thread if the queue has not moved since `taken` questions had been taken from it.
-    fn help(self: &Arc<Self>, taken: u64) -> u64 {
+    /// Starts more threads if there are questions and nothing was answered since the last look: twice as
+    /// many each time, so that many that hang do not use up the time of those behind them.
+    fn send(self: &Arc<Self>, help: &mut Help) {
         let mut state = self.state.lock();
-        if state.taken == taken && !state.queue.is_empty() && state.idle == 0 && state.workers < MOST_WORKERS
-        {
+        if state.answered != help.answered {
+            *help = Help {
+                answered: state.answered,
+                threads: 1,
+            };
+            return;
+        }
+        let room = MOST_WORKERS.saturating_sub(state.workers);
+        let wanted = state.queue.len().saturating_sub(state.idle);
+        for _ in 0..help.threads.min(room).min(wanted) {
             self.hire(&mut state);
         }
-        state.taken
+        help.threads *= 2;
     }
 
-    fn hire(self: &Arc<Self>, state: &mut State<K, T>) -> bool {
+    fn hire(self: &Arc<Self>, state: &mut State<K, T>) {
         let desk = Arc::clone(self);
         let thread = thread::Builder::new()
             .name("esm-ask".to_owned())
             .stack_size(STACK_BYTES);
-        let started = thread.spawn(move || desk.work()).is_ok();
-        state.workers += usize::from(started);
-        started
+        if thread.spawn(move || desk.work()).is_ok() {
+            state.workers += 1;
+        }
     }
 
     fn work(&self) {
@@ -255,7 +284,6 @@ where
                 state.workers -= 1;
                 return;
             };
-            state.taken += 1;
             if let Some(open) = state.open.get_mut(&question.key) {
                 open.asked = true;
             }
@@ -265,6 +293,7 @@ where
             state = self.state.lock();
             let open = state.open.remove(&question.key);
             state.given_up.remove(&question.key);
+            state.answered += 1;
             let (Some(open), Some(answer)) = (open, answer) else {
                 continue;
             };
@@ -385,7 +414,7 @@ mod tests {
         assert_eq!(ask(0..MOST_WORKERS as u32 - 1), Some(10_000));
         assert!(patience.workers() <= MOST_WORKERS);
         // More than the bound in one batch: the bound holds.
-        ask(100..200);
+        ask(1_000_000..1_000_200);
         assert_eq!(patience.workers(), MOST_WORKERS);
     }
 
