@@ -1,3 +1,1 @@
 //! CIM-XML (DSP0200, DSP0201) as typed messages. Pure.
-
-pub mod class;

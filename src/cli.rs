@@ -3,6 +3,7 @@
 //! Standard output carries results only; logs and errors go to standard error. What an exit code
 //! means stands in [`exit`].
 
+pub mod cert;
 pub mod completions;
 pub mod config;
 pub mod exit;
@@ -11,7 +12,6 @@ pub mod man;
 pub mod output;
 pub mod passwd;
 pub mod prompt;
-pub mod state_dir;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -45,6 +45,7 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Config(config::Args),
+    Cert(cert::Args),
     Passwd(passwd::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -75,6 +76,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     logging::start_for_tool();
     let mut out = Output::standard();
     let result = match cli.command {
+        Command::Cert(args) => cert::run(&args, &cli.global, &mut out),
         Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
         Command::Man(args) => man::run(&args),

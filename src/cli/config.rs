@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::Global;
 use super::exit::{Exit, Failure};
-use super::output::Output;
+use super::output::{Output, TableOrJson};
 use crate::config::{Config, Value, example, reference};
 
 /// Check, show or write a configuration
@@ -29,7 +29,7 @@ enum Action {
     Show {
         /// The form of the answer
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
-        output: ShowFormat,
+        output: TableOrJson,
     },
     /// Write a commented example with every key and its default
     Default,
@@ -38,24 +38,14 @@ enum Action {
     Reference,
 }
 
-/// Forms in which a configuration can be shown.
-#[derive(Clone, Copy, Debug, Default, clap::ValueEnum)]
-enum ShowFormat {
-    /// A table for people.
-    #[default]
-    Table,
-    /// JSON.
-    Json,
-}
-
 pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     match &args.action {
         Action::Check => check(&global.load()?, out)?,
         Action::Show {
-            output: ShowFormat::Table,
+            output: TableOrJson::Table,
         } => show_table(&global.load()?, out)?,
         Action::Show {
-            output: ShowFormat::Json,
+            output: TableOrJson::Json,
         } => show_json(&global.load()?, out)?,
         Action::Default => out.text(&example())?,
         Action::Reference => out.text(&reference())?,

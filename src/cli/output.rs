@@ -19,6 +19,16 @@ pub enum Format {
     Xml,
 }
 
+/// The form of a result that never was XML.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum TableOrJson {
+    /// For people.
+    #[default]
+    Table,
+    /// For programs.
+    Json,
+}
+
 impl Output {
     /// Standard output.
     pub fn standard() -> Self {

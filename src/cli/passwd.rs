@@ -2,7 +2,8 @@
 
 use super::exit::{Exit, Failure};
 use super::output::Output;
-use super::{Global, prompt, state_dir};
+use super::{Global, prompt};
+use crate::agent::state_dir;
 use crate::net::accounts::{AccountError, Accounts};
 
 /// Set the password of an account of the agent, or delete the account
@@ -30,7 +31,7 @@ pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit
     let file = accounts.path().display().to_string();
     if !delete {
         let password = prompt::new_password(user)?;
-        state_dir::ensure(&config)?;
+        state_dir::make(&config.state_dir).map_err(|error| Failure::new(Exit::Local, error))?;
         accounts.set(user, &password)?;
         out.line(&format!("{file}: the password of `{user}` is set"))?;
     } else if accounts.delete(user)? {

@@ -45,7 +45,7 @@ impl Environment {
     /// else `/var/lib/esm` for root, else `esm` under `$XDG_STATE_HOME` (by the XDG Base Directory
     /// Specification `~/.local/state` when unset or not absolute).
     pub(super) fn state_dir(&self) -> PathBuf {
-        if let Some(given) = self.from_service_manager("STATE_DIRECTORY") {
+        if let Some(given) = self.service_manager_folder("STATE_DIRECTORY") {
             return given;
         }
         if self.is_root {
@@ -67,7 +67,7 @@ impl Environment {
     /// The default of `local.socket`: in the folder that the service manager gave (`RuntimeDirectory=`),
     /// else in `/run/esm` for root, else in the state folder.
     pub(super) fn socket(&self, state_dir: &Path) -> PathBuf {
-        if let Some(given) = self.from_service_manager("RUNTIME_DIRECTORY") {
+        if let Some(given) = self.service_manager_folder("RUNTIME_DIRECTORY") {
             return given.join("esm.sock");
         }
         if self.is_root {
@@ -78,7 +78,7 @@ impl Environment {
     }
 
     /// The first of the folders in the variable (systemd.exec(5) separates them by colons).
-    fn from_service_manager(&self, variable: &str) -> Option<PathBuf> {
+    fn service_manager_folder(&self, variable: &str) -> Option<PathBuf> {
         let folders = self.variables.get(OsString::from(variable).as_os_str())?;
         std::env::split_paths(folders)
             .next()

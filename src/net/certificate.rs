@@ -128,7 +128,7 @@ pub enum RenewalReason {
         /// Its last moment.
         not_after: Timestamp,
     },
-    /// The host has names or addresses that the certificate lacks, or lost some that it has.
+    /// The host has names or addresses that the certificate lacks.
     NamesChanged,
 }
 
@@ -202,7 +202,7 @@ impl CertificatePair {
 
 impl CertificateDescription {
     /// Whether the pair should be made anew: only ever if it was made here, when it ends within 30 days or
-    /// is not made out to exactly `names`.
+    /// lacks one of `names`. One that the host no longer has is no reason: it may have been asked for by hand.
     pub fn renewal_reason(&self, names: &CertificateNames, now: Timestamp) -> Option<RenewalReason> {
         if !self.own {
             return None;
@@ -214,7 +214,8 @@ impl CertificateDescription {
         }
         let hosts: BTreeSet<String> = names.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
         let addresses: BTreeSet<IpAddr> = names.addresses.iter().copied().collect();
-        (hosts != self.hosts || addresses != self.addresses).then_some(RenewalReason::NamesChanged)
+        let has_all = hosts.is_subset(&self.hosts) && addresses.is_subset(&self.addresses);
+        (!has_all).then_some(RenewalReason::NamesChanged)
     }
 
     /// Whether its validity ends less than `span` after `now`, or has ended.

@@ -9,6 +9,7 @@
 mod host;
 mod host_hang;
 mod http_client;
+mod cert;
 mod command;
 mod config;
 mod generated;
@@ -17,4 +18,3 @@ mod passwd;
 mod providers;
 mod rooms;
 mod server;
-mod wire;
