@@ -10,12 +10,15 @@
 //! - A connection that has proved nothing gives way to a new one; one that has authenticated never does.
 //! - What a service does wrong, a panic included, costs its own request alone.
 
+mod access_log;
 mod auth;
+mod body;
 pub mod contexts;
 mod connection;
 mod http;
 mod limits;
 mod listener;
+mod refusal;
 mod registry;
 mod request;
 mod router;

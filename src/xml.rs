@@ -18,4 +18,5 @@ pub use error::{XmlError, XmlErrorKind};
 pub use limits::Limits;
 pub use name::{Name, Ns};
 pub use reader::{Attribute, Content, Reader, Start};
+pub(crate) use writer::push_decimal;
 pub use writer::{Tag, Writer};

@@ -501,7 +501,7 @@ fn processor(structure: &Structure<'_>) -> ProcessorSocket {
 }
 
 fn memory_device(structure: &Structure<'_>) -> MemoryDevice {
-    let known = |byte: u8| (!matches!(byte, 0 | 1 | 2)).then_some(byte);
+    let known = |byte: u8| (!matches!(byte, 0..=2)).then_some(byte);
     // Speeds above 65,534 MT/s stand in double words of their own since 3.3.
     let speed = |at: usize, wide: usize| match structure.word(at)? {
         0 => None,

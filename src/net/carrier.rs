@@ -4,7 +4,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsStream;
 
@@ -22,6 +22,15 @@ trait Duplex: AsyncRead + AsyncWrite + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Unpin> Duplex for T {}
 
 impl Carrier {
+    /// Reads from the socket itself, below TLS: for what is thrown away after our half is closed.
+    pub(crate) async fn read_below(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tls(stream) => stream.get_mut().0.read(buf).await,
+            Self::Plain(stream) => stream.read(buf).await,
+            Self::Local(stream) => stream.read(buf).await,
+        }
+    }
+
     fn duplex(&mut self) -> Pin<&mut dyn Duplex> {
         let stream: &mut dyn Duplex = match self {
             Self::Tls(stream) => &mut **stream,

@@ -11,7 +11,6 @@ use std::time::Instant;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::Interest;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
@@ -112,27 +111,24 @@ fn local_address(stream: &TcpStream) -> Option<SocketAddr> {
     Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
 }
 
+/// Waits for the peer to say something. Until then nothing is spent on it but its socket.
 async fn first_byte_comes(connection: &Connection, stream: &TcpStream) -> bool {
-    let ready = stream.ready(Interest::READABLE);
-    matches!(
-        tokio::time::timeout(connection.shared.limits.handshake, ready).await,
-        Ok(Ok(_))
-    )
+    let mut byte = [0];
+    let first = tokio::time::timeout(connection.shared.limits.handshake, stream.peek(&mut byte));
+    matches!(first.await, Ok(Ok(1)))
 }
 
-/// No TLS state is made for a connection that says nothing.
 async fn handshake(
     connection: &Connection,
     stream: TcpStream,
     tls: &ServerTls,
 ) -> Option<TlsStream<TcpStream>> {
-    let limit = connection.shared.limits.handshake;
-    let shaken = tokio::time::timeout(limit, async {
-        stream.ready(Interest::READABLE).await?;
-        connection.place.rise(Standing::Handshaking);
-        TlsAcceptor::from(tls.config()).accept(stream).await
-    });
-    match shaken.await {
+    let end = tokio::time::Instant::now() + connection.shared.limits.handshake;
+    if !first_byte_comes(connection, &stream).await {
+        return None;
+    }
+    connection.place.rise(Standing::Handshaking);
+    match tokio::time::timeout_at(end, TlsAcceptor::from(tls.config()).accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
             tracing::debug!(peer = %connection.peer, %error, "TLS handshake failed");
@@ -166,7 +162,7 @@ async fn serve(carrier: Carrier, connection: Connection) {
 
     let mut alarm = pin!(tokio::time::sleep_until((Instant::now() + limits.header).into()));
     let mut told_to_drain = false;
-    poll_fn(|cx| {
+    let end = poll_fn(|cx| {
         tracker.register(cx.waker());
         if tracker.is_draining() && !told_to_drain {
             told_to_drain = true;
@@ -174,10 +170,7 @@ async fn serve(carrier: Carrier, connection: Connection) {
         }
         loop {
             if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
-                if let Err(error) = result {
-                    tracing::debug!(peer = %connection.peer, %error, "connection ended");
-                }
-                return Poll::Ready(());
+                return Poll::Ready(result.map_or_else(End::Failed, |()| End::Finished));
             }
             let Some(deadline) = tracker.deadline(&limits) else {
                 return Poll::Pending;
@@ -199,9 +192,29 @@ async fn serve(carrier: Carrier, connection: Connection) {
                     tracker.enter(Phase::Closing);
                     Pin::new(&mut http).graceful_shutdown();
                 }
-                _ => return Poll::Ready(()),
+                phase => return Poll::Ready(End::Overdue(phase)),
             }
         }
     })
     .await;
+
+    let mut stream = http.into_parts().io.into_inner();
+    match end {
+        End::Finished if !tracker.leaves_unread() => return,
+        End::Finished => {}
+        End::Failed(error) => tracing::debug!(peer = %connection.peer, %error, "connection ended"),
+        End::Overdue(Phase::FirstHead | Phase::Head) => stream.refuse_overdue_head(),
+        End::Overdue(phase) => {
+            tracing::debug!(peer = %connection.peer, ?phase, "connection cut off: the peer takes too long");
+            return;
+        }
+    }
+    stream.close(limits.body_bytes).await;
+}
+
+/// How a connection came to its end.
+enum End {
+    Finished,
+    Failed(hyper::Error),
+    Overdue(Phase),
 }

@@ -25,7 +25,7 @@ pub struct Limits {
     pub header: Duration,
     /// From a body's first read to its end (30 s). More is answered 408.
     pub body: Duration,
-    /// Between two requests (120 s).
+    /// Between two requests, and between two pieces of a streamed reply (120 s).
     pub idle: Duration,
     /// Without a byte of the reply being taken (30 s).
     pub write_stall: Duration,

@@ -27,17 +27,20 @@ pub(super) enum Phase {
     Working,
     /// The peer to take the reply.
     Writing,
-    /// The peer to close, after a reply that ends the connection.
+    /// The next piece of a streamed reply, or the peer to take the last one.
+    Streaming,
+    /// The peer to close, after it was told that we do.
     Closing,
 }
 
-const PHASES: [Phase; 7] = [
+const PHASES: [Phase; 8] = [
     Phase::FirstHead,
     Phase::Idle,
     Phase::Head,
     Phase::Body,
     Phase::Working,
     Phase::Writing,
+    Phase::Streaming,
     Phase::Closing,
 ];
 
@@ -52,6 +55,7 @@ pub(super) struct Tracker {
     since_micros: AtomicU64,
     body_overdue: AtomicBool,
     draining: AtomicBool,
+    leaves_unread: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -63,6 +67,7 @@ impl Tracker {
             since_micros: AtomicU64::new(0),
             body_overdue: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            leaves_unread: AtomicBool::new(false),
             waker: Mutex::new(None),
         }
     }
@@ -87,11 +92,24 @@ impl Tracker {
         }
     }
 
+    /// What came in since the last reply was the body of a refused request, no head.
+    pub(super) fn note_drained(&self) {
+        if self.phase() == Phase::Head {
+            self.enter(Phase::Idle);
+        }
+    }
+
     /// Bytes of a reply went out: its time starts anew.
     pub(super) fn note_written(&self) {
-        if matches!(self.phase(), Phase::Idle | Phase::Writing) {
-            self.enter(Phase::Writing);
+        let phase = self.phase();
+        if matches!(phase, Phase::Writing | Phase::Streaming) {
+            self.enter(phase);
         }
+    }
+
+    /// Whether no request is being answered, so that what is written now is no reply of ours.
+    pub(super) fn awaits_request(&self) -> bool {
+        matches!(self.phase(), Phase::FirstHead | Phase::Idle | Phase::Head)
     }
 
     /// All that was to be written is written.
@@ -105,7 +123,7 @@ impl Tracker {
     pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
         let allowed = match self.phase() {
             Phase::FirstHead | Phase::Head => limits.header,
-            Phase::Idle => limits.idle,
+            Phase::Idle | Phase::Streaming => limits.idle,
             Phase::Body => limits.body,
             Phase::Working => return None,
             Phase::Writing => limits.write_stall,
@@ -121,6 +139,15 @@ impl Tracker {
 
     pub(super) fn body_is_overdue(&self) -> bool {
         self.body_overdue.load(Relaxed)
+    }
+
+    /// A reply ends the connection although the peer may still be sending.
+    pub(super) fn note_unread(&self) {
+        self.leaves_unread.store(true, Relaxed);
+    }
+
+    pub(super) fn leaves_unread(&self) -> bool {
+        self.leaves_unread.load(Relaxed)
     }
 
     /// Asks the connection to end after the request it works on, and wakes it.

@@ -57,10 +57,10 @@ impl<'a> Capture<'a> {
     fn start_tag(&mut self, reader: &Reader<'a>, element: &Start<'a>) -> Result<(), XmlError> {
         self.out.push('<');
         self.name(element.prefix, element.local);
-        self.use_prefix(Cow::Borrowed(element.prefix), &element.ns);
+        self.use_prefix(Cow::Borrowed(element.prefix), element.ns.clone());
         for attribute in &element.attributes {
             if !attribute.prefix.is_empty() {
-                self.use_prefix(Cow::Borrowed(attribute.prefix), &attribute.ns);
+                self.use_prefix(Cow::Borrowed(attribute.prefix), attribute.ns.clone());
             }
             if attribute.local == "type" && attribute.ns == Ns::XSI.uri {
                 let (ns, _) = reader.resolve_qname(&attribute.value)?;
@@ -69,7 +69,7 @@ impl<'a> Capture<'a> {
                     .trim()
                     .split_once(':')
                     .map_or("", |(prefix, _)| prefix);
-                self.use_prefix(Cow::Owned(prefix.to_owned()), &ns);
+                self.use_prefix(Cow::Owned(prefix.to_owned()), ns);
             }
         }
         for attribute in &element.attributes {
@@ -92,7 +92,7 @@ impl<'a> Capture<'a> {
     }
 
     /// Declares a prefix unless the output has it bound to that namespace here already.
-    fn use_prefix(&mut self, prefix: Cow<'a, str>, ns: &Cow<'a, str>) {
+    fn use_prefix(&mut self, prefix: Cow<'a, str>, ns: Cow<'a, str>) {
         let bound = self
             .declared
             .iter()
@@ -106,9 +106,9 @@ impl<'a> Capture<'a> {
             .push_str(if prefix.is_empty() { " xmlns" } else { " xmlns:" });
         self.out.push_str(&prefix);
         self.out.push_str("=\"");
-        push_escaped(&mut self.out, ns);
+        push_escaped(&mut self.out, &ns);
         self.out.push('"');
-        self.declared.push((prefix, ns.clone()));
+        self.declared.push((prefix, ns));
     }
 }
 

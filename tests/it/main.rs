@@ -18,3 +18,4 @@ mod passwd;
 mod providers;
 mod rooms;
 mod server;
+mod wire;

@@ -1,10 +1,8 @@
-//! The server, driven over real sockets by clients that were not written here.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
+//! The server, driven over real sockets by clients that were not written here, and by raw bytes.
 
 mod basics;
+mod flood;
 pub mod harness;
+mod logins;
+mod tls;
+mod wire;
