@@ -9,6 +9,7 @@ pub mod config;
 pub mod exit;
 pub mod logging;
 pub mod man;
+pub mod mof;
 pub mod output;
 pub mod passwd;
 pub mod prompt;
@@ -47,6 +48,7 @@ enum Command {
     Config(config::Args),
     Cert(cert::Args),
     Passwd(passwd::Args),
+    Mof(mof::Args),
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
@@ -78,6 +80,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
     let result = match cli.command {
         Command::Cert(args) => cert::run(&args, &cli.global, &mut out),
         Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
+        Command::Mof(args) => mof::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
         Command::Man(args) => man::run(&args),
         Command::Config(args) => config::run(&args, &cli.global, &mut out),

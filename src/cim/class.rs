@@ -54,7 +54,7 @@ pub struct PropertyDecl {
     pub default: Option<Value>,
     /// Qualifiers.
     pub qualifiers: Vec<Qualifier>,
-    /// The class that declared it last: an override moves the origin down.
+    /// The class that declared it first: an override keeps the origin, as servers in use have it.
     pub class_origin: Name,
     /// Whether it was inherited unchanged.
     pub propagated: bool,
@@ -71,7 +71,7 @@ pub struct Method {
     pub parameters: Vec<Parameter>,
     /// Qualifiers.
     pub qualifiers: Vec<Qualifier>,
-    /// The class that declared it last.
+    /// The class that declared it first.
     pub class_origin: Name,
     /// Whether it was inherited unchanged.
     pub propagated: bool,

@@ -12,7 +12,10 @@ mod lexer;
 mod limits;
 mod parser;
 mod source;
+#[cfg(test)]
+mod tests;
 
 pub use compiler::{Compiled, Root, compile};
 pub use error::{MofError, MofErrors, Place, Problem};
+pub use limits::MAX_SOURCE_BYTES;
 pub use source::Loader;

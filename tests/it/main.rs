@@ -13,6 +13,7 @@ mod cert;
 mod command;
 mod config;
 mod generated;
+mod mof;
 mod packaging;
 mod passwd;
 mod providers;

@@ -31,6 +31,8 @@ pub struct Compiled {
     pub schema: Schema,
     /// The instances with their namespaces, in the order of declaration. Every property of the class is there.
     pub instances: Vec<(Namespace, Instance)>,
+    /// How many files were read.
+    pub files: usize,
 }
 
 /// Compiles the files of `roots` as one unit: what one declares the others may use, in any order.
@@ -63,24 +65,27 @@ pub fn compile(roots: &[Root<'_>], loader: &dyn Loader) -> Result<Compiled, MofE
 /// The declarations of one namespace, in order.
 #[derive(Default)]
 struct Unit<'s> {
-    files: HashSet<u32>,
     qualifier_types: Vec<&'s QualifierTypeDecl>,
     classes: Vec<&'s ClassDecl>,
     instances: Vec<&'s InstanceDecl>,
 }
 
 #[derive(Default)]
-struct Units<'s>(BTreeMap<Namespace, Unit<'s>>);
+struct Units<'s> {
+    by_namespace: BTreeMap<Namespace, Unit<'s>>,
+    /// The files whose declarations a namespace has.
+    collected: HashSet<(Namespace, u32)>,
+}
 
 impl<'s> Units<'s> {
     fn unit(&mut self, namespace: &Namespace) -> &mut Unit<'s> {
-        self.0.entry(namespace.clone()).or_default()
+        self.by_namespace.entry(namespace.clone()).or_default()
     }
 
     /// Sorts what stands in a file, and in those that it includes, into namespaces. A namespace directive
     /// holds to the end of its file.
     fn collect(&mut self, sources: &'s Sources, file: u32, mut namespace: Namespace) {
-        if !self.unit(&namespace).files.insert(file) {
+        if !self.collected.insert((namespace.clone(), file)) {
             return;
         }
         for item in sources.items(file) {
@@ -102,7 +107,7 @@ impl<'s> Units<'s> {
         let mut shared = Shared::default();
         let mut namespaces = Vec::new();
         let mut instances = Vec::new();
-        for (name, unit) in &self.0 {
+        for (name, unit) in &self.by_namespace {
             let types = shared.types(qualifier::declare(&unit.qualifier_types, faults));
             let schema = class::compile(name, unit, types, &mut shared, faults);
             class::check_references(unit, &schema, faults);
@@ -113,6 +118,7 @@ impl<'s> Units<'s> {
         Compiled {
             schema: Schema::new(namespaces),
             instances,
+            files: faults.sources.count(),
         }
     }
 }

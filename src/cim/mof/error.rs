@@ -84,7 +84,7 @@ pub enum Problem {
     IncludesTooDeep(usize),
     #[error("more than {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
-    #[error("cannot include `{name}`: {reason}")]
+    #[error("cannot read `{name}`: {reason}")]
     CannotLoad { name: String, reason: String },
     #[error("`{0}` includes itself")]
     IncludeCycle(String),
@@ -121,7 +121,7 @@ pub enum Problem {
     BadPath(String),
     #[error("`{name}` is inherited from `{from}`: say Override(\"{name}\")")]
     OverrideMissing { name: Name, from: Name },
-    #[error("`{name}` overrides nothing: no superclass has {what} of that name")]
+    #[error("`{name}` overrides nothing: no superclass has a {what} of that name")]
     OverridesNothing { name: Name, what: &'static str },
     #[error("Override names `{found}`, but the overridden element is `{name}`")]
     OverrideName { name: Name, found: String },

@@ -3,8 +3,8 @@
 /// Faults that are reported; there is no point in more.
 pub(super) const FAULTS: usize = 100;
 
-/// Bytes of one source.
-pub(super) const SOURCE_BYTES: usize = 32 << 20;
+/// Bytes of one source that [`compile`](super::compile) takes.
+pub const MAX_SOURCE_BYTES: usize = 32 << 20;
 
 /// Bytes of all sources.
 pub(super) const TOTAL_BYTES: usize = 256 << 20;

@@ -29,7 +29,7 @@ struct Source {
 #[derive(Default)]
 pub(super) struct Sources {
     sources: Vec<Source>,
-    pub(super) items: Vec<Vec<Item>>,
+    items: Vec<Vec<Item>>,
     by_name: HashMap<String, u32>,
     names: Names,
     bytes: usize,
@@ -79,7 +79,7 @@ impl Sources {
         }
         let text = loader.read(&resolved).map_err(cannot)?;
         self.bytes += text.len();
-        check_limit("bytes in one file", text.len(), limits::SOURCE_BYTES)?;
+        check_limit("bytes in one file", text.len(), limits::MAX_SOURCE_BYTES)?;
         check_limit("bytes in all files", self.bytes, limits::TOTAL_BYTES)?;
         check_limit("files", self.sources.len() + 1, limits::SOURCES)?;
         let file = u32::try_from(self.sources.len()).unwrap_or(u32::MAX);
@@ -109,6 +109,11 @@ impl Sources {
 
     fn source(&self, file: u32) -> Option<&Source> {
         self.sources.get(usize::try_from(file).ok()?)
+    }
+
+    /// How many files there are.
+    pub(super) fn count(&self) -> usize {
+        self.sources.len()
     }
 
     /// What stands in a file.

@@ -90,6 +90,7 @@ impl Member for PropertyDecl {
         if self.default.is_none() {
             self.default.clone_from(&inherited.default);
         }
+        self.class_origin = inherited.class_origin.clone();
         self
     }
 }
@@ -124,6 +125,7 @@ impl Member for Method {
                 parameter.qualifiers = inherit_qualifiers(own, &old.qualifiers);
             }
         }
+        self.class_origin = inherited.class_origin.clone();
         self
     }
 }
