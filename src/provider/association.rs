@@ -37,7 +37,7 @@ pub(super) struct OneToManyProvider {
     /// The reference to each of the others.
     pub(super) many_role: &'static str,
     /// The classes that have the others.
-    pub(super) many: Arc<[End]>,
+    pub(super) many: Vec<End>,
     /// What else each association says.
     pub(super) says: Option<(&'static str, Value)>,
 }
@@ -56,15 +56,15 @@ impl InstanceProvider for OneToManyProvider {
         let Some(one) = self.one.paths(context)?.next().transpose()? else {
             return Ok(Box::new(std::iter::empty()));
         };
-        let (many, later) = (Arc::clone(&self.many), context.clone());
-        let others = (0..many.len())
-            .map_while(move |at| many.get(at).cloned())
-            .flat_map(move |end| match end.paths(&later) {
-                Ok(paths) => Box::new(paths),
-                Err(error) => Box::new(std::iter::once(Err(error))) as Box<dyn Iterator<Item = _> + Send>,
-            });
+        let others: Vec<_> = self
+            .many
+            .iter()
+            .map(|end| end.paths(context))
+            .collect::<Result<_, _>>()?;
         let pair = self.pair(one);
-        Ok(Box::new(others.map(move |other| Ok(pair(other?)))))
+        Ok(Box::new(
+            others.into_iter().flatten().map(move |other| Ok(pair(other?))),
+        ))
     }
 
     fn estimate(&self) -> Option<u64> {

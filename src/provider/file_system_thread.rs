@@ -7,6 +7,7 @@ use super::host_class::{HostClass, HostProvider, Maker};
 use super::percent::{self, rounded};
 use super::{InstanceProvider, InstanceStream, RequestContext, has_keys};
 use crate::cim::{CimError, Class, Instance, InstancePath, Name};
+use crate::clock::SharedClock;
 use crate::host::{DriveType, FileSystem, Host, Space, SpaceAnswer};
 
 /// `PersistenceType`.
@@ -40,8 +41,8 @@ pub(super) struct FileSystemProvider(HostProvider<FileSystemClass>);
 impl FileSystemProvider {
     pub(super) const NAME: &'static str = FileSystemClass::NAME;
 
-    pub(super) fn new(host: Host, class: Arc<Class>) -> Self {
-        Self(HostProvider::new(host, class, FileSystemClass))
+    pub(super) fn new(host: Host, clock: SharedClock, class: Arc<Class>) -> Self {
+        Self(HostProvider::new(host, clock, class, FileSystemClass))
     }
 }
 
@@ -63,6 +64,12 @@ impl InstanceProvider for FileSystemProvider {
     }
 
     fn get(&self, _context: &RequestContext, path: &InstancePath) -> Result<Option<Arc<Instance>>, CimError> {
+        if let Some(instances) = self.0.instances_in_memory() {
+            return Ok(instances
+                .iter()
+                .find(|instance| has_keys(instance, path))
+                .cloned());
+        }
         let found = path
             .key_str("Name")
             .and_then(|name| self.0.host().file_system(name))

@@ -1,11 +1,13 @@
 //! Classes whose instances follow from one reading of the host.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
 use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, stream_of};
 use crate::cim::{CimError, Class, Instance, Name};
+use crate::clock::{BootTime, SharedClock};
 use crate::host::{General, Host};
 
 /// The class of the system that all devices belong to.
@@ -50,27 +52,37 @@ impl<A: Reading, B: Reading> Reading for (A, B) {
     }
 }
 
+/// How long after they were last known to be fresh the instances are still handed out. A caller who was told
+/// that the answer is in memory is so never made to wait because a reading went stale in between.
+const GRACE: Duration = Duration::from_millis(100);
+
 /// Serves a [`HostClass`]. Instances are built once per reading and shared by all who ask, so that an
 /// enumeration costs no more than its encoding.
 pub(super) struct HostProvider<C: HostClass> {
     host: Host,
+    clock: SharedClock,
     class: Arc<Class>,
     subject: C,
     built: Mutex<Option<Built<C::Facts>>>,
 }
 
+type Instances = Arc<[Arc<Instance>]>;
+
 /// The instances of one reading. It keeps the reading, so that no later one can have its address.
 struct Built<F> {
     facts: F,
     system_name: String,
-    instances: Arc<[Arc<Instance>]>,
+    instances: Instances,
+    /// When the reading was last known to be fresh.
+    fresh_at: BootTime,
 }
 
 impl<C: HostClass> HostProvider<C> {
     /// Serves `subject` from `host` as instances of `class`.
-    pub(super) fn new(host: Host, class: Arc<Class>, subject: C) -> Self {
+    pub(super) fn new(host: Host, clock: SharedClock, class: Arc<Class>, subject: C) -> Self {
         Self {
             host,
+            clock,
             class,
             subject,
             built: Mutex::new(None),
@@ -79,10 +91,7 @@ impl<C: HostClass> HostProvider<C> {
 
     /// Makes instances of this class as they are at this moment.
     pub(super) fn maker(&self) -> Maker {
-        Maker {
-            class: Arc::clone(&self.class),
-            general: self.host.general(),
-        }
+        self.maker_on(self.host.general())
     }
 
     /// The host that is read.
@@ -90,26 +99,56 @@ impl<C: HostClass> HostProvider<C> {
         &self.host
     }
 
-    fn instances(&self) -> Arc<[Arc<Instance>]> {
-        let facts = self.subject.read(&self.host);
-        let maker = self.maker();
-        if let Some(instances) = self.already_built(&facts, maker.system_name()) {
-            return instances;
+    /// The instances if they are at hand; never blocks.
+    pub(super) fn instances_in_memory(&self) -> Option<Instances> {
+        self.recent().or_else(|| self.ready())
+    }
+
+    fn instances(&self) -> Instances {
+        self.instances_in_memory()
+            .unwrap_or_else(|| self.build(self.subject.read(&self.host), &self.maker()))
+    }
+
+    /// What was fresh a moment ago.
+    fn recent(&self) -> Option<Instances> {
+        let built = self.built.lock();
+        let built = built.as_ref()?;
+        let is_recent = self.clock.boot().since(built.fresh_at) <= GRACE;
+        is_recent.then(|| Arc::clone(&built.instances))
+    }
+
+    /// What follows from readings that are still fresh.
+    fn ready(&self) -> Option<Instances> {
+        let general = self.host.peek_general()?;
+        let facts = self.subject.peek(&self.host)?;
+        Some(self.build(facts, &self.maker_on(general)))
+    }
+
+    fn maker_on(&self, general: Arc<General>) -> Maker {
+        Maker {
+            class: Arc::clone(&self.class),
+            general,
         }
-        let instances: Arc<[Arc<Instance>]> = self.subject.instances(&facts, &maker).into();
+    }
+
+    /// The instances of a reading, built unless they were before.
+    fn build(&self, facts: C::Facts, maker: &Maker) -> Instances {
+        let fresh_at = self.clock.boot();
+        if let Some(built) = self.built.lock().as_mut()
+            && built.facts.is(&facts)
+            && built.system_name == maker.system_name()
+        {
+            built.fresh_at = fresh_at;
+            return Arc::clone(&built.instances);
+        }
+        let instances: Instances = self.subject.instances(&facts, maker).into();
         *self.built.lock() = Some(Built {
             facts,
             system_name: maker.system_name().to_owned(),
             instances: Arc::clone(&instances),
+            fresh_at,
         });
         instances
-    }
-
-    fn already_built(&self, facts: &C::Facts, system_name: &str) -> Option<Arc<[Arc<Instance>]>> {
-        let built = self.built.lock();
-        let built = built.as_ref()?;
-        let same = built.facts.is(facts) && built.system_name == system_name;
-        same.then(|| Arc::clone(&built.instances))
     }
 }
 
@@ -119,7 +158,7 @@ impl<C: HostClass> InstanceProvider for HostProvider<C> {
     }
 
     fn answers_from_memory(&self) -> bool {
-        self.host.peek_general().is_some() && self.subject.peek(&self.host).is_some()
+        self.ready().is_some()
     }
 
     fn enumerate(&self, _context: &RequestContext) -> Result<InstanceStream, CimError> {
@@ -185,5 +224,99 @@ impl Maker {
     fn instance_id(&self, name: &str) -> String {
         let class = self.class.name.as_str();
         format!("ESM:{}:{name}", class.strip_prefix("ESM_").unwrap_or(class))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cim::schema::house;
+    use crate::cim::{Namespace, Value};
+    use crate::clock::{ManualClock, WallTime};
+    use crate::host::{HostOptions, Root};
+    use crate::provider::Caller;
+    use crate::provider::virtual_memory::VirtualMemoryClass;
+
+    const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
+
+    /// A machine with a memory file that can be written anew.
+    struct Machine {
+        tree: tempfile::TempDir,
+        clock: ManualClock,
+        max_age: Duration,
+        provider: HostProvider<VirtualMemoryClass>,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let tree = tempfile::tempdir().unwrap();
+            std::fs::create_dir(tree.path().join("proc")).unwrap();
+            let clock = ManualClock::new(BootTime::from_millis(60_000), WallTime::default());
+            let shared: SharedClock = Arc::new(clock.clone());
+            let options = HostOptions::default();
+            let max_age = options.max_age;
+            let host = Host::new(Root::at(tree.path()), options, Arc::clone(&shared));
+            let schema = house().unwrap();
+            let class = Name::from_static(VirtualMemoryClass::NAME);
+            let class = schema.namespace(&ESM).unwrap().class(&class).unwrap();
+            let provider = HostProvider::new(host, shared, Arc::clone(class), VirtualMemoryClass);
+            Self {
+                tree,
+                clock,
+                max_age,
+                provider,
+            }
+        }
+
+        fn set_total_kib(&self, kib: u64) {
+            let meminfo = format!("MemTotal: {kib} kB\nSwapTotal: 0 kB\n");
+            std::fs::write(self.tree.path().join("proc/meminfo"), meminfo).unwrap();
+        }
+
+        fn enumerate(&self) -> Arc<Instance> {
+            let context = RequestContext {
+                caller: Caller::Agent,
+                namespace: ESM,
+            };
+            let mut stream = self.provider.enumerate(&context).unwrap();
+            stream.next().unwrap().unwrap()
+        }
+
+        fn total_kib(&self) -> Option<u64> {
+            let total = self.enumerate().get("TotalBytes").and_then(Value::as_u64);
+            total.map(|bytes| bytes / 1024)
+        }
+    }
+
+    #[test]
+    fn instances_are_shared_until_the_next_reading() {
+        let machine = Machine::new();
+        machine.set_total_kib(1);
+        assert!(!machine.provider.answers_from_memory());
+        let first = machine.enumerate();
+        assert!(machine.provider.answers_from_memory());
+        assert!(Arc::ptr_eq(&first, &machine.enumerate()));
+        machine.set_total_kib(2);
+        assert_eq!(machine.total_kib(), Some(1));
+        machine
+            .clock
+            .advance(machine.max_age + GRACE + Duration::from_millis(1));
+        assert!(!machine.provider.answers_from_memory());
+        assert_eq!(machine.total_kib(), Some(2));
+    }
+
+    #[test]
+    fn who_was_told_that_it_is_in_memory_gets_it_from_there() {
+        let machine = Machine::new();
+        machine.set_total_kib(1);
+        machine.enumerate();
+        machine.clock.advance(machine.max_age);
+        assert!(machine.provider.answers_from_memory());
+        machine.set_total_kib(2);
+        machine.clock.advance(Duration::from_millis(1));
+        assert_eq!(machine.total_kib(), Some(1), "stale by a millisecond");
+        assert!(!machine.provider.answers_from_memory());
+        machine.clock.advance(GRACE);
+        assert_eq!(machine.total_kib(), Some(2));
     }
 }

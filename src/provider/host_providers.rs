@@ -45,11 +45,12 @@ impl HostProviders {
         schema: &NamespaceSchema,
         provider_only: bool,
     ) -> Result<Self, MissingClass> {
-        let make = Make { host, schema };
+        let make = Make { host, clock, schema };
         let server = make.end(GeneralInformationClass { provider_only })?;
-        let clock = Arc::clone(clock);
-        let operating_system = make.end(OperatingSystemClass { clock })?;
-        let devices = [
+        let operating_system = make.end(OperatingSystemClass {
+            clock: Arc::clone(clock),
+        })?;
+        let devices = vec![
             make.end(ProcessorClass)?,
             make.end(VirtualMemoryClass)?,
             make.end(PageFileClass)?,
@@ -65,15 +66,15 @@ impl HostProviders {
             one_role: "Dependent",
             one: server.clone(),
             many_role: "Antecedent",
-            many: [operating_system.clone()].into(),
+            many: vec![operating_system.clone()],
             says: None,
         };
         let installed = OneToManyProvider {
             says: Some(("PrimaryOS", Value::Boolean(true))),
-            ..make.component("ESM_InstalledOS", &server, [operating_system.clone()])?
+            ..make.component("ESM_InstalledOS", &server, vec![operating_system.clone()])?
         };
         let device = make.component("ESM_SystemDevice", &server, devices.clone())?;
-        let hosted = make.component("ESM_HostedFileSystem", &server, [file_systems.clone()])?;
+        let hosted = make.component("ESM_HostedFileSystem", &server, vec![file_systems.clone()])?;
 
         let mut system = vec![server.provider, operating_system.provider];
         system.extend([running, installed].map(shared));
@@ -91,6 +92,7 @@ fn shared(provider: OneToManyProvider) -> Arc<dyn InstanceProvider> {
 /// What every provider is made of.
 struct Make<'a> {
     host: &'a Host,
+    clock: &'a SharedClock,
     schema: &'a NamespaceSchema,
 }
 
@@ -102,7 +104,12 @@ impl Make<'_> {
 
     fn end<C: HostClass>(&self, subject: C) -> Result<End, MissingClass> {
         let class = self.class(C::NAME)?;
-        let provider = HostProvider::new(self.host.clone(), Arc::clone(&class), subject);
+        let provider = HostProvider::new(
+            self.host.clone(),
+            Arc::clone(self.clock),
+            Arc::clone(&class),
+            subject,
+        );
         Ok(End {
             class,
             provider: Arc::new(provider),
@@ -111,7 +118,7 @@ impl Make<'_> {
 
     fn file_systems(&self) -> Result<End, MissingClass> {
         let class = self.class(FileSystemProvider::NAME)?;
-        let provider = FileSystemProvider::new(self.host.clone(), Arc::clone(&class));
+        let provider = FileSystemProvider::new(self.host.clone(), Arc::clone(self.clock), Arc::clone(&class));
         Ok(End {
             class,
             provider: Arc::new(provider),
@@ -119,18 +126,18 @@ impl Make<'_> {
     }
 
     /// An association below CIM_Component, of the server with parts of it.
-    fn component<const N: usize>(
+    fn component(
         &self,
         class: &str,
         server: &End,
-        parts: [End; N],
+        parts: Vec<End>,
     ) -> Result<OneToManyProvider, MissingClass> {
         Ok(OneToManyProvider {
             class: self.class(class)?,
             one_role: "GroupComponent",
             one: server.clone(),
             many_role: "PartComponent",
-            many: parts.into(),
+            many: parts,
             says: None,
         })
     }
