@@ -232,3 +232,116 @@ fn check_name(user: &str) -> Result<(), AccountError> {
         Err(AccountError::Name(user.to_owned()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn accounts() -> (tempfile::TempDir, Accounts) {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Accounts::open(folder.path().join("accounts")).unwrap();
+        accounts.set("ann", b"secret:with colon").unwrap();
+        (folder, accounts)
+    }
+
+    fn credential(text: &str) -> Vec<u8> {
+        base64::engine::general_purpose::STANDARD
+            .encode(text)
+            .into_bytes()
+    }
+
+    #[tokio::test]
+    async fn only_the_right_credential_is_verified_and_then_remembered() {
+        let (_folder, accounts) = accounts();
+        let right = credential("ann:secret:with colon");
+        assert_eq!(accounts.recall(&right), None);
+        assert_eq!(accounts.verify(&right).await.unwrap().name(), "ann");
+        assert_eq!(accounts.recall(&right).unwrap().name(), "ann");
+        let unpadded: Vec<u8> = right.iter().copied().filter(|&byte| byte != b'=').collect();
+        assert_eq!(accounts.verify(&unpadded).await.unwrap().name(), "ann");
+
+        let long = "x".repeat(hash::MAX_PASSWORD_BYTES + 1);
+        for wrong in [
+            "ann:",
+            "ann",
+            "ann:secret",
+            "Ann:secret:with colon",
+            ":",
+            "",
+            &format!("ann:{long}"),
+        ] {
+            assert_eq!(accounts.verify(&credential(wrong)).await, None, "{wrong:?}");
+            assert_eq!(accounts.recall(&credential(wrong)), None, "{wrong:?}");
+        }
+        assert_eq!(accounts.verify(b"!!!").await, None);
+        assert_eq!(accounts.verify(b"YW5uOnNlY3JldA").await, None);
+    }
+
+    #[tokio::test]
+    async fn a_changed_file_forgets() {
+        let (folder, accounts) = accounts();
+        let right = credential("ann:secret:with colon");
+        accounts.verify(&right).await.unwrap();
+        let other = Accounts::open(folder.path().join("accounts")).unwrap();
+        other.set("bob", b"x").unwrap();
+        assert_eq!(
+            accounts.recall(&right),
+            None,
+            "what was verified against the old file"
+        );
+        assert_eq!(accounts.verify(&right).await.unwrap().name(), "ann");
+        assert!(other.delete("ann").unwrap());
+        assert_eq!(accounts.recall(&right), None);
+        assert_eq!(accounts.verify(&right).await, None);
+        std::fs::remove_file(folder.path().join("accounts")).unwrap();
+        assert!(accounts.users().is_empty());
+    }
+
+    #[tokio::test]
+    async fn an_unknown_user_costs_what_a_wrong_password_costs() {
+        let (_folder, accounts) = accounts();
+        let median = async |text: &str| -> Duration {
+            let mut times = Vec::new();
+            for _ in 0..7 {
+                let started = Instant::now();
+                assert_eq!(accounts.verify(&credential(text)).await, None);
+                times.push(started.elapsed());
+            }
+            times.sort_unstable();
+            times[3]
+        };
+        let (wrong, unknown) = (median("ann:wrong").await, median("nobody:wrong").await);
+        assert!(
+            unknown * 3 > wrong && wrong * 3 > unknown,
+            "wrong {wrong:?}, unknown {unknown:?}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_remembered_credential_does_not_wait_for_hashing() {
+        let (_folder, accounts) = accounts();
+        let right = credential("ann:secret:with colon");
+        accounts.verify(&right).await.unwrap();
+        let _all = accounts.hashings.acquire_many(2).await.unwrap();
+        assert!(accounts.recall(&right).is_some());
+    }
+
+    #[test]
+    fn names_and_passwords_that_cannot_be_are_refused() {
+        let (_folder, accounts) = accounts();
+        for name in ["", "a:b", "a\nb", "#a", " a", "a ", &"x".repeat(256)] {
+            assert!(
+                matches!(accounts.set(name, b"x"), Err(AccountError::Name(_))),
+                "{name:?}"
+            );
+        }
+        assert!(matches!(accounts.set("a", b""), Err(AccountError::Password)));
+        assert!(matches!(
+            accounts.set("a", &[b'x'; 1025]),
+            Err(AccountError::Password)
+        ));
+        assert_eq!(accounts.users(), ["ann"]);
+        assert!(!accounts.delete("nobody").unwrap());
+    }
+}

@@ -370,16 +370,197 @@ fn names_of(certificate: &X509Certificate<'_>) -> (BTreeSet<String>, BTreeSet<Ip
 
 fn key_type(certificate: &X509Certificate<'_>) -> String {
     use x509_parser::public_key::PublicKey;
-    match certificate.public_key().parsed() {
-        Ok(PublicKey::EC(point)) => format!(
-            "ECDSA P-{}",
-            if point.key_size() == 528 {
-                521
-            } else {
-                point.key_size()
-            }
-        ),
+    let key = certificate.public_key();
+    match key.parsed() {
+        Ok(PublicKey::EC(point)) => match point.key_size() {
+            // The 521 bits of a coordinate fill 66 bytes.
+            528 => "ECDSA P-521".to_owned(),
+            bits => format!("ECDSA P-{bits}"),
+        },
         Ok(PublicKey::RSA(key)) => format!("RSA {}", key.key_size()),
-        _ => format!("algorithm {}", certificate.public_key().algorithm.algorithm),
+        _ if key.algorithm.algorithm.to_id_string() == "1.3.101.112" => "Ed25519".to_owned(),
+        _ => format!("algorithm {}", key.algorithm.algorithm),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const NOW: &str = "2026-03-01T12:00:00Z";
+
+    fn now() -> Timestamp {
+        NOW.parse().unwrap()
+    }
+
+    fn days(count: i64) -> SignedDuration {
+        SignedDuration::from_hours(24 * count)
+    }
+
+    fn names(hosts: &[&str], addresses: &[&str]) -> CertificateNames {
+        CertificateNames {
+            hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
+            addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        }
+    }
+
+    fn paths(folder: &Path) -> PairPaths {
+        PairPaths {
+            certificate: folder.join("certs/server.pem"),
+            key: folder.join("certs/server.key"),
+        }
+    }
+
+    #[test]
+    fn a_pair_is_made_out_to_all_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        let names = names(
+            &["Web1", "web1.example.org", "web1"],
+            &["192.0.2.7", "2001:db8::7"],
+        );
+        create(&paths, &names, DEFAULT_DAYS, false, now()).unwrap();
+
+        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&paths.key), mode(&paths.certificate)), (0o600, 0o644));
+        let pair = read(&paths).unwrap();
+        let description = pair.description();
+        assert_eq!(description, &describe(&paths.certificate).unwrap());
+        assert_eq!(description.subject, "CN=Web1, OU=esm self-signed");
+        assert_eq!(description.issuer, description.subject);
+        assert_eq!(
+            description.hosts.iter().collect::<Vec<_>>(),
+            ["web1", "web1.example.org"]
+        );
+        assert_eq!(description.addresses.len(), 2);
+        assert_eq!(description.not_before.to_string(), "2026-02-28T00:00:00Z");
+        assert_eq!(description.not_after.to_string(), "2028-06-03T00:00:00Z");
+        assert_eq!(description.key_type, "ECDSA P-256");
+        assert!(description.own);
+    }
+
+    #[test]
+    fn nothing_is_overwritten_unasked() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        let names = names(&["h"], &[]);
+        create(&paths, &names, 10, false, now()).unwrap();
+        let old = describe(&paths.certificate).unwrap();
+        assert!(matches!(
+            create(&paths, &names, 10, false, now()),
+            Err(CertificateError::Exists(_))
+        ));
+        std::fs::remove_file(&paths.certificate).unwrap();
+        let error = create(&paths, &names, 10, false, now()).unwrap_err();
+        assert!(
+            matches!(&error, CertificateError::Exists(path) if *path == paths.key),
+            "a lone key is kept: {error}"
+        );
+        create(&paths, &names, 10, true, now()).unwrap();
+        assert_ne!(describe(&paths.certificate).unwrap().fingerprint, old.fingerprint);
+        read(&paths).unwrap();
+    }
+
+    #[test]
+    fn what_cannot_be_a_certificate_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let make = |host: &str, days| create(&paths(folder.path()), &names(&[host], &[]), days, false, now());
+        for host in ["", "two words", "a/b", "münchen", &"x".repeat(254)] {
+            assert!(
+                matches!(make(host, 1), Err(CertificateError::Name(_))),
+                "{host:?}"
+            );
+        }
+        for days in [0, MAX_DAYS + 1] {
+            assert!(
+                matches!(make("h", days), Err(CertificateError::Days(_))),
+                "{days}"
+            );
+        }
+        make(&format!("{}.example", "x".repeat(60)), 1).unwrap();
+        assert_eq!(
+            describe(&paths(folder.path()).certificate).unwrap().subject,
+            "OU=esm self-signed"
+        );
+    }
+
+    #[test]
+    fn our_own_pair_is_renewed_when_due_and_no_other_ever() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = paths(folder.path());
+        let made_out_to = names(&["web1", "web1.example.org"], &["192.0.2.7"]);
+        create(&paths, &made_out_to, 100, false, now()).unwrap();
+        let description = describe(&paths.certificate).unwrap();
+        let reason = |names: &CertificateNames, later| description.renewal_reason(names, now() + later);
+
+        assert_eq!(reason(&made_out_to, days(0)), None);
+        assert_eq!(
+            reason(&names(&["WEB1.example.org", "web1"], &["192.0.2.7"]), days(0)),
+            None,
+            "order and case"
+        );
+        assert_eq!(reason(&made_out_to, days(69)), None);
+        let ending = Some(RenewalReason::Ending {
+            not_after: description.not_after,
+        });
+        assert_eq!(reason(&made_out_to, days(70)), ending);
+        assert_eq!(reason(&made_out_to, days(1000)), ending);
+        let changed = Some(RenewalReason::NamesChanged);
+        assert_eq!(
+            reason(&names(&["web1", "web1.example.org"], &["192.0.2.8"]), days(0)),
+            changed
+        );
+        assert_eq!(
+            reason(&names(&["web2", "web1.example.org"], &["192.0.2.7"]), days(0)),
+            changed
+        );
+
+        let foreign = CertificateDescription {
+            own: false,
+            ..description.clone()
+        };
+        assert_eq!(
+            foreign.renewal_reason(&names(&["other"], &[]), now() + days(1000)),
+            None
+        );
+    }
+
+    #[test]
+    fn a_pair_that_is_none_says_what_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (paths(folder.path()), paths(&folder.path().join("other")));
+        create(&one, &names(&["h"], &[]), 10, false, now()).unwrap();
+        create(&two, &names(&["h"], &[]), 10, false, now()).unwrap();
+        let mixed = PairPaths {
+            certificate: one.certificate.clone(),
+            key: two.key,
+        };
+        assert!(matches!(read(&mixed), Err(CertificateError::Mismatch { .. })));
+        let swapped = PairPaths {
+            certificate: one.key.clone(),
+            key: one.certificate.clone(),
+        };
+        let text = read(&swapped).unwrap_err().to_string();
+        assert!(
+            text.ends_with("server.key: holds no certificate in PEM"),
+            "{text}"
+        );
+        let missing = PairPaths {
+            certificate: folder.path().join("none"),
+            key: one.key,
+        };
+        let text = read(&missing).unwrap_err().to_string();
+        assert!(
+            text.ends_with("none: No such file or directory (os error 2)"),
+            "{text}"
+        );
+        std::fs::write(
+            &one.certificate,
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        )
+        .unwrap();
+        let text = describe(&one.certificate).unwrap_err().to_string();
+        assert!(text.contains("unreadable certificate"), "{text}");
     }
 }

@@ -6,6 +6,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod accounts;
+mod certificate;
 mod host;
 mod host_hang;
 mod http_client;

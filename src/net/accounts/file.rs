@@ -213,3 +213,139 @@ fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    const APR1: &str = "$apr1$x$12YdXEY0/hH4rDNkmZupO0";
+
+    #[test]
+    fn a_bad_line_locks_out_nobody_else() {
+        let text = format!(
+            "# comment\r\n\r\nann:{APR1}\r\nno colon\n:{APR1}\nbob:plain text\n  carl:{APR1}  \nann:{APR1}\nd\u{e9}:{APR1}\n"
+        );
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(b"\xff\xfe:x\n");
+        bytes.extend_from_slice(format!("last:{APR1}").as_bytes());
+        let file = AccountsFile::parse(&bytes);
+
+        let mut users: Vec<&str> = file.users().collect();
+        users.sort_unstable();
+        assert_eq!(users, ["ann", "carl", "dé", "last"]);
+        let faults: Vec<String> = file.faults().iter().map(ToString::to_string).collect();
+        assert_eq!(
+            faults[..2],
+            ["line 4: expected `user:hash`", "line 5: expected `user:hash`"]
+        );
+        assert!(
+            faults[2].starts_with("line 6: user `bob`: unknown kind of password hash"),
+            "{}",
+            faults[2]
+        );
+        assert!(
+            !faults[2].contains("plain text"),
+            "what may be a secret is not shown"
+        );
+        assert_eq!(
+            faults[3..],
+            [
+                "line 8: user `ann` stands on an earlier line, which counts",
+                "line 10: not UTF-8"
+            ]
+        );
+    }
+
+    #[test]
+    fn the_dummy_is_of_the_commonest_cost() {
+        let argon2 = PasswordHash::stand_in();
+        assert_eq!(AccountsFile::default().dummy(), argon2);
+        let sha = |rounds: u32| format!("$5$rounds={rounds}$salt${}", "x".repeat(43));
+        let text = format!("a:{APR1}\nb:{}\nc:{}\nd:{}\n", sha(2000), sha(5000), sha(5000));
+        assert_eq!(
+            AccountsFile::parse(text.as_bytes()).dummy().cost_class(),
+            "$5$rounds=5000"
+        );
+    }
+
+    #[track_caller]
+    fn check_replace(before: &str, user: &str, hash: Option<&str>, after: &str, had_entry: bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts");
+        std::fs::write(&path, before).unwrap();
+        assert_eq!(replace_entry(&path, user, hash).unwrap(), had_entry);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), after);
+    }
+
+    #[test]
+    fn other_lines_stay_as_they_are() {
+        check_replace("", "ann", Some("h"), "ann:h\n", false);
+        check_replace(
+            "# c\r\n\r\nbob:x\r\n",
+            "ann",
+            Some("h"),
+            "# c\r\n\r\nbob:x\r\nann:h\n",
+            false,
+        );
+        check_replace("bob:x", "ann", Some("h"), "bob:x\nann:h\n", false);
+        check_replace(
+            "a:1\nann:2\n bad\nb:3\n",
+            "ann",
+            Some("h"),
+            "a:1\nann:h\n bad\nb:3\n",
+            true,
+        );
+        check_replace("ann:1\nann:2\n", "ann", Some("h"), "ann:h\n", true);
+        check_replace("ann:1\nanna:2\n#ann:3\n", "ann", None, "anna:2\n#ann:3\n", true);
+        check_replace("anna:2", "ann", None, "anna:2", false);
+    }
+
+    #[test]
+    fn the_file_is_private_and_made_with_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/accounts");
+        assert!(AccountsFile::read(&path).unwrap().users().next().is_none());
+        replace_entry(&path, "ann", Some(APR1)).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
+        replace_entry(&path, "bob", Some(APR1)).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        let names: Vec<_> = path
+            .parent()
+            .unwrap()
+            .read_dir()
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name())
+            .collect();
+        assert_eq!(
+            names.len(),
+            2,
+            "the file and its lock, nothing temporary: {names:?}"
+        );
+    }
+
+    #[test]
+    fn a_huge_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts");
+        std::fs::write(&path, vec![b'\n'; MAX_FILE_BYTES as usize + 1]).unwrap();
+        assert_eq!(
+            AccountsFile::read(&path).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
+    }
+
+    #[test]
+    fn writers_at_once_lose_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("accounts");
+        std::thread::scope(|scope| {
+            for user in 0..8 {
+                let path = &path;
+                scope.spawn(move || replace_entry(path, &format!("user{user}"), Some(APR1)).unwrap());
+            }
+        });
+        assert_eq!(AccountsFile::read(&path).unwrap().users().count(), 8);
+    }
+}

@@ -174,3 +174,147 @@ fn parse_argon2(text: &str) -> Result<PasswordHash, HashFault> {
     }
     Ok(PasswordHash::Argon2(text.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SHA256: &str = "$5$saltstring$5B8vYYiY.CVt1RlTTf8KbXBH3hsxY/GNooZaBBGWEc8";
+    const SHA512_ROUNDS: &str = "$6$rounds=1400$anotherlongsalts7$";
+    const ARGON2: &str =
+        "$argon2id$v=19$m=1024,t=1,p=1$c29tZXNhbHQ$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+
+    #[track_caller]
+    fn check(text: &str, expect: Result<&str, &str>) {
+        let parsed = PasswordHash::parse(text);
+        let shown = parsed
+            .as_ref()
+            .map(PasswordHash::cost_class)
+            .map_err(ToString::to_string);
+        assert_eq!(
+            shown.as_ref().map(|class| *class).map_err(String::as_str),
+            expect,
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn kinds_are_told_apart_and_their_cost_is_known() {
+        let digest = "x".repeat(86);
+        check(SHA256, Ok("$5$"));
+        check(
+            &format!("{SHA512_ROUNDS}{digest}"),
+            Err("malformed SHA-crypt hash"),
+        );
+        check(&format!("$6$rounds=1400$salt${digest}"), Ok("$6$rounds=1400"));
+        check(&format!("$6$salt${digest}"), Ok("$6$"));
+        check(ARGON2, Ok("$argon2id$v=19$m=1024,t=1,p=1"));
+        check(
+            "$2y$05$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe",
+            Ok("$2y$05$"),
+        );
+        check("$apr1$x$12YdXEY0/hH4rDNkmZupO0", Ok("$apr1$"));
+    }
+
+    #[test]
+    fn what_cannot_be_used_says_why() {
+        const UNKNOWN: &str = "unknown kind of password hash: use argon2 ($argon2id$), bcrypt ($2y$), SHA-crypt ($5$, $6$) or APR1 ($apr1$)";
+        for text in [
+            "",
+            "secret",
+            "{SHA}5en6G6MezRroT3XKqkdPOmY/BfQ=",
+            "$1$salt$x",
+            "rqXexS6ZhobKA",
+            "$y$j9T$x$y",
+            "*",
+        ] {
+            check(text, Err(UNKNOWN));
+        }
+        for text in [
+            "$2y$",
+            "$2y$05$short",
+            "$2y$99$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpé",
+        ] {
+            check(text, Err("malformed bcrypt hash"));
+        }
+        for text in [
+            "$5$",
+            "$5$salt",
+            "$5$rounds=x$salt$y",
+            "$6$salt$short",
+            "$5$a$b$c$d",
+        ] {
+            check(text, Err("malformed SHA-crypt hash"));
+        }
+        for text in [
+            "$argon2",
+            "$argon2id$v=19$m=1024,t=1,p=1",
+            "$argon2zz$v=19$m=1024,t=1,p=1$c29tZXNhbHQ$AAAA",
+        ] {
+            check(text, Err("malformed argon2 hash"));
+        }
+        check("$apr1$x", Err("malformed APR1 hash"));
+    }
+
+    #[test]
+    fn hostile_costs_are_refused() {
+        let too_dear = |kind, limit| Err(format!("{kind} hash too dear to verify: {limit}"));
+        let check = |text: &str, expect: Result<(), String>| {
+            assert_eq!(
+                PasswordHash::parse(text)
+                    .map(|_| ())
+                    .map_err(|fault| fault.to_string()),
+                expect,
+                "{text}"
+            );
+        };
+        let bcrypt = |cost| format!("$2b${cost}$bvIG6Nmid91Mu9RcmmWZfO5HJIMCT8riNW0hEp8f6/FuA2/mHZFpe");
+        check(&bcrypt("15"), Ok(()));
+        check(&bcrypt("16"), too_dear("bcrypt", "a cost of at most 15"));
+        check(&bcrypt("31"), too_dear("bcrypt", "a cost of at most 15"));
+        let sha = |rounds| format!("$5$rounds={rounds}$salt${}", "x".repeat(43));
+        check(&sha(1_000_000), Ok(()));
+        check(
+            &sha(999_999_999),
+            too_dear("SHA-crypt", "at most 1,000,000 rounds"),
+        );
+        let argon2 =
+            |memory: u32, passes: u32| ARGON2.replace("m=1024,t=1", &format!("m={memory},t={passes}"));
+        let limit = || too_dear("argon2", "at most 128 MiB, 32 passes, and 1 GiB over all passes");
+        check(&argon2(65536, 3), Ok(()));
+        check(&argon2(131_072, 8), Ok(()));
+        check(&argon2(131_072, 9), limit());
+        check(&argon2(131_073, 1), limit());
+        check(&argon2(4_000_000_000, 1), limit());
+        check(&argon2(1024, 33), limit());
+    }
+
+    #[test]
+    fn what_is_made_is_verified() {
+        let made = make(b"secret").unwrap();
+        assert!(made.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{made}");
+        assert_ne!(made, make(b"secret").unwrap(), "the salt is fresh");
+        let hash = PasswordHash::parse(&made).unwrap();
+        assert!(hash.verify(b"secret"));
+        assert!(!hash.verify(b"Secret"));
+    }
+
+    #[test]
+    fn the_stand_in_costs_what_a_new_account_costs() {
+        let PasswordHash::Argon2(text) = PasswordHash::stand_in() else {
+            panic!("not argon2")
+        };
+        assert_eq!(PasswordHash::parse(&text), Ok(PasswordHash::stand_in()));
+        let made = PasswordHash::parse(&make(b"x").unwrap()).unwrap();
+        assert_eq!(PasswordHash::stand_in().cost_class(), made.cost_class());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_panics(text in "\\$(2[aby]|5|6|apr1|argon2(i|d|id))\\$.{0,80}", password: Vec<u8>) {
+            if let Ok(hash @ (PasswordHash::Apr1(_) | PasswordHash::ShaCrypt(_))) = PasswordHash::parse(&text) {
+                hash.verify(&password);
+            }
+        }
+    }
+}
