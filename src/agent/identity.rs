@@ -63,10 +63,11 @@ pub fn certificate_names(host: &Host, extra: &[String]) -> CertificateNames {
     names
 }
 
-/// The configured pair. Where there is none at all, one is made; our own is made anew when its time has come.
+/// The configured pair. Where there is none at all, one is made; our own is made anew when its time has come,
+/// or serves on if it cannot be replaced.
 ///
 /// # Errors
-/// If a pair that is there cannot be used, or none can be written.
+/// If a pair that is there cannot be used, or the first one cannot be written.
 pub fn ensure_certificate(
     config: &Config,
     host: &Host,
@@ -84,7 +85,11 @@ pub fn ensure_certificate(
     let Some(reason) = pair.description().renewal_reason(&names, now) else {
         return Ok((pair, None));
     };
-    certificate::create(&paths, &names, DEFAULT_DAYS, true, now)?;
+    // What cannot be replaced serves on: a pair on a read-only disk is better than no agent.
+    if let Err(error) = certificate::create(&paths, &names, DEFAULT_DAYS, true, now) {
+        tracing::warn!(%error, %reason, "the agent's own certificate was not renewed");
+        return Ok((pair, None));
+    }
     Ok((certificate::read(&paths)?, Some(Made::Anew(reason))))
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::command::{Ended, run};
+use crate::command::{Ended, esm, run};
 
 /// `systemd-analyze security` goes from 0 (nothing exposed) to 10.
 const HIGHEST_EXPOSURE: f64 = 2.5;
@@ -101,4 +101,21 @@ fn the_user_is_made() {
             .arg(snippet),
     );
     assert!(root.path().join("etc/esm").is_dir());
+}
+
+#[test]
+fn the_composition_is_accepted() {
+    let mut command = program("docker-compose");
+    command.current_dir(env!("CARGO_MANIFEST_DIR"));
+    let ended = accepted(command.args(["config", "--services"]));
+    let mut services: Vec<&str> = ended.out.lines().collect();
+    services.sort_unstable();
+    assert_eq!(services, ["agent", "manager"]);
+}
+
+#[test]
+fn the_configuration_of_the_container_is_accepted() {
+    let home = tempfile::tempdir().unwrap();
+    let file = packaging("container/agent.toml");
+    accepted(esm(home.path()).args(["config", "check", "--config"]).arg(file));
 }
