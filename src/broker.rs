@@ -197,7 +197,7 @@ impl Broker {
         context: &RequestContext,
         path: &InstancePath,
         method: &Name,
-        arguments: &[(Name, Option<Value>)],
+        arguments: &[Property],
     ) -> Result<MethodResult, CimError> {
         let class = self.class(&context.namespace, &path.class_name)?;
         let declared = class.method(method.as_str()).ok_or_else(|| {

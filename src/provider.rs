@@ -26,7 +26,7 @@ mod virtual_memory;
 use std::sync::Arc;
 
 use crate::cim::{
-    CimError, CimStatus, Instance, InstancePath, Method, Name, Namespace, Value, same_key_value,
+    CimError, CimStatus, Instance, InstancePath, Method, Name, Namespace, Property, Value, same_key_value,
 };
 use crate::net::principal::Principal;
 
@@ -69,8 +69,8 @@ impl Caller {
 pub struct MethodResult {
     /// The return value.
     pub return_value: Value,
-    /// Output parameters by name.
-    pub out: Vec<(Name, Option<Value>)>,
+    /// Output parameters.
+    pub out: Vec<Property>,
 }
 
 /// Serves the instances of one class. What a provider does not override is not supported, and callers are
@@ -131,7 +131,7 @@ pub trait InstanceProvider: Send + Sync {
         _context: &RequestContext,
         _path: &InstancePath,
         method: &Method,
-        _arguments: &[(Name, Option<Value>)],
+        _arguments: &[Property],
     ) -> Result<MethodResult, CimError> {
         Err(CimError::new(
             CimStatus::MethodNotAvailable,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::cim::CimStatus;
+use crate::cim::{CimStatus, Value};
 use crate::cim::schema::house;
 use crate::provider::{Caller, InstanceBuilder, stream_of};
 

@@ -50,6 +50,11 @@ impl Schema {
         self.namespaces.get(name).map(Arc::as_ref)
     }
 
+    /// The classes of a namespace, under any of its names, to keep.
+    pub fn shared(&self, name: &Namespace) -> Option<Arc<NamespaceSchema>> {
+        self.namespaces.get(name).cloned()
+    }
+
     /// All names of namespaces, other names included, in the order of the names.
     pub fn names(&self) -> impl Iterator<Item = &Namespace> {
         self.namespaces.keys()

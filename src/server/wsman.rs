@@ -1,0 +1,297 @@
+//! WS-Management over HTTP (DSP0226, 5 and annex C): takes requests off the wire, asks the broker, answers.
+//!
+//! What is here knows no XML: `crate::wsman` turns bytes into typed requests and typed replies into text.
+
+mod enumerate;
+mod exchange;
+mod filter;
+mod target;
+mod transfer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::header::CONTENT_TYPE;
+use parking_lot::{Mutex, RwLock};
+
+use crate::broker::Broker;
+use crate::clock::SharedClock;
+use crate::net::principal::Principal;
+use crate::provider::Caller;
+use crate::server::contexts::{ContextLimits, Contexts};
+use crate::server::{BoxFuture, HttpReply, HttpRequest, HttpService, RequestHead, Route, Transport};
+use crate::wsman::identify::{HTTP_BASIC, HTTPS_BASIC, IdentifyResponse};
+use crate::wsman::{Body, DateTimeStyle, Fault, FaultCause, FaultDetail, Refused, Request};
+use crate::xml::{self, Encoding};
+
+use enumerate::{OpenEnumeration, Taken};
+use exchange::Exchange;
+
+/// Where anyone may ask who answers here, without credentials.
+const ANONYMOUS_PATH: &str = "/wsman-anon/identify";
+/// How long an operation may take when the client does not say.
+const DEFAULT_OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How WS-Management is served.
+#[derive(Clone, Debug)]
+pub struct WsmanOptions {
+    /// The path; a slash at its end makes no difference.
+    pub path: String,
+    /// Prefixes of resource URIs of the vendor's own, each with a slash at its end.
+    pub vendor_prefixes: Vec<Arc<str>>,
+    /// The largest reply, in bytes.
+    pub max_envelope_bytes: usize,
+    /// Limits on the XML of requests.
+    pub xml: xml::Limits,
+    /// Limits on open enumerations.
+    pub contexts: ContextLimits,
+}
+
+impl Default for WsmanOptions {
+    fn default() -> Self {
+        Self {
+            path: "/wsman".to_owned(),
+            vendor_prefixes: Vec::new(),
+            max_envelope_bytes: 512 * 1024,
+            xml: xml::Limits::default(),
+            contexts: ContextLimits::default(),
+        }
+    }
+}
+
+/// The service. Clones share everything.
+#[derive(Clone)]
+pub struct WsmanService {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    broker: Arc<Broker>,
+    clock: SharedClock,
+    options: RwLock<Arc<WsmanOptions>>,
+    contexts: Arc<Mutex<Contexts<OpenEnumeration>>>,
+}
+
+impl WsmanService {
+    /// A service over `broker`.
+    pub fn new(broker: Arc<Broker>, clock: SharedClock, options: WsmanOptions) -> Self {
+        let contexts = Arc::new(Mutex::new(Contexts::new(options.contexts)));
+        let options = RwLock::new(Arc::new(options));
+        Self { shared: Arc::new(Shared { broker, clock, options, contexts }) }
+    }
+
+    /// Changes the options; open enumerations stay.
+    pub fn reconfigure(&self, options: WsmanOptions) {
+        self.shared.contexts.lock().set_limits(options.contexts);
+        *self.shared.options.write() = Arc::new(options);
+    }
+
+    /// How many enumerations are open.
+    pub fn open_enumerations(&self) -> usize {
+        self.shared.contexts.lock().len()
+    }
+
+    fn options(&self) -> Arc<WsmanOptions> {
+        Arc::clone(&self.shared.options.read())
+    }
+
+    /// Reads the request and answers it; every fault becomes a reply.
+    async fn answer(&self, request: HttpRequest, caller: Option<Principal>) -> HttpReply {
+        let media = match MediaType::of(&request.head) {
+            Ok(media) => media,
+            Err(reply) => return reply,
+        };
+        let options = self.options();
+        let user_agent = request.head.header("user-agent");
+        let decoded = xml::decode(&request.body, media.charset.as_deref());
+        let (text, encoding) = match decoded {
+            Ok((text, encoding)) => (text, mirrored(encoding, user_agent)),
+            Err(error) => return media.fault(&refused(Fault::from(error)), Encoding::Utf8),
+        };
+        let decoded = match Request::decode(&text, options.xml) {
+            Ok(decoded) => decoded,
+            Err(refused) => return media.fault(&refused, encoding),
+        };
+        if decoded.body == Body::Identify {
+            return media.reply(200, identity(request.head.transport).encode(), encoding);
+        }
+        let Some(principal) = caller else {
+            let fault = Fault::access_denied(format!("Only Identify is answered at {ANONYMOUS_PATH}."));
+            return media.fault(&Refused { fault, headers: decoded.headers }, encoding);
+        };
+        let exchange = Exchange {
+            headers: decoded.headers,
+            caller: Caller::Authenticated(principal),
+            datetime: DateTimeStyle::for_user_agent(user_agent),
+            encoding,
+            max_envelope_bytes: options.max_envelope_bytes,
+            options,
+        };
+        let exchange = Arc::new(exchange.limited());
+        match self.dispatch(&exchange, decoded.body).await {
+            Ok(text) => media.reply(200, text, encoding),
+            Err(fault) => {
+                tracing::debug!(fault = %fault, action = exchange.headers.action, "request failed");
+                let text = fault.encode(&exchange.head());
+                media.reply(500, text, encoding)
+            }
+        }
+    }
+
+    /// Takes a request to where it is answered: at once where nothing has to be waited for, else off the
+    /// reactor.
+    async fn dispatch(&self, exchange: &Arc<Exchange>, body: Body) -> Result<String, Fault> {
+        let shared = Arc::clone(&self.shared);
+        match body {
+            Body::Get => {
+                let quick = shared.answers_from_memory(exchange);
+                self.run(exchange, quick, move |exchange| shared.get(exchange)).await
+            }
+            Body::Enumerate(request) => {
+                let quick = request.filter.is_none() && shared.answers_from_memory(exchange);
+                self.run(exchange, quick, move |exchange| shared.enumerate(exchange, request)).await
+            }
+            Body::Pull(request) => {
+                let taken = Taken::take(&shared.contexts, &request.context, exchange, shared.clock.boot())?;
+                let quick = shared.pulls_from_memory(&taken);
+                self.run(exchange, quick, move |exchange| shared.pull(exchange, &request, taken)).await
+            }
+            Body::Release(request) => shared.release(exchange, &request),
+            Body::Put(body) => self.run(exchange, false, move |exchange| shared.put(exchange, body)).await,
+            Body::Create(body) => self.run(exchange, false, move |exchange| shared.create(exchange, body)).await,
+            Body::Delete => self.run(exchange, false, move |exchange| shared.delete(exchange)).await,
+            Body::Invoke(call) => self.run(exchange, false, move |exchange| shared.invoke(exchange, &call)).await,
+            Body::Identify => Ok(identity(Transport::Tls).encode()),
+            Body::Subscribe(_) | Body::Renew(_) | Body::GetStatus | Body::Unsubscribe | Body::Ack | Body::Unknown => {
+                Err(Fault::action_not_supported(&exchange.headers.action))
+            }
+        }
+    }
+
+    /// Runs one operation, here or where blocking is allowed, and within its time.
+    async fn run(
+        &self,
+        exchange: &Arc<Exchange>,
+        quick: bool,
+        work: impl FnOnce(&Exchange) -> Result<String, Fault> + Send + 'static,
+    ) -> Result<String, Fault> {
+        if quick {
+            return work(exchange).and_then(|text| exchange.fitting(text));
+        }
+        let limit = exchange.headers.operation_timeout.unwrap_or(DEFAULT_OPERATION_TIMEOUT);
+        let owned = Arc::clone(exchange);
+        let span = tracing::Span::current();
+        let running = tokio::task::spawn_blocking(move || span.in_scope(|| work(&owned)));
+        match tokio::time::timeout(limit, running).await {
+            Ok(Ok(result)) => result.and_then(|text| exchange.fitting(text)),
+            Ok(Err(failed)) => {
+                tracing::error!(error = %failed, "an operation ended in a panic");
+                Err(Fault::internal())
+            }
+            Err(_) => Err(Fault::new(
+                FaultCause::TimedOut,
+                format!("The operation did not end within its {} ms.", limit.as_millis()),
+            )
+            .detail(FaultDetail::OperationTimeout)),
+        }
+    }
+}
+
+impl HttpService for WsmanService {
+    fn route(&self, head: &RequestHead) -> Route {
+        let path = head.path().trim_end_matches('/');
+        let route = if path == self.options().path.trim_end_matches('/') {
+            Route::Authenticated
+        } else if path == ANONYMOUS_PATH {
+            Route::Anonymous
+        } else {
+            return Route::Unknown;
+        };
+        if head.method == Method::POST { route } else { Route::WrongMethod { allow: "POST" } }
+    }
+
+    fn call<'a>(&'a self, request: HttpRequest, principal: Principal) -> BoxFuture<'a, HttpReply> {
+        Box::pin(self.answer(request, Some(principal)))
+    }
+
+    fn call_anonymous<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, HttpReply> {
+        Box::pin(self.answer(request, None))
+    }
+}
+
+/// Who answers here (DSP0226, 11). A program that knows neither account nor certificate may read it.
+fn identity(transport: Transport) -> IdentifyResponse {
+    let profile = match transport {
+        Transport::Tls | Transport::Local => HTTPS_BASIC,
+        Transport::Plain => HTTP_BASIC,
+    };
+    IdentifyResponse {
+        product_vendor: "esm".to_owned(),
+        product_version: env!("CARGO_PKG_VERSION").to_owned(),
+        security_profiles: vec![profile.to_owned()],
+    }
+}
+
+/// A reply is UTF-8, unless a client is known to want the encoding of its request back.
+fn mirrored(encoding: Encoding, user_agent: Option<&str>) -> Encoding {
+    let is_winrm = user_agent.is_some_and(|agent| agent.contains("Microsoft WinRM Client"));
+    if is_winrm { encoding } else { Encoding::Utf8 }
+}
+
+fn refused(fault: Fault) -> Refused {
+    Refused { fault, headers: crate::wsman::Headers::default() }
+}
+
+/// A new message id for a reply.
+fn message_id() -> String {
+    let mut text = String::with_capacity(41);
+    text.push_str("uuid:");
+    text.push_str(uuid::Uuid::new_v4().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+    text
+}
+
+/// The media type of a request, which its reply has too.
+struct MediaType {
+    essence: &'static str,
+    charset: Option<String>,
+}
+
+impl MediaType {
+    /// `application/soap+xml` or `text/xml`, in any case, with a charset or without; SOAP where none is named.
+    fn of(head: &RequestHead) -> Result<Self, HttpReply> {
+        let Some(value) = head.headers.get(CONTENT_TYPE) else {
+            return Ok(Self { essence: "application/soap+xml", charset: None });
+        };
+        let value = value.to_str().unwrap_or_default();
+        let mut parts = value.split(';').map(str::trim);
+        let named = parts.next().unwrap_or_default();
+        let known = ["application/soap+xml", "text/xml", "application/xml"];
+        let Some(essence) = known.into_iter().find(|known| known.eq_ignore_ascii_case(named)) else {
+            return Err(HttpReply::text(
+                415,
+                "WS-Management messages have the Content-Type application/soap+xml;charset=UTF-8.",
+            ));
+        };
+        let charset = parts.find_map(|part| {
+            let (name, value) = part.split_once('=')?;
+            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+        });
+        Ok(Self { essence, charset })
+    }
+
+    fn reply(&self, status: u16, text: String, encoding: Encoding) -> HttpReply {
+        let content_type = match (self.essence, encoding) {
+            ("application/soap+xml", Encoding::Utf8 | Encoding::Latin1) => {
+                std::borrow::Cow::Borrowed("application/soap+xml;charset=UTF-8")
+            }
+            (essence, encoding) => format!("{essence};charset={}", encoding.reply_charset()).into(),
+        };
+        HttpReply::new(status, content_type, encoding.encode(text))
+    }
+
+    /// Faults are 500, whoever is to blame: real clients read the body of no other error.
+    fn fault(&self, refused: &Refused, encoding: Encoding) -> HttpReply {
+        self.reply(500, refused.encode(message_id()), encoding)
+    }
+}

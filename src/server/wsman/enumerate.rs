@@ -1,0 +1,238 @@
+//! Enumerate, Pull and Release (DSP0226, 8): instances are taken from the broker as replies have room for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use uuid::Uuid;
+
+use super::Shared;
+use super::exchange::Exchange;
+use super::filter::Selected;
+use crate::cim::{CimError, Instance, Name};
+use crate::provider::{InstanceStream, RequestContext};
+use crate::server::contexts::{ContextError, Contexts};
+use crate::time::BootTime;
+use crate::wsman::enumeration::{encode_enumerate_response, encode_pull_response};
+use crate::wsman::{
+    EncodedItem, Enumerate, Fault, FaultCause, ItemLimits, ItemShape, Items, ItemsBuilder, Pull, Pushed, Release,
+    ReplyHead,
+};
+
+/// How much an open enumeration counts for, beside an item that waits: its filter, its place in the stream.
+const CONTEXT_WEIGHT: usize = 8 * 1024;
+/// Items of a reply when the client names no number: as many as fit.
+const AS_MANY_AS_FIT: usize = usize::MAX;
+/// What a reply holds beside its items, for clients that limit the items alone.
+const AROUND_ITEMS: u64 = 4096;
+
+/// An enumeration that has more to give.
+pub(super) struct OpenEnumeration {
+    stream: InstanceStream,
+    context: RequestContext,
+    /// The class that is enumerated; `None` for a walk along associations.
+    class: Option<Name>,
+    shape: ItemShape,
+    estimate: Option<u64>,
+    /// What comes before the rest of the stream.
+    waiting: Waiting,
+}
+
+/// What was taken from the stream and did not go into a reply.
+enum Waiting {
+    Nothing,
+    /// An item that the last reply had no room for.
+    Encoded(EncodedItem),
+    /// An instance that was looked at to know whether the sequence had ended.
+    Instance(Arc<Instance>),
+    /// What failed after the items of the last reply.
+    Failed(CimError),
+}
+
+/// An enumeration taken out of the open ones for one request. If the request does not put it back (it ended,
+/// failed, or the client went away) the enumeration ends.
+pub(super) struct Taken {
+    id: Uuid,
+    contexts: Arc<Mutex<Contexts<OpenEnumeration>>>,
+    enumeration: Option<OpenEnumeration>,
+}
+
+impl Taken {
+    /// Takes the enumeration of that context, which must be the caller's own.
+    pub(super) fn take(
+        contexts: &Arc<Mutex<Contexts<OpenEnumeration>>>,
+        context: &str,
+        exchange: &Exchange,
+        now: BootTime,
+    ) -> Result<Self, Fault> {
+        let id = parse_context(context)?;
+        let enumeration = contexts.lock().take(id, exchange.caller.name(), now).map_err(|error| fault_of(&error))?;
+        Ok(Self { id, contexts: Arc::clone(contexts), enumeration: Some(enumeration) })
+    }
+
+    fn put_back(mut self, now: BootTime) {
+        if let Some(enumeration) = self.enumeration.take() {
+            self.contexts.lock().put_back(self.id, enumeration, now);
+        }
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        if self.enumeration.is_some() {
+            self.contexts.lock().finish(self.id);
+        }
+    }
+}
+
+impl Shared {
+    /// Opens an enumeration; optimised, the reply holds the first items already.
+    pub(super) fn enumerate(&self, exchange: &Exchange, request: Enumerate) -> Result<String, Fault> {
+        let Selected { stream, properties, context, class, resource, estimate } = self.select(exchange, &request)?;
+        let shape = ItemShape {
+            mode: request.mode,
+            style: exchange.style(&resource),
+            select: properties,
+            namespace: Some(context.namespace.clone()),
+        };
+        let waiting = Waiting::Nothing;
+        let mut enumeration = OpenEnumeration { stream, context, class, shape, estimate, waiting };
+        let head = enumeration.head(exchange);
+        if !request.optimize {
+            let id = self.keep(exchange, enumeration)?;
+            return Ok(encode_enumerate_response(&head, Some(&id), None));
+        }
+        let limits = item_limits(exchange, request.max_elements, None);
+        let (items, ended) = self.fill(&mut enumeration, &head, limits, None)?;
+        let id = if ended { None } else { Some(self.keep(exchange, enumeration)?) };
+        Ok(encode_enumerate_response(&head, id.as_deref(), Some(items)))
+    }
+
+    /// The next items of an open enumeration.
+    pub(super) fn pull(&self, exchange: &Exchange, request: &Pull, mut taken: Taken) -> Result<String, Fault> {
+        let Some(enumeration) = taken.enumeration.as_mut() else { return Err(Fault::internal()) };
+        // The reply is in the words of this request, whatever those of the one that opened it.
+        enumeration.shape.style.addressing = exchange.headers.addressing;
+        let head = enumeration.head(exchange);
+        let limits = item_limits(exchange, request.max_elements, request.max_characters);
+        let (items, ended) = self.fill(enumeration, &head, limits, request.max_time)?;
+        if ended {
+            return Ok(encode_pull_response(&head, None, items));
+        }
+        taken.put_back(self.clock.boot());
+        Ok(encode_pull_response(&head, Some(&request.context), items))
+    }
+
+    /// Ends an enumeration before its end.
+    pub(super) fn release(&self, exchange: &Exchange, request: &Release) -> Result<String, Fault> {
+        let id = parse_context(&request.context)?;
+        let now = self.clock.boot();
+        self.contexts.lock().release(id, exchange.caller.name(), now).map_err(|error| fault_of(&error))?;
+        Ok(Release::encode_response(&exchange.head()))
+    }
+
+    /// Whether a pull would not wait for anything.
+    pub(super) fn pulls_from_memory(&self, taken: &Taken) -> bool {
+        taken.enumeration.as_ref().is_some_and(|enumeration| {
+            enumeration
+                .class
+                .as_ref()
+                .is_some_and(|class| self.broker.answers_from_memory(&enumeration.context.namespace, class))
+        })
+    }
+
+    fn keep(&self, exchange: &Exchange, enumeration: OpenEnumeration) -> Result<String, Fault> {
+        let weight = CONTEXT_WEIGHT
+            + match &enumeration.waiting {
+                Waiting::Encoded(item) => item.len(),
+                _ => 0,
+            };
+        let inserted = self.contexts.lock().insert(exchange.caller.name(), enumeration, weight, self.clock.boot());
+        inserted.map(|id| format!("uuid:{id}")).map_err(|error| fault_of(&error))
+    }
+
+    /// Takes items until the reply is full, its time is over or the sequence has ended; says which of it is
+    /// the case by whether it ended.
+    fn fill(
+        &self,
+        enumeration: &mut OpenEnumeration,
+        head: &ReplyHead,
+        limits: ItemLimits,
+        max_time: Option<Duration>,
+    ) -> Result<(Items, bool), Fault> {
+        let deadline = max_time.map(|time| self.clock.boot() + time);
+        let mut builder = ItemsBuilder::new(head, limits, enumeration.shape.clone());
+        loop {
+            let pushed = match std::mem::replace(&mut enumeration.waiting, Waiting::Nothing) {
+                Waiting::Encoded(item) => builder.push_encoded(item),
+                Waiting::Failed(error) if builder.count() == 0 => return Err(error.into()),
+                Waiting::Failed(error) => {
+                    enumeration.waiting = Waiting::Failed(error);
+                    return Ok((builder.finish(), false));
+                }
+                Waiting::Instance(instance) if builder.wants_more() => {
+                    let class = self.broker.class(&enumeration.context.namespace, &instance.class_name)?;
+                    builder.push(&instance, class, || class.path_of(&instance))
+                }
+                Waiting::Instance(instance) => {
+                    enumeration.waiting = Waiting::Instance(instance);
+                    return Ok((builder.finish(), false));
+                }
+                Waiting::Nothing => {
+                    if builder.count() > 0 && deadline.is_some_and(|deadline| self.clock.boot() >= deadline) {
+                        return Ok((builder.finish(), false));
+                    }
+                    enumeration.waiting = match enumeration.stream.next() {
+                        None => return Ok((builder.finish(), true)),
+                        Some(Ok(instance)) => Waiting::Instance(instance),
+                        Some(Err(error)) => Waiting::Failed(error),
+                    };
+                    continue;
+                }
+            };
+            match pushed {
+                Pushed::Added => {}
+                Pushed::TooLarge(_) if builder.count() == 0 => return Err(builder.too_large()),
+                Pushed::Full(item) | Pushed::TooLarge(item) => {
+                    enumeration.waiting = Waiting::Encoded(item);
+                    return Ok((builder.finish(), false));
+                }
+            }
+        }
+    }
+}
+
+impl OpenEnumeration {
+    fn head(&self, exchange: &Exchange) -> ReplyHead {
+        let mut head = exchange.head();
+        if exchange.headers.request_total_items_estimate {
+            head.total_items_estimate = Some(self.estimate);
+        }
+        head
+    }
+}
+
+fn item_limits(exchange: &Exchange, max_elements: Option<u32>, max_characters: Option<u64>) -> ItemLimits {
+    let characters = max_characters.map_or(usize::MAX, |characters| {
+        usize::try_from(characters.saturating_add(AROUND_ITEMS)).unwrap_or(usize::MAX)
+    });
+    ItemLimits {
+        max_elements: max_elements.map_or(AS_MANY_AS_FIT, |count| usize::try_from(count).unwrap_or(AS_MANY_AS_FIT)),
+        max_envelope_bytes: exchange.max_envelope_bytes.min(characters),
+        encoding: exchange.encoding,
+    }
+}
+
+fn parse_context(text: &str) -> Result<Uuid, Fault> {
+    let id = text.trim();
+    let id = id.strip_prefix("uuid:").unwrap_or(id);
+    Uuid::try_parse(id).map_err(|_| Fault::invalid_enumeration_context())
+}
+
+fn fault_of(error: &ContextError) -> Fault {
+    match error {
+        ContextError::Unknown => Fault::invalid_enumeration_context(),
+        ContextError::Busy => Fault::new(FaultCause::Concurrency, format!("{error}.")),
+        ContextError::TooMany => Fault::new(FaultCause::QuotaLimit, format!("{error}.")),
+    }
+}

@@ -1,0 +1,105 @@
+//! Get, Put, Create, Delete (DSP0226, 7) and methods (DSP0230, 9).
+
+use std::sync::Arc;
+
+use super::Shared;
+use super::exchange::Exchange;
+use super::target::Target;
+use crate::cim::{Class, InstancePath, Name};
+use crate::wsman::invoke::encode_invoke_response;
+use crate::wsman::transfer::{
+    Representation, encode_class_response, encode_create_response, encode_delete_response, encode_get_response,
+    encode_put_response,
+};
+use crate::wsman::typed::{typed, typed_arguments};
+use crate::wsman::{Fault, FaultCause, FaultDetail, Invoke, ReplyHead, ResourceUri};
+
+impl Shared {
+    /// One instance, a part of one, or a class definition.
+    pub(super) fn get(&self, exchange: &Exchange) -> Result<String, Fault> {
+        let resource = exchange.resource()?;
+        if let ResourceUri::ClassDefinition { class_name } = &resource {
+            let named = exchange.headers.selectors.text("ClassName").map(Name::new);
+            let class_name = class_name.clone().or(named).ok_or_else(|| {
+                let reason = "The selector `ClassName` is missing: it names the class whose definition is wanted.";
+                Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors)
+            })?;
+            let target = self.target_class(exchange, resource, &class_name)?;
+            return Ok(encode_class_response(&exchange.head(), &target.class));
+        }
+        let target = self.target(exchange)?;
+        let path = self.instance_path(exchange, &target)?;
+        let instance = self.broker.get(&target.context, &path)?;
+        let class = self.broker.class(&target.context.namespace, &instance.class_name)?;
+        let head = self.head_with_epr(exchange, &target, || class.path_of(&instance));
+        Ok(encode_get_response(&head, &instance, class, &target.style))
+    }
+
+    /// Changes an instance; the reply holds it as it is then.
+    pub(super) fn put(&self, exchange: &Exchange, body: Representation) -> Result<String, Fault> {
+        let target = self.target(exchange)?;
+        let path = self.instance_path(exchange, &target)?;
+        let Representation::Instance(raw) = body else {
+            return Err(Fault::unsupported(FaultDetail::FragmentLevelAccess, "fragment"));
+        };
+        let old = self.broker.get(&target.context, &path)?;
+        let class = Arc::clone(self.broker.class(&target.context.namespace, &old.class_name)?);
+        let changes = typed(&raw, &class, &|name| self.class_in(&target, name))?;
+        self.broker.modify(&target.context, &path, changes, None)?;
+        let instance = self.broker.get(&target.context, &path)?;
+        let head = self.head_with_epr(exchange, &target, || class.path_of(&instance));
+        Ok(encode_put_response(&head, &instance, &class, &target.style))
+    }
+
+    /// Creates an instance; the reply names it.
+    pub(super) fn create(&self, exchange: &Exchange, body: Representation) -> Result<String, Fault> {
+        let target = self.target(exchange)?;
+        let Representation::Instance(raw) = body else {
+            return Err(Fault::unsupported(FaultDetail::FragmentLevelAccess, "Create takes a whole instance."));
+        };
+        let instance = typed(&raw, &target.class, &|name| self.class_in(&target, name))?;
+        let path = self.broker.create(&target.context, instance)?;
+        Ok(encode_create_response(&exchange.head(), &path, &target.style))
+    }
+
+    /// Deletes an instance.
+    pub(super) fn delete(&self, exchange: &Exchange) -> Result<String, Fault> {
+        let target = self.target(exchange)?;
+        let path = self.instance_path(exchange, &target)?;
+        self.broker.delete(&target.context, &path)?;
+        Ok(encode_delete_response(&exchange.head()))
+    }
+
+    /// Calls a method of an instance, or a static one of the class.
+    pub(super) fn invoke(&self, exchange: &Exchange, call: &Invoke) -> Result<String, Fault> {
+        let target = self.target(exchange)?;
+        let Some(method) = target.class.method(&call.method) else {
+            return Err(Fault::action_not_supported(&exchange.headers.action));
+        };
+        let path = if method.is_static() && exchange.headers.selectors.keys().next().is_none() {
+            InstancePath::new(target.class.name.clone())
+        } else {
+            self.instance_path(exchange, &target)?
+        };
+        let arguments =
+            typed_arguments(&call.arguments, &target.class, method, &|name| self.class_in(&target, name))?;
+        let result = self.broker.invoke(&target.context, &path, &method.name, &arguments)?;
+        let (class, method) = (&target.class.name, method.name.as_str());
+        let value = Some(&result.return_value);
+        Ok(encode_invoke_response(&exchange.head(), class, method, value, &result.out, &target.style))
+    }
+
+    fn class_in(&self, target: &Target, name: &Name) -> Option<Arc<Class>> {
+        self.broker.class(&target.context.namespace, name).ok().cloned()
+    }
+
+    /// The head of a reply, with the path of the instance where the client asked for it (DSP0226, 6.6).
+    fn head_with_epr(&self, exchange: &Exchange, target: &Target, path: impl FnOnce() -> InstancePath) -> ReplyHead {
+        let mut head = exchange.head();
+        if exchange.headers.request_epr {
+            let path = path().in_namespace(target.context.namespace.clone());
+            head.requested_epr = Some(crate::wsman::addressing::path_as_epr(&path, &target.style));
+        }
+        head
+    }
+}
