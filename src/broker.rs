@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::cim::schema::{NamespaceSchema, Schema};
 use crate::cim::{
-    CimError, CimStatus, Class, Instance, InstancePath, Name, Namespace, Value, same_key_value,
+    CimError, CimStatus, Class, Instance, InstancePath, Name, Namespace, Property, same_key_value,
 };
 use crate::provider::{InstanceProvider, InstanceStream, MethodResult, RequestContext};
 

@@ -13,6 +13,7 @@ pub mod mof;
 pub mod output;
 pub mod passwd;
 pub mod prompt;
+pub mod serve;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -45,6 +46,7 @@ pub struct Global {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Serve(serve::Args),
     Config(config::Args),
     Cert(cert::Args),
     Passwd(passwd::Args),
@@ -75,10 +77,14 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(cli) => cli,
         Err(refusal) => return exit::of_refusal(&refusal),
     };
-    logging::start_for_tool();
+    // The agent logs as its configuration says, from its first line on.
+    if !matches!(cli.command, Command::Serve(_)) {
+        logging::start_for_tool();
+    }
     let mut out = Output::standard();
     let result = match cli.command {
         Command::Cert(args) => cert::run(&args, &cli.global, &mut out),
+        Command::Serve(args) => serve::run(&args, &cli.global),
         Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
         Command::Mof(args) => mof::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),

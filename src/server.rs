@@ -25,6 +25,7 @@ mod router;
 mod running;
 mod stream;
 mod tracker;
+pub mod wsman;
 
 pub use self::auth::Authenticator;
 pub use self::http::{

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::*;
-use crate::cim::{CimStatus, Value};
 use crate::cim::schema::house;
+use crate::cim::{CimStatus, Value};
 use crate::provider::{Caller, InstanceBuilder, stream_of};
 
 const CIMV2: Namespace = Namespace::from_static("root/cimv2");

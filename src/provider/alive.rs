@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::{InstanceBuilder, InstanceProvider, InstanceStream, MethodResult, RequestContext, stream_of};
-use crate::cim::{CimError, CimStatus, Class, DateTime, Instance, InstancePath, Method, Name, Value};
+use crate::cim::{
+    CimError, CimStatus, Class, DateTime, Instance, InstancePath, Method, Name, Property, Value,
+};
 use crate::clock::{BootTime, SharedClock, WallTime};
 
 /// What the agent knows of itself at one moment.
@@ -105,7 +107,7 @@ impl InstanceProvider for AliveProvider {
         _context: &RequestContext,
         _path: &InstancePath,
         method: &Method,
-        _arguments: &[(Name, Option<Value>)],
+        _arguments: &[Property],
     ) -> Result<MethodResult, CimError> {
         if method.name != *"SendTestAlert" {
             return Err(CimError::new(

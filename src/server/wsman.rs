@@ -78,7 +78,14 @@ impl WsmanService {
     pub fn new(broker: Arc<Broker>, clock: SharedClock, options: WsmanOptions) -> Self {
         let contexts = Arc::new(Mutex::new(Contexts::new(options.contexts)));
         let options = RwLock::new(Arc::new(options));
-        Self { shared: Arc::new(Shared { broker, clock, options, contexts }) }
+        Self {
+            shared: Arc::new(Shared {
+                broker,
+                clock,
+                options,
+                contexts,
+            }),
+        }
     }
 
     /// Changes the options; open enumerations stay.
@@ -118,7 +125,13 @@ impl WsmanService {
         }
         let Some(principal) = caller else {
             let fault = Fault::access_denied(format!("Only Identify is answered at {ANONYMOUS_PATH}."));
-            return media.fault(&Refused { fault, headers: decoded.headers }, encoding);
+            return media.fault(
+                &Refused {
+                    fault,
+                    headers: decoded.headers,
+                },
+                encoding,
+            );
         };
         let exchange = Exchange {
             headers: decoded.headers,
@@ -146,26 +159,48 @@ impl WsmanService {
         match body {
             Body::Get => {
                 let quick = shared.answers_from_memory(exchange);
-                self.run(exchange, quick, move |exchange| shared.get(exchange)).await
+                self.run(exchange, quick, move |exchange| shared.get(exchange))
+                    .await
             }
             Body::Enumerate(request) => {
                 let quick = request.filter.is_none() && shared.answers_from_memory(exchange);
-                self.run(exchange, quick, move |exchange| shared.enumerate(exchange, request)).await
+                self.run(exchange, quick, move |exchange| {
+                    shared.enumerate(exchange, request)
+                })
+                .await
             }
             Body::Pull(request) => {
                 let taken = Taken::take(&shared.contexts, &request.context, exchange, shared.clock.boot())?;
                 let quick = shared.pulls_from_memory(&taken);
-                self.run(exchange, quick, move |exchange| shared.pull(exchange, &request, taken)).await
+                self.run(exchange, quick, move |exchange| {
+                    shared.pull(exchange, &request, taken)
+                })
+                .await
             }
             Body::Release(request) => shared.release(exchange, &request),
-            Body::Put(body) => self.run(exchange, false, move |exchange| shared.put(exchange, body)).await,
-            Body::Create(body) => self.run(exchange, false, move |exchange| shared.create(exchange, body)).await,
-            Body::Delete => self.run(exchange, false, move |exchange| shared.delete(exchange)).await,
-            Body::Invoke(call) => self.run(exchange, false, move |exchange| shared.invoke(exchange, &call)).await,
-            Body::Identify => Ok(identity(Transport::Tls).encode()),
-            Body::Subscribe(_) | Body::Renew(_) | Body::GetStatus | Body::Unsubscribe | Body::Ack | Body::Unknown => {
-                Err(Fault::action_not_supported(&exchange.headers.action))
+            Body::Put(body) => {
+                self.run(exchange, false, move |exchange| shared.put(exchange, body))
+                    .await
             }
+            Body::Create(body) => {
+                self.run(exchange, false, move |exchange| shared.create(exchange, body))
+                    .await
+            }
+            Body::Delete => {
+                self.run(exchange, false, move |exchange| shared.delete(exchange))
+                    .await
+            }
+            Body::Invoke(call) => {
+                self.run(exchange, false, move |exchange| shared.invoke(exchange, &call))
+                    .await
+            }
+            Body::Identify => Ok(identity(Transport::Tls).encode()),
+            Body::Subscribe(_)
+            | Body::Renew(_)
+            | Body::GetStatus
+            | Body::Unsubscribe
+            | Body::Ack
+            | Body::Unknown => Err(Fault::action_not_supported(&exchange.headers.action)),
         }
     }
 
@@ -179,7 +214,10 @@ impl WsmanService {
         if quick {
             return work(exchange).and_then(|text| exchange.fitting(text));
         }
-        let limit = exchange.headers.operation_timeout.unwrap_or(DEFAULT_OPERATION_TIMEOUT);
+        let limit = exchange
+            .headers
+            .operation_timeout
+            .unwrap_or(DEFAULT_OPERATION_TIMEOUT);
         let owned = Arc::clone(exchange);
         let span = tracing::Span::current();
         let running = tokio::task::spawn_blocking(move || span.in_scope(|| work(&owned)));
@@ -208,7 +246,11 @@ impl HttpService for WsmanService {
         } else {
             return Route::Unknown;
         };
-        if head.method == Method::POST { route } else { Route::WrongMethod { allow: "POST" } }
+        if head.method == Method::POST {
+            route
+        } else {
+            Route::WrongMethod { allow: "POST" }
+        }
     }
 
     fn call<'a>(&'a self, request: HttpRequest, principal: Principal) -> BoxFuture<'a, HttpReply> {
@@ -240,14 +282,21 @@ fn mirrored(encoding: Encoding, user_agent: Option<&str>) -> Encoding {
 }
 
 fn refused(fault: Fault) -> Refused {
-    Refused { fault, headers: crate::wsman::Headers::default() }
+    Refused {
+        fault,
+        headers: crate::wsman::Headers::default(),
+    }
 }
 
 /// A new message id for a reply.
 fn message_id() -> String {
     let mut text = String::with_capacity(41);
     text.push_str("uuid:");
-    text.push_str(uuid::Uuid::new_v4().hyphenated().encode_lower(&mut uuid::Uuid::encode_buffer()));
+    text.push_str(
+        uuid::Uuid::new_v4()
+            .hyphenated()
+            .encode_lower(&mut uuid::Uuid::encode_buffer()),
+    );
     text
 }
 
@@ -261,7 +310,10 @@ impl MediaType {
     /// `application/soap+xml` or `text/xml`, in any case, with a charset or without; SOAP where none is named.
     fn of(head: &RequestHead) -> Result<Self, HttpReply> {
         let Some(value) = head.headers.get(CONTENT_TYPE) else {
-            return Ok(Self { essence: "application/soap+xml", charset: None });
+            return Ok(Self {
+                essence: "application/soap+xml",
+                charset: None,
+            });
         };
         let value = value.to_str().unwrap_or_default();
         let mut parts = value.split(';').map(str::trim);
@@ -275,7 +327,9 @@ impl MediaType {
         };
         let charset = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
-            name.trim().eq_ignore_ascii_case("charset").then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+            name.trim()
+                .eq_ignore_ascii_case("charset")
+                .then(|| value.trim().trim_matches(['"', '\'']).to_owned())
         });
         Ok(Self { essence, charset })
     }

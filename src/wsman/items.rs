@@ -60,6 +60,18 @@ pub enum Pushed {
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EncodedItem(String);
 
+impl EncodedItem {
+    /// Bytes of XML.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is nothing; no item ever is.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// The items of one reply.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Items {

@@ -15,8 +15,8 @@ use crate::server::contexts::{ContextError, Contexts};
 use crate::time::BootTime;
 use crate::wsman::enumeration::{encode_enumerate_response, encode_pull_response};
 use crate::wsman::{
-    EncodedItem, Enumerate, Fault, FaultCause, ItemLimits, ItemShape, Items, ItemsBuilder, Pull, Pushed, Release,
-    ReplyHead,
+    EncodedItem, Enumerate, Fault, FaultCause, ItemLimits, ItemShape, Items, ItemsBuilder, Pull, Pushed,
+    Release, ReplyHead,
 };
 
 /// How much an open enumeration counts for, beside an item that waits: its filter, its place in the stream.
@@ -66,8 +66,15 @@ impl Taken {
         now: BootTime,
     ) -> Result<Self, Fault> {
         let id = parse_context(context)?;
-        let enumeration = contexts.lock().take(id, exchange.caller.name(), now).map_err(|error| fault_of(&error))?;
-        Ok(Self { id, contexts: Arc::clone(contexts), enumeration: Some(enumeration) })
+        let enumeration = contexts
+            .lock()
+            .take(id, exchange.caller.name(), now)
+            .map_err(|error| fault_of(&error))?;
+        Ok(Self {
+            id,
+            contexts: Arc::clone(contexts),
+            enumeration: Some(enumeration),
+        })
     }
 
     fn put_back(mut self, now: BootTime) {
@@ -88,7 +95,14 @@ impl Drop for Taken {
 impl Shared {
     /// Opens an enumeration; optimised, the reply holds the first items already.
     pub(super) fn enumerate(&self, exchange: &Exchange, request: Enumerate) -> Result<String, Fault> {
-        let Selected { stream, properties, context, class, resource, estimate } = self.select(exchange, &request)?;
+        let Selected {
+            stream,
+            properties,
+            context,
+            class,
+            resource,
+            estimate,
+        } = self.select(exchange, &request)?;
         let shape = ItemShape {
             mode: request.mode,
             style: exchange.style(&resource),
@@ -96,7 +110,14 @@ impl Shared {
             namespace: Some(context.namespace.clone()),
         };
         let waiting = Waiting::Nothing;
-        let mut enumeration = OpenEnumeration { stream, context, class, shape, estimate, waiting };
+        let mut enumeration = OpenEnumeration {
+            stream,
+            context,
+            class,
+            shape,
+            estimate,
+            waiting,
+        };
         let head = enumeration.head(exchange);
         if !request.optimize {
             let id = self.keep(exchange, enumeration)?;
@@ -104,13 +125,24 @@ impl Shared {
         }
         let limits = item_limits(exchange, request.max_elements, None);
         let (items, ended) = self.fill(&mut enumeration, &head, limits, None)?;
-        let id = if ended { None } else { Some(self.keep(exchange, enumeration)?) };
+        let id = if ended {
+            None
+        } else {
+            Some(self.keep(exchange, enumeration)?)
+        };
         Ok(encode_enumerate_response(&head, id.as_deref(), Some(items)))
     }
 
     /// The next items of an open enumeration.
-    pub(super) fn pull(&self, exchange: &Exchange, request: &Pull, mut taken: Taken) -> Result<String, Fault> {
-        let Some(enumeration) = taken.enumeration.as_mut() else { return Err(Fault::internal()) };
+    pub(super) fn pull(
+        &self,
+        exchange: &Exchange,
+        request: &Pull,
+        mut taken: Taken,
+    ) -> Result<String, Fault> {
+        let Some(enumeration) = taken.enumeration.as_mut() else {
+            return Err(Fault::internal());
+        };
         // The reply is in the words of this request, whatever those of the one that opened it.
         enumeration.shape.style.addressing = exchange.headers.addressing;
         let head = enumeration.head(exchange);
@@ -127,17 +159,20 @@ impl Shared {
     pub(super) fn release(&self, exchange: &Exchange, request: &Release) -> Result<String, Fault> {
         let id = parse_context(&request.context)?;
         let now = self.clock.boot();
-        self.contexts.lock().release(id, exchange.caller.name(), now).map_err(|error| fault_of(&error))?;
+        self.contexts
+            .lock()
+            .release(id, exchange.caller.name(), now)
+            .map_err(|error| fault_of(&error))?;
         Ok(Release::encode_response(&exchange.head()))
     }
 
     /// Whether a pull would not wait for anything.
     pub(super) fn pulls_from_memory(&self, taken: &Taken) -> bool {
         taken.enumeration.as_ref().is_some_and(|enumeration| {
-            enumeration
-                .class
-                .as_ref()
-                .is_some_and(|class| self.broker.answers_from_memory(&enumeration.context.namespace, class))
+            enumeration.class.as_ref().is_some_and(|class| {
+                self.broker
+                    .answers_from_memory(&enumeration.context.namespace, class)
+            })
         })
     }
 
@@ -147,8 +182,13 @@ impl Shared {
                 Waiting::Encoded(item) => item.len(),
                 _ => 0,
             };
-        let inserted = self.contexts.lock().insert(exchange.caller.name(), enumeration, weight, self.clock.boot());
-        inserted.map(|id| format!("uuid:{id}")).map_err(|error| fault_of(&error))
+        let inserted =
+            self.contexts
+                .lock()
+                .insert(exchange.caller.name(), enumeration, weight, self.clock.boot());
+        inserted
+            .map(|id| format!("uuid:{id}"))
+            .map_err(|error| fault_of(&error))
     }
 
     /// Takes items until the reply is full, its time is over or the sequence has ended; says which of it is
@@ -171,7 +211,9 @@ impl Shared {
                     return Ok((builder.finish(), false));
                 }
                 Waiting::Instance(instance) if builder.wants_more() => {
-                    let class = self.broker.class(&enumeration.context.namespace, &instance.class_name)?;
+                    let class = self
+                        .broker
+                        .class(&enumeration.context.namespace, &instance.class_name)?;
                     builder.push(&instance, class, || class.path_of(&instance))
                 }
                 Waiting::Instance(instance) => {
@@ -217,7 +259,9 @@ fn item_limits(exchange: &Exchange, max_elements: Option<u32>, max_characters: O
         usize::try_from(characters.saturating_add(AROUND_ITEMS)).unwrap_or(usize::MAX)
     });
     ItemLimits {
-        max_elements: max_elements.map_or(AS_MANY_AS_FIT, |count| usize::try_from(count).unwrap_or(AS_MANY_AS_FIT)),
+        max_elements: max_elements.map_or(AS_MANY_AS_FIT, |count| {
+            usize::try_from(count).unwrap_or(AS_MANY_AS_FIT)
+        }),
         max_envelope_bytes: exchange.max_envelope_bytes.min(characters),
         encoding: exchange.encoding,
     }

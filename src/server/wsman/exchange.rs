@@ -22,7 +22,10 @@ pub(super) struct Exchange {
 impl Exchange {
     /// The same exchange with the client's own limit on the reply.
     pub(super) fn limited(mut self) -> Self {
-        let wanted = self.headers.max_envelope_size.map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX));
+        let wanted = self
+            .headers
+            .max_envelope_size
+            .map_or(usize::MAX, |size| usize::try_from(size).unwrap_or(usize::MAX));
         self.max_envelope_bytes = self.max_envelope_bytes.min(wanted);
         self
     }
@@ -34,12 +37,19 @@ impl Exchange {
 
     /// How the reply is written.
     pub(super) fn style(&self, resource: &ResourceUri) -> Style {
-        Style { addressing: self.headers.addressing, form: resource.form(), datetime: self.datetime }
+        Style {
+            addressing: self.headers.addressing,
+            form: resource.form(),
+            datetime: self.datetime,
+        }
     }
 
     /// The context of an operation in `namespace`.
     pub(super) fn context(&self, namespace: Namespace) -> RequestContext {
-        RequestContext { caller: self.caller.clone(), namespace }
+        RequestContext {
+            caller: self.caller.clone(),
+            namespace,
+        }
     }
 
     /// The resource that the request names.

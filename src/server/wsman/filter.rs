@@ -32,9 +32,16 @@ impl Shared {
     pub(super) fn select(&self, exchange: &Exchange, request: &Enumerate) -> Result<Selected, Fault> {
         match &request.filter {
             None => {
-                let target = self.target(exchange).map_err(|fault| name_a_class(exchange, fault))?;
-                let estimate = self.broker.estimate(&target.context.namespace, &target.class.name);
-                Ok(Selected { estimate, ..self.selected(target, request, None, None)? })
+                let target = self
+                    .target(exchange)
+                    .map_err(|fault| name_a_class(exchange, fault))?;
+                let estimate = self
+                    .broker
+                    .estimate(&target.context.namespace, &target.class.name);
+                Ok(Selected {
+                    estimate,
+                    ..self.selected(target, request, None, None)?
+                })
             }
             Some(Filter::Wql(text)) => self.select_by_query(exchange, request, Language::Wql, text),
             Some(Filter::Cql(text)) => self.select_by_query(exchange, request, Language::Cql, text),
@@ -49,11 +56,15 @@ impl Shared {
                     .map_err(|error| Fault::new(FaultCause::CannotProcessFilter, format!("{error}.")))?;
                 self.selected(target, request, Some(query::Filter::Selectors(selectors)), None)
             }
-            Some(Filter::AssociatedInstances(walk)) => self.walk(exchange, walk, |broker, context, path, query| {
-                broker.associators(context, path, query)
-            }),
+            Some(Filter::AssociatedInstances(walk)) => {
+                self.walk(exchange, walk, |broker, context, path, query| {
+                    broker.associators(context, path, query)
+                })
+            }
             Some(Filter::AssociationInstances(walk)) => {
-                self.walk(exchange, walk, |broker, context, path, query| broker.references(context, path, query))
+                self.walk(exchange, walk, |broker, context, path, query| {
+                    broker.references(context, path, query)
+                })
             }
         }
     }
@@ -68,7 +79,10 @@ impl Shared {
         let query = Query::parse(language, text).map_err(|error| bad_query(&error))?;
         let resource = exchange.resource()?;
         let Some(class_name) = query.from_class().cloned() else {
-            return Err(Fault::new(FaultCause::CannotProcessFilter, "The query has no FROM."));
+            return Err(Fault::new(
+                FaultCause::CannotProcessFilter,
+                "The query has no FROM.",
+            ));
         };
         let namespace = queried_namespace(exchange, &resource, &class_name);
         let schema = self.schema(&namespace)?;
@@ -81,8 +95,12 @@ impl Shared {
         let checked = query.check(&*schema).map_err(|error| bad_query(&error))?;
         let class = Arc::clone(self.broker.class(&namespace, &class_name)?);
         let properties = checked.properties().map(<[Name]>::to_vec);
-        let target =
-            Target { class, context: exchange.context(namespace), style: exchange.style(&resource), resource };
+        let target = Target {
+            class,
+            context: exchange.context(namespace),
+            style: exchange.style(&resource),
+            resource,
+        };
         self.selected(target, request, Some(query::Filter::Query(checked)), properties)
     }
 
@@ -94,14 +112,16 @@ impl Shared {
         properties: Option<Vec<Name>>,
     ) -> Result<Selected, Fault> {
         let schema = self.schema(&target.context.namespace)?;
-        let wanted: Option<Predicate> =
-            filter.map(|filter| Arc::new(move |instance: &_| filter.matches(instance, &*schema)) as Predicate);
+        let wanted: Option<Predicate> = filter
+            .map(|filter| Arc::new(move |instance: &_| filter.matches(instance, &*schema)) as Predicate);
         let polymorphism = match request.polymorphism {
             PolymorphismMode::IncludeSubClassProperties => Polymorphism::IncludeSubclassProperties,
             PolymorphismMode::ExcludeSubClassProperties => Polymorphism::ExcludeSubclassProperties,
             PolymorphismMode::None => Polymorphism::None,
         };
-        let stream = self.broker.enumerate(&target.context, &target.class.name, polymorphism, wanted)?;
+        let stream = self
+            .broker
+            .enumerate(&target.context, &target.class.name, polymorphism, wanted)?;
         Ok(Selected {
             stream,
             properties,
@@ -124,7 +144,7 @@ impl Shared {
         ) -> Result<InstanceStream, crate::cim::CimError>,
     ) -> Result<Selected, Fault> {
         let resource = exchange.resource()?;
-        let object = filter.object.to_path(&exchange.options.vendor_prefixes)?;
+        let object = filter.object.to_path()?;
         let namespace = object
             .namespace
             .clone()
@@ -138,7 +158,14 @@ impl Shared {
         };
         let stream = walk(&self.broker, &context, &object, &query)?;
         let properties = (!filter.properties.is_empty()).then(|| filter.properties.clone());
-        Ok(Selected { stream, properties, context, class: None, resource, estimate: None })
+        Ok(Selected {
+            stream,
+            properties,
+            context,
+            class: None,
+            resource,
+            estimate: None,
+        })
     }
 
     fn schema(&self, namespace: &Namespace) -> Result<Arc<NamespaceSchema>, Fault> {
@@ -171,7 +198,8 @@ fn name_a_class(exchange: &Exchange, fault: Fault) -> Fault {
         Ok(ResourceUri::AllClasses { .. }) => {
             let uri = exchange.headers.resource_uri.as_deref().unwrap_or_default();
             let mut fault = Fault::invalid_resource_uri(uri);
-            fault.reason = format!("`{uri}` is for queries and association filters; name a class, or send a filter.");
+            fault.reason =
+                format!("`{uri}` is for queries and association filters; name a class, or send a filter.");
             fault
         }
         _ => fault,

@@ -21,9 +21,13 @@ impl Shared {
     /// Whether a get or an enumeration of the request's class would not wait for anything. An error is told
     /// by the operation itself.
     pub(super) fn answers_from_memory(&self, exchange: &Exchange) -> bool {
-        let Ok(resource) = exchange.resource() else { return true };
+        let Ok(resource) = exchange.resource() else {
+            return true;
+        };
         let namespace = exchange.headers.namespace(&resource);
-        resource.class_name().is_none_or(|class| self.broker.answers_from_memory(&namespace, class))
+        resource
+            .class_name()
+            .is_none_or(|class| self.broker.answers_from_memory(&namespace, class))
     }
 
     /// The class that the request names.
@@ -43,16 +47,19 @@ impl Shared {
         class_name: &Name,
     ) -> Result<Target, Fault> {
         let namespace = exchange.headers.namespace(&resource);
-        let class = self.broker.class(&namespace, class_name).map_err(|error| match error.status {
-            CimStatus::InvalidClass => {
-                let uri = exchange.headers.resource_uri.as_deref().unwrap_or_default();
-                let mut fault = Fault::invalid_resource_uri(uri);
-                fault.reason = format!("{} (resource URI `{uri}`).", error.detail);
-                fault.cim_status = Some(error.status);
-                fault
-            }
-            _ => Fault::from(error),
-        })?;
+        let class = self
+            .broker
+            .class(&namespace, class_name)
+            .map_err(|error| match error.status {
+                CimStatus::InvalidClass => {
+                    let uri = exchange.headers.resource_uri.as_deref().unwrap_or_default();
+                    let mut fault = Fault::invalid_resource_uri(uri);
+                    fault.reason = format!("{} (resource URI `{uri}`).", error.detail);
+                    fault.cim_status = Some(error.status);
+                    fault
+                }
+                _ => Fault::from(error),
+            })?;
         Ok(Target {
             class: Arc::clone(class),
             context: exchange.context(namespace),
@@ -74,19 +81,29 @@ impl Shared {
         }
         if let Some(missing) = keys.find(|key| path.key(key.name.as_str()).is_none()) {
             let reason = format!("The selector `{}` is missing.", missing.name);
-            return Err(Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors));
+            return Err(
+                Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors)
+            );
         }
-        let is_key = |name: &Name| target.class.property(name.as_str()).is_some_and(|property| property.is_key());
+        let is_key = |name: &Name| {
+            target
+                .class
+                .property(name.as_str())
+                .is_some_and(|property| property.is_key())
+        };
         if let Some(unexpected) = path.keys.iter().find(|selector| !is_key(&selector.name)) {
             let reason = format!("`{}` is no key of {}.", unexpected.name, target.class.name);
-            return Err(Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::UnexpectedSelectors));
+            return Err(
+                Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::UnexpectedSelectors)
+            );
         }
         Ok(path)
     }
 
     fn only_instance(&self, target: &Target) -> Result<InstancePath, Fault> {
         let mut instances =
-            self.broker.enumerate(&target.context, &target.class.name, Polymorphism::default(), None)?;
+            self.broker
+                .enumerate(&target.context, &target.class.name, Polymorphism::default(), None)?;
         match (instances.next().transpose()?, instances.next().transpose()?) {
             (Some(only), None) => Ok(self.broker.path_of(&target.context, &only)?),
             (None, _) => Err(Fault::new(
@@ -95,9 +112,13 @@ impl Shared {
             )),
             (Some(_), Some(_)) => {
                 let keys: Vec<&str> = target.class.keys().map(|key| key.name.as_str()).collect();
-                let reason =
-                    format!("{} has several instances; name one by its keys ({}).", target.class.name, keys.join(", "));
-                Err(Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors))
+                let reason = format!(
+                    "{} has several instances; name one by its keys ({}).",
+                    target.class.name,
+                    keys.join(", ")
+                );
+                Err(Fault::new(FaultCause::InvalidSelectors, reason)
+                    .detail(FaultDetail::InsufficientSelectors))
             }
         }
     }

@@ -6,13 +6,15 @@ use super::Shared;
 use super::exchange::Exchange;
 use super::target::Target;
 use crate::cim::{Class, InstancePath, Name};
+use crate::wsman::addressing::encode_path;
 use crate::wsman::invoke::encode_invoke_response;
 use crate::wsman::transfer::{
-    Representation, encode_class_response, encode_create_response, encode_delete_response, encode_get_response,
-    encode_put_response,
+    Representation, encode_class_response, encode_create_response, encode_delete_response,
+    encode_get_response, encode_put_response,
 };
 use crate::wsman::typed::{typed, typed_arguments};
 use crate::wsman::{Fault, FaultCause, FaultDetail, Invoke, ReplyHead, ResourceUri};
+use crate::xml::Writer;
 
 impl Shared {
     /// One instance, a part of one, or a class definition.
@@ -21,7 +23,8 @@ impl Shared {
         if let ResourceUri::ClassDefinition { class_name } = &resource {
             let named = exchange.headers.selectors.text("ClassName").map(Name::new);
             let class_name = class_name.clone().or(named).ok_or_else(|| {
-                let reason = "The selector `ClassName` is missing: it names the class whose definition is wanted.";
+                let reason =
+                    "The selector `ClassName` is missing: it names the class whose definition is wanted.";
                 Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors)
             })?;
             let target = self.target_class(exchange, resource, &class_name)?;
@@ -30,7 +33,9 @@ impl Shared {
         let target = self.target(exchange)?;
         let path = self.instance_path(exchange, &target)?;
         let instance = self.broker.get(&target.context, &path)?;
-        let class = self.broker.class(&target.context.namespace, &instance.class_name)?;
+        let class = self
+            .broker
+            .class(&target.context.namespace, &instance.class_name)?;
         let head = self.head_with_epr(exchange, &target, || class.path_of(&instance));
         Ok(encode_get_response(&head, &instance, class, &target.style))
     }
@@ -55,7 +60,10 @@ impl Shared {
     pub(super) fn create(&self, exchange: &Exchange, body: Representation) -> Result<String, Fault> {
         let target = self.target(exchange)?;
         let Representation::Instance(raw) = body else {
-            return Err(Fault::unsupported(FaultDetail::FragmentLevelAccess, "Create takes a whole instance."));
+            return Err(Fault::unsupported(
+                FaultDetail::FragmentLevelAccess,
+                "Create takes a whole instance.",
+            ));
         };
         let instance = typed(&raw, &target.class, &|name| self.class_in(&target, name))?;
         let path = self.broker.create(&target.context, instance)?;
@@ -81,12 +89,22 @@ impl Shared {
         } else {
             self.instance_path(exchange, &target)?
         };
-        let arguments =
-            typed_arguments(&call.arguments, &target.class, method, &|name| self.class_in(&target, name))?;
-        let result = self.broker.invoke(&target.context, &path, &method.name, &arguments)?;
+        let arguments = typed_arguments(&call.arguments, &target.class, method, &|name| {
+            self.class_in(&target, name)
+        })?;
+        let result = self
+            .broker
+            .invoke(&target.context, &path, &method.name, &arguments)?;
         let (class, method) = (&target.class.name, method.name.as_str());
         let value = Some(&result.return_value);
-        Ok(encode_invoke_response(&exchange.head(), class, method, value, &result.out, &target.style))
+        Ok(encode_invoke_response(
+            &exchange.head(),
+            class,
+            method,
+            value,
+            &result.out,
+            &target.style,
+        ))
     }
 
     fn class_in(&self, target: &Target, name: &Name) -> Option<Arc<Class>> {
@@ -94,11 +112,18 @@ impl Shared {
     }
 
     /// The head of a reply, with the path of the instance where the client asked for it (DSP0226, 6.6).
-    fn head_with_epr(&self, exchange: &Exchange, target: &Target, path: impl FnOnce() -> InstancePath) -> ReplyHead {
+    fn head_with_epr(
+        &self,
+        exchange: &Exchange,
+        target: &Target,
+        path: impl FnOnce() -> InstancePath,
+    ) -> ReplyHead {
         let mut head = exchange.head();
         if exchange.headers.request_epr {
             let path = path().in_namespace(target.context.namespace.clone());
-            head.requested_epr = Some(crate::wsman::addressing::path_as_epr(&path, &target.style));
+            let mut writer = Writer::default();
+            encode_path(&mut writer, &path, &target.style.form, target.style.addressing);
+            head.requested_epr = Some(writer.finish());
         }
         head
     }

@@ -1,0 +1,89 @@
+//! What the agent says when it is up: how to reach it, by whom it is to be recognised, what to try.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use crate::config::Config;
+use crate::host::Host;
+use crate::net::accounts::Accounts;
+use crate::net::certificate::CertificateDescription;
+
+/// The start-up lines. The password of a first account is no part of them.
+#[derive(Clone, Debug)]
+pub struct Greeting {
+    host: String,
+    /// HTTPS first, then plain HTTP, each with the address it listens on.
+    urls: Vec<(String, SocketAddr)>,
+    socket: PathBuf,
+    fingerprint: String,
+    certificate_end: String,
+    certificate: PathBuf,
+    users: Vec<String>,
+}
+
+impl Greeting {
+    /// Gathers what there is to say. `addresses` are those listened on, HTTPS first as configured.
+    pub fn new(
+        config: &Config,
+        host: &Host,
+        addresses: &[SocketAddr],
+        certificate: &CertificateDescription,
+        accounts: &Accounts,
+    ) -> Self {
+        let name = host.general().name().to_owned();
+        let https = config.wsman.listen.len();
+        let urls = addresses
+            .iter()
+            .enumerate()
+            .map(|(at, address)| {
+                let scheme = if at < https { "https" } else { "http" };
+                let path = &config.wsman.path;
+                let reach = if address.ip().is_unspecified() {
+                    format!("{name}:{}", address.port())
+                } else {
+                    address.to_string()
+                };
+                (format!("{scheme}://{reach}{path}"), *address)
+            })
+            .collect();
+        Self {
+            host: name,
+            urls,
+            socket: config.local.socket.clone(),
+            fingerprint: certificate.fingerprint.to_string(),
+            certificate_end: certificate.not_after.strftime("%Y-%m-%d").to_string(),
+            certificate: config.tls.certificate.clone(),
+            users: accounts.users(),
+        }
+    }
+}
+
+impl fmt::Display for Greeting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "esm {} on {}", env!("CARGO_PKG_VERSION"), self.host)?;
+        for (url, address) in &self.urls {
+            writeln!(f, "  WS-Management  {url} (listening on {address})")?;
+        }
+        writeln!(f, "  local socket   {}", self.socket.display())?;
+        writeln!(f, "  certificate    SHA-256 {}", self.fingerprint)?;
+        writeln!(
+            f,
+            "                 valid to {}, {}",
+            self.certificate_end,
+            self.certificate.display()
+        )?;
+        match self.users.as_slice() {
+            [] => writeln!(f, "  accounts       none: add one with `esm passwd USER`")?,
+            users => writeln!(f, "  accounts       {}", users.join(", "))?,
+        }
+        if let (Some((url, _)), Some(user)) = (self.urls.first(), self.users.first()) {
+            writeln!(
+                f,
+                "  try            esm wsman --url {url} --user {user} --pin {} enumerate ESM_Processor",
+                self.fingerprint
+            )?;
+        }
+        Ok(())
+    }
+}
