@@ -7,6 +7,7 @@
 pub mod addressing;
 pub mod binding;
 pub mod credentials;
+pub mod delivery;
 pub mod enumeration;
 pub mod eventing;
 pub mod fault;
@@ -26,6 +27,7 @@ pub mod typed;
 
 pub use addressing::{Addressing, EndpointReference, Selector, SelectorSet, SelectorValue};
 pub use binding::{DateTimeStyle, Style};
+pub use delivery::{Delivered, DeliveredContent, DeliveryHead, EncodedEvent, SubscriptionEnd};
 pub use enumeration::{Enumerate, EnumerationMode, PolymorphismMode, Pull, Release};
 pub use eventing::{DeliveryMode, Renew, Subscribe};
 pub use fault::{Fault, FaultCause, FaultCode, FaultDetail};

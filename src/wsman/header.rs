@@ -54,6 +54,9 @@ pub struct Headers {
     pub ack_requested: bool,
     /// `wsman:Bookmark` of a delivery, as XML.
     pub bookmark: Option<String>,
+    /// Headers that are not known here, each as XML, where they are kept at all: those of deliveries are
+    /// the reference parameters of the sink.
+    pub other: Option<Vec<String>>,
 }
 
 /// `wsman:Option` (DSP0226, 6.4).
@@ -94,6 +97,14 @@ impl Headers {
     pub fn new(action: impl Into<String>) -> Self {
         Self {
             action: action.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Headers that keep what they do not know.
+    pub(super) fn keeping_others() -> Self {
+        Self {
+            other: Some(Vec::new()),
             ..Self::default()
         }
     }
@@ -148,7 +159,7 @@ impl Headers {
                 }
             }
             "From" => {}
-            _ => return self.unknown(child),
+            _ => return self.take_unknown(reader, child),
         }
         Ok(())
     }
@@ -175,7 +186,7 @@ impl Headers {
                 "RequestTotalItemsCountEstimate" => self.request_total_items_estimate = true,
                 "AckRequested" => self.ack_requested = true,
                 "Bookmark" => self.bookmark = Some(reader.capture(child, MAX_BOOKMARK_BYTES)?),
-                _ => return self.unknown(child),
+                _ => return self.take_unknown(reader, child),
             },
             (uri, "Identifier") if uri == ns::WSE.uri => {
                 self.identifier = Some(reader.text(child)?.trim().to_owned());
@@ -185,17 +196,21 @@ impl Headers {
             }
             // The locale of data: there are no translated values.
             (uri, "DataLocale") if uri == ns::MSWSMAN.uri => {}
-            _ => return self.unknown(child),
+            _ => return self.take_unknown(reader, child),
         }
         Ok(())
     }
 
-    fn unknown(&self, child: &Start<'_>) -> Result<(), Fault> {
+    /// A header that is not known: refused where it must be understood (SOAP 1.2, 5.2.3), else kept or
+    /// ignored.
+    fn take_unknown<'a>(&mut self, reader: &mut Reader<'a>, child: &Start<'a>) -> Result<(), Fault> {
         if must_understand(child) {
-            Err(not_understood(child))
-        } else {
-            Ok(())
+            return Err(not_understood(child));
         }
+        if let Some(other) = self.other.as_mut().filter(|other| other.len() < MAX_OTHER) {
+            other.push(reader.capture(child, MAX_OTHER_BYTES)?);
+        }
+        Ok(())
     }
 
     /// Makes sure that the headers are there that every request but Identify needs.
@@ -321,6 +336,10 @@ impl Headers {
     }
 }
 
+/// How many unknown headers of a delivery are kept.
+const MAX_OTHER: usize = 32;
+/// Longest unknown header that is kept, in bytes of XML.
+const MAX_OTHER_BYTES: usize = 8 * 1024;
 /// Longest bookmark that is kept, in bytes of XML.
 pub(super) const MAX_BOOKMARK_BYTES: usize = 4096;
 
