@@ -12,8 +12,10 @@ pub mod enumeration;
 pub mod eventing;
 pub mod fault;
 pub mod filter;
+pub mod fragment;
 pub mod header;
 pub mod identify;
+pub mod intrinsic;
 pub mod invoke;
 pub mod items;
 pub mod ns;
@@ -24,6 +26,7 @@ pub mod resource_uri;
 pub mod time;
 pub mod transfer;
 pub mod typed;
+pub mod xpath;
 
 pub use addressing::{Addressing, EndpointReference, Selector, SelectorSet, SelectorValue};
 pub use binding::{DateTimeStyle, Style};

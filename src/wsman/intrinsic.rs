@@ -1,0 +1,76 @@
+//! The intrinsic operations that openwsman added: class names and class declarations through Invoke on
+//! [`super::ns::INTRINSIC`].
+
+use super::ns;
+use super::reply::ReplyHead;
+use crate::cim::{Class, Name};
+use crate::xml::{Ns, Writer};
+
+/// The intrinsic operations.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Intrinsic {
+    /// The names of the classes of a namespace.
+    EnumerateClassNames,
+    /// The declaration of one class.
+    GetClass,
+}
+
+const P: Ns = Ns::new("p", ns::INTRINSIC);
+
+impl Intrinsic {
+    /// The operation of that name.
+    pub fn from_method(method: &str) -> Option<Self> {
+        [Self::EnumerateClassNames, Self::GetClass]
+            .into_iter()
+            .find(|operation| operation.method() == method)
+    }
+
+    /// Its name.
+    pub const fn method(self) -> &'static str {
+        match self {
+            Self::EnumerateClassNames => "EnumerateClassNames",
+            Self::GetClass => "GetClass",
+        }
+    }
+
+    fn envelope(self, head: &ReplyHead, resource_uri: &str, content: impl FnOnce(&mut Writer)) -> String {
+        let action = format!("{resource_uri}/{}Response", self.method());
+        let root = P.name(self.method());
+        head.envelope(&action, &[], 4096, |w| {
+            w.start(root);
+            w.declare_as(P.prefix, resource_uri);
+            content(w);
+            w.end(root);
+        })
+    }
+}
+
+/// Writes the reply to EnumerateClassNames.
+pub fn encode_class_names(head: &ReplyHead, resource_uri: &str, names: &[Name]) -> String {
+    Intrinsic::EnumerateClassNames.envelope(head, resource_uri, |w| {
+        for name in names {
+            w.leaf(P.name("name"), name.as_str());
+        }
+    })
+}
+
+/// Writes the reply to GetClass: its name and its properties with their types.
+pub fn encode_class(head: &ReplyHead, resource_uri: &str, class: &Class) -> String {
+    Intrinsic::GetClass.envelope(head, resource_uri, |w| {
+        w.leaf(P.name("name"), class.name.as_str());
+        w.element(P.name("properties"), |w| {
+            for property in &class.properties {
+                w.element(P.name("property"), |w| {
+                    w.leaf(P.name("name"), property.name.as_str());
+                    w.leaf(P.name("type"), property.ty.cim_type.as_str());
+                    if property.ty.is_array() {
+                        w.leaf(P.name("array"), "true");
+                    }
+                    if property.is_key() {
+                        w.leaf(P.name("key"), "true");
+                    }
+                });
+            }
+        });
+    })
+}
