@@ -11,6 +11,7 @@ mod error;
 mod lexer;
 mod limits;
 mod parser;
+mod print;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -18,4 +19,5 @@ mod tests;
 pub use compiler::{Compiled, Root, compile};
 pub use error::{MofError, MofErrors, Place, Problem};
 pub use limits::MAX_SOURCE_BYTES;
+pub use print::{print, print_class};
 pub use source::Loader;

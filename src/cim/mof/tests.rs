@@ -1,5 +1,6 @@
 //! The compiler as a whole, on sources in memory.
 
+mod any_text;
 mod errors;
 mod grammar;
 mod includes;
@@ -31,7 +32,7 @@ Qualifier Version : string, Scope(class, association, indication), Flavor(Restri
 "#;
 
 /// Files in memory: names and texts.
-struct Memory<'a>(&'a [(&'a str, &'a str)]);
+pub(super) struct Memory<'a>(pub(super) &'a [(&'a str, &'a str)]);
 
 impl Loader for Memory<'_> {
     fn resolve(&self, name: &str, _from: Option<&str>) -> Result<String, String> {
@@ -66,7 +67,7 @@ fn compile_text(text: &str) -> Result<Compiled, MofErrors> {
 
 /// The classes of a text that is right.
 #[track_caller]
-fn classes(text: &str) -> NamespaceSchema {
+pub(super) fn classes(text: &str) -> NamespaceSchema {
     let compiled = compile_text(text).unwrap_or_else(|errors| panic!("{errors}"));
     let namespace = compiled.schema.namespace(&Namespace::new("root/test"));
     namespace.unwrap().clone()

@@ -30,7 +30,8 @@ struct Node {
 
 impl NamespaceSchema {
     /// The namespace of these resolved classes, in whatever order. A class whose superclass is not among them
-    /// counts as one without a superclass; of two with the same name the last is taken.
+    /// counts as one without a superclass; of two with the same name the last is taken. Classes that derive
+    /// from themselves are left out.
     pub fn new(
         name: Namespace,
         classes: impl IntoIterator<Item = Arc<Class>>,
@@ -167,5 +168,99 @@ impl ClassLookup for NamespaceSchema {
 
     fn is_a(&self, class: &Name, ancestor: &Name) -> bool {
         self.is_a(class, ancestor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `Name:Superclass` for each class, in an order that helps nobody.
+    fn namespace(classes: &str) -> NamespaceSchema {
+        let classes = classes.split_whitespace().map(|text| {
+            let (name, superclass) = text.split_once(':').unwrap_or((text, ""));
+            Arc::new(Class {
+                name: Name::new(name),
+                superclass: (!superclass.is_empty()).then(|| Name::new(superclass)),
+                qualifiers: Vec::new(),
+                properties: Vec::new(),
+                methods: Vec::new(),
+            })
+        });
+        NamespaceSchema::new(Namespace::from_static("root"), classes, Arc::default())
+    }
+
+    fn names<'a>(classes: impl Iterator<Item = &'a Arc<Class>>) -> String {
+        classes
+            .map(|class| class.name.as_str())
+            .collect::<Vec<_>>()
+            .join(" ")
+    }
+
+    fn sample() -> NamespaceSchema {
+        namespace("e:d d:b C:a b:A A X y:x Z:missing")
+    }
+
+    #[test]
+    fn classes_stand_before_their_subclasses() {
+        assert_eq!(names(sample().classes()), "A b d e C X y Z");
+        assert_eq!(names(namespace("").classes()), "");
+    }
+
+    #[test]
+    fn subclasses_are_found() {
+        let schema = sample();
+        let name = |name: &str| Some(Name::new(name));
+        for (of, deep, expect) in [
+            (name("a"), false, "b C"),
+            (name("A"), true, "b d e C"),
+            (name("B"), true, "d e"),
+            (name("e"), true, ""),
+            (name("z"), false, ""),
+            (name("nope"), true, ""),
+            (None, false, "A X Z"),
+            (None, true, "A b d e C X y Z"),
+        ] {
+            assert_eq!(
+                names(schema.subclasses(of.as_ref(), deep)),
+                expect,
+                "{of:?} {deep}"
+            );
+        }
+    }
+
+    #[test]
+    fn superclasses_are_found() {
+        let schema = sample();
+        assert_eq!(names(schema.ancestors(&Name::new("E"))), "d b A");
+        assert_eq!(names(schema.ancestors(&Name::new("A"))), "");
+        assert_eq!(names(schema.ancestors(&Name::new("nope"))), "");
+        assert_eq!(names(schema.superclass(&Name::new("c")).into_iter()), "A");
+        assert_eq!(schema.superclass(&Name::new("Z")), None);
+    }
+
+    #[test]
+    fn a_class_is_what_it_derives_from() {
+        let schema = sample();
+        let classes: Vec<Name> = schema.classes().map(|class| class.name.clone()).collect();
+        for sub in &classes {
+            for sup in &classes {
+                let expect = sub == sup || schema.ancestors(sub).any(|class| class.name == *sup);
+                assert_eq!(schema.is_a(sub, sup), expect, "{sub} {sup}");
+            }
+            assert!(!schema.is_a(sub, &Name::new("nope")) && !schema.is_a(&Name::new("nope"), sub));
+        }
+    }
+
+    #[test]
+    fn the_last_of_a_name_counts() {
+        let schema = namespace("A B a:B");
+        assert_eq!(names(schema.classes()), "B a");
+        assert_eq!(names(schema.superclass(&Name::new("A")).into_iter()), "B");
+    }
+
+    #[test]
+    fn classes_that_derive_from_themselves_are_left_out() {
+        assert_eq!(names(namespace("A:B B:A C").classes()), "C");
     }
 }
