@@ -358,3 +358,39 @@ fn a_file_that_was_asked_for_must_be_there_and_be_text() {
     std::fs::write(&file, b"[log]\nlevel = \"info\"\n# \xff\n").unwrap();
     assert_eq!(load(), format!("{place}: line 3 is not UTF-8"));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
+
+    /// Whatever stands in a file, the answer is a configuration or a list of faults.
+    #[test]
+    fn no_text_is_too_much(text in "[\\PC\n]{0,200}") {
+        let _ = Config::parse(&text, &environment());
+    }
+
+    /// Nor is an example that was cut, doubled or mistyped in places.
+    #[test]
+    fn no_damage_is_too_much(
+        cuts in proptest::collection::vec((0..1000_usize, 0..80_usize, "[\"'\\[\\]{}=.,0-9a-z\n\\PC]{0,3}"), 1..6),
+    ) {
+        let mut text: Vec<char> = uncommented(|_| true).chars().collect();
+        for (at, length, replacement) in cuts {
+            let from = at * text.len() / 1000;
+            let to = (from + length).min(text.len());
+            text.splice(from..to, replacement.chars());
+        }
+        let text: String = text.into_iter().collect();
+        if let Err(faults) = Config::parse(&text, &environment()) {
+            for fault in faults.iter() {
+                proptest::prop_assert!(fault.place != Source::Default, "{fault}");
+            }
+        }
+    }
+
+    /// A remote value goes through its text form unchanged.
+    #[test]
+    fn a_text_value_survives_its_written_form(text in "\\PC{0,40}") {
+        let value = Value::Text(text);
+        proptest::prop_assert_eq!(value.to_string().parse(), Ok(value));
+    }
+}

@@ -516,6 +516,12 @@ mod tests {
             changed
         );
 
+        assert_eq!(
+            reason(&names(&["web1"], &[]), days(0)),
+            None,
+            "more than is needed"
+        );
+
         let foreign = CertificateDescription {
             own: false,
             ..description.clone()
