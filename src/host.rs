@@ -27,7 +27,7 @@ mod smbios_tables;
 pub mod space;
 pub mod swap;
 #[cfg(test)]
-mod testtree;
+pub(crate) mod testtree;
 mod text;
 pub mod video;
 

@@ -20,6 +20,8 @@ mod percent;
 mod physical_memory;
 mod processor;
 mod storage_thread;
+#[cfg(test)]
+mod tests;
 mod video_controller;
 mod virtual_memory;
 

@@ -18,23 +18,23 @@ use super::{Host, HostOptions, Root};
 use crate::clock::{BootTime, ManualClock, WallTime};
 
 /// A tree that is removed when it is dropped.
-pub(super) struct TestTree {
+pub(crate) struct TestTree {
     dir: TempDir,
 }
 
 impl TestTree {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             dir: TempDir::new().unwrap(),
         }
     }
 
-    pub(super) fn root(&self) -> Root {
+    pub(crate) fn root(&self) -> Root {
         Root::at(self.dir.path())
     }
 
     /// Writes a file, and the directories above it.
-    pub(super) fn file(&self, relative: &str, content: impl AsRef<[u8]>) -> &Self {
+    pub(crate) fn file(&self, relative: &str, content: impl AsRef<[u8]>) -> &Self {
         let path = self.dir.path().join(relative);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
@@ -42,13 +42,13 @@ impl TestTree {
     }
 
     /// Makes an empty directory.
-    pub(super) fn dir(&self, relative: &str) -> &Self {
+    pub(crate) fn dir(&self, relative: &str) -> &Self {
         fs::create_dir_all(self.dir.path().join(relative)).unwrap();
         self
     }
 
     /// Makes a symbolic link that says `target`.
-    pub(super) fn link(&self, relative: &str, target: impl AsRef<Path>) -> &Self {
+    pub(crate) fn link(&self, relative: &str, target: impl AsRef<Path>) -> &Self {
         let path = self.dir.path().join(relative);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
@@ -56,7 +56,7 @@ impl TestTree {
     }
 
     /// Takes a file or directory away.
-    pub(super) fn remove(&self, relative: &str) -> &Self {
+    pub(crate) fn remove(&self, relative: &str) -> &Self {
         let path = self.dir.path().join(relative);
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(path).unwrap();
@@ -67,13 +67,13 @@ impl TestTree {
     }
 
     /// A host over this tree with a clock that is moved by hand, and file systems that answer `space`.
-    pub(super) fn host(&self, options: HostOptions) -> (Host, ManualClock) {
+    pub(crate) fn host(&self, options: HostOptions) -> (Host, ManualClock) {
         let clock = ManualClock::new(BootTime::from_millis(1_000_000), WallTime::from_unix_micros(0));
         (Host::new(self.root(), options, Arc::new(clock.clone())), clock)
     }
 
     /// A whole disk: its directory among the devices and the links to it.
-    pub(super) fn disk(&self, name: &str, number: (u32, u32), sectors: u64) -> &Self {
+    pub(crate) fn disk(&self, name: &str, number: (u32, u32), sectors: u64) -> &Self {
         let home = format!("sys/devices/virtual-bus/block/{name}");
         self.file(&format!("{home}/size"), format!("{sectors}\n"))
             .file(&format!("{home}/dev"), format!("{}:{}\n", number.0, number.1))
@@ -90,14 +90,14 @@ impl TestTree {
     }
 
     /// A partition of a disk made by [`Self::disk`].
-    pub(super) fn partition(&self, disk: &str, name: &str, number: (u32, u32)) -> &Self {
+    pub(crate) fn partition(&self, disk: &str, name: &str, number: (u32, u32)) -> &Self {
         let home = format!("virtual-bus/block/{disk}/{name}");
         self.file(&format!("sys/devices/{home}/partition"), "1\n")
             .block_links(name, number, &home)
     }
 
     /// A device-mapper or RAID device on top of others.
-    pub(super) fn mapped(&self, name: &str, number: (u32, u32), sectors: u64, on: &[&str]) -> &Self {
+    pub(crate) fn mapped(&self, name: &str, number: (u32, u32), sectors: u64, on: &[&str]) -> &Self {
         self.disk(name, number, sectors);
         for part in on {
             let home = format!("sys/devices/virtual-bus/block/{name}/slaves/{part}");
@@ -107,7 +107,7 @@ impl TestTree {
     }
 
     /// The UUID of the file system on a device, as udev links it.
-    pub(super) fn uuid(&self, name: &str, uuid: &str) -> &Self {
+    pub(crate) fn uuid(&self, name: &str, uuid: &str) -> &Self {
         self.link(&format!("dev/disk/by-uuid/{uuid}"), format!("../../{name}"))
     }
 
@@ -123,7 +123,7 @@ impl TestTree {
     }
 
     /// `count` Ethernet interfaces, `eth0` and on, each with an IPv4 address.
-    pub(super) fn interfaces(&self, count: u32) -> &Self {
+    pub(crate) fn interfaces(&self, count: u32) -> &Self {
         let mut net_dev = String::from("Inter-|   Receive\n face |bytes\n");
         let mut addresses = Vec::new();
         for at in 0..count {
@@ -154,7 +154,7 @@ impl TestTree {
     }
 
     /// `count` processors, of which `offline` are so, four to a socket, with the clock told by cpufreq.
-    pub(super) fn processors(&self, count: u32, offline: &[u32]) -> &Self {
+    pub(crate) fn processors(&self, count: u32, offline: &[u32]) -> &Self {
         let (mut cpuinfo, mut stat) = (String::new(), String::from("cpu  100 0 100 800 0 0 0 0 0 0\n"));
         let mut online = Vec::new();
         for id in (0..count).filter(|id| !offline.contains(id)) {
@@ -189,14 +189,14 @@ impl TestTree {
 
 /// Answers from a table in the place of the kernel; what is not in it has an error.
 #[derive(Default)]
-pub(super) struct TableSpace {
-    pub(super) known: Vec<(Vec<u8>, Space)>,
+pub(crate) struct TableSpace {
+    pub(crate) known: Vec<(Vec<u8>, Space)>,
     /// Mount points that answer late the first time that they are asked.
-    pub(super) slow: Mutex<Vec<(Vec<u8>, Duration)>>,
+    pub(crate) slow: Mutex<Vec<(Vec<u8>, Duration)>>,
 }
 
 impl TableSpace {
-    pub(super) fn sizes(sizes: &[(&[u8], u64)]) -> Self {
+    pub(crate) fn sizes(sizes: &[(&[u8], u64)]) -> Self {
         let known = sizes
             .iter()
             .map(|(at, size_bytes)| {

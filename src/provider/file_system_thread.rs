@@ -20,6 +20,7 @@ struct FileSystemClass;
 impl HostClass for FileSystemClass {
     type Facts = Arc<Vec<FileSystem>>;
     const NAME: &'static str = "ESM_FileSystemThread";
+    const KEY: &'static str = "Name";
 
     fn read(&self, host: &Host) -> Self::Facts {
         host.file_systems()
@@ -88,13 +89,18 @@ fn one(file_system: &FileSystem, maker: &Maker) -> Arc<Instance> {
         .condition(condition, why)
         .set("EnabledState", enabled_state(true))
         .set("Root", file_system.name.as_str())
-        .maybe("BlockSize", space.map(|space| space.block_bytes))
+        .maybe(
+            "BlockSize",
+            space.map(|space| space.block_bytes).filter(|bytes| *bytes > 0),
+        )
         .maybe("FileSystemSize", space.map(|space| space.size_bytes))
         .maybe("AvailableSpace", space.map(|space| space.available_bytes))
         .set("ReadOnly", file_system.read_only)
         .maybe(
             "MaxFileNameLength",
-            space.and_then(|space| u32::try_from(space.max_name_bytes).ok()),
+            space
+                .and_then(|space| u32::try_from(space.max_name_bytes).ok())
+                .filter(|bytes| *bytes > 0),
         )
         .set("FileSystemType", file_system.fs_type.as_str())
         .maybe("PersistenceType", persistence(file_system.drive_type))

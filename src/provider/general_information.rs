@@ -19,6 +19,7 @@ pub(super) struct GeneralInformationClass {
 impl HostClass for GeneralInformationClass {
     type Facts = (Arc<General>, (Arc<Memory>, Arc<Processors>));
     const NAME: &'static str = "ESM_GeneralInformation";
+    const KEY: &'static str = "Name";
 
     fn read(&self, host: &Host) -> Self::Facts {
         (host.general(), (host.memory(), host.processors()))

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, stream_of};
-use crate::cim::{CimError, Class, Instance, Name};
+use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, has_keys, stream_of};
+use crate::cim::{CimError, Class, Instance, InstancePath, Name};
 use crate::clock::{BootTime, SharedClock};
 use crate::host::{General, Host};
 
@@ -23,6 +23,9 @@ pub(super) trait HostClass: Send + Sync + 'static {
 
     /// The name of the class.
     const NAME: &'static str;
+
+    /// The key whose value tells an instance from the others of its class.
+    const KEY: &'static str;
 
     /// Reads the facts, or takes those that are still fresh. It may block.
     fn read(&self, host: &Host) -> Self::Facts;
@@ -62,6 +65,8 @@ pub(super) struct HostProvider<C: HostClass> {
     host: Host,
     clock: SharedClock,
     class: Arc<Class>,
+    /// Where [`HostClass::KEY`] stands among the properties.
+    key_at: Option<usize>,
     subject: C,
     built: Mutex<Option<Built<C::Facts>>>,
 }
@@ -80,10 +85,15 @@ struct Built<F> {
 impl<C: HostClass> HostProvider<C> {
     /// Serves `subject` from `host` as instances of `class`.
     pub(super) fn new(host: Host, clock: SharedClock, class: Arc<Class>, subject: C) -> Self {
+        let key_at = class
+            .properties
+            .iter()
+            .position(|property| property.name == *C::KEY);
         Self {
             host,
             clock,
             class,
+            key_at,
             subject,
             built: Mutex::new(None),
         }
@@ -102,6 +112,20 @@ impl<C: HostClass> HostProvider<C> {
     /// The instances if they are at hand; never blocks.
     pub(super) fn instances_in_memory(&self) -> Option<Instances> {
         self.recent().or_else(|| self.ready())
+    }
+
+    /// The one of `instances` that has the keys of `path`. Of each one only the key that tells it from the
+    /// others is looked at, so that a walk over hundreds of processors stays quick.
+    pub(super) fn find(&self, instances: &Instances, path: &InstancePath) -> Option<Arc<Instance>> {
+        let (at, wanted) = (self.key_at?, path.key(C::KEY)?);
+        instances
+            .iter()
+            .find(|instance| {
+                let key = instance.properties().get(at);
+                key.and_then(|key| key.value.as_ref()) == Some(wanted)
+            })
+            .filter(|instance| has_keys(instance, path))
+            .cloned()
     }
 
     fn instances(&self) -> Instances {
@@ -166,6 +190,10 @@ impl<C: HostClass> InstanceProvider for HostProvider<C> {
         Ok(stream_of(
             (0..instances.len()).map_while(move |at| instances.get(at).cloned()),
         ))
+    }
+
+    fn get(&self, _context: &RequestContext, path: &InstancePath) -> Result<Option<Arc<Instance>>, CimError> {
+        Ok(self.find(&self.instances(), path))
     }
 
     fn estimate(&self) -> Option<u64> {

@@ -18,6 +18,7 @@ pub(super) struct NetworkClass;
 impl HostClass for NetworkClass {
     type Facts = Arc<Vec<Interface>>;
     const NAME: &'static str = "ESM_Network";
+    const KEY: &'static str = "DeviceID";
 
     fn read(&self, host: &Host) -> Self::Facts {
         host.interfaces()

@@ -33,6 +33,7 @@ pub(super) struct OperatingSystemClass {
 impl HostClass for OperatingSystemClass {
     type Facts = (Arc<General>, Arc<Memory>);
     const NAME: &'static str = "ESM_OperatingSystem";
+    const KEY: &'static str = "Name";
 
     fn read(&self, host: &Host) -> Self::Facts {
         (host.general(), host.memory())

@@ -15,6 +15,7 @@ pub(super) struct PageFileClass;
 impl HostClass for PageFileClass {
     type Facts = (Arc<Memory>, Arc<Vec<SwapArea>>);
     const NAME: &'static str = "ESM_PageFile";
+    const KEY: &'static str = "DeviceID";
 
     fn read(&self, host: &Host) -> Self::Facts {
         (host.memory(), host.swap_areas())

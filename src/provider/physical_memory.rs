@@ -17,6 +17,7 @@ pub(super) struct PhysicalMemoryClass;
 impl HostClass for PhysicalMemoryClass {
     type Facts = (Arc<Memory>, Arc<Smbios>);
     const NAME: &'static str = "ESM_PhysicalMemory";
+    const KEY: &'static str = "Tag";
 
     fn read(&self, host: &Host) -> Self::Facts {
         (host.memory(), host.smbios())

@@ -24,6 +24,7 @@ pub(super) struct ProcessorClass;
 impl HostClass for ProcessorClass {
     type Facts = Arc<Processors>;
     const NAME: &'static str = "ESM_Processor";
+    const KEY: &'static str = "DeviceID";
 
     fn read(&self, host: &Host) -> Arc<Processors> {
         host.processors()

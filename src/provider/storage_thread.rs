@@ -24,6 +24,7 @@ pub(super) struct StorageClass;
 impl HostClass for StorageClass {
     type Facts = Arc<Vec<Disk>>;
     const NAME: &'static str = "ESM_StorageThread";
+    const KEY: &'static str = "DeviceID";
 
     fn read(&self, host: &Host) -> Self::Facts {
         host.disks()

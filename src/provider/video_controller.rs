@@ -15,6 +15,7 @@ pub(super) struct VideoControllerClass;
 impl HostClass for VideoControllerClass {
     type Facts = Arc<Vec<VideoAdapter>>;
     const NAME: &'static str = "ESM_VideoController";
+    const KEY: &'static str = "DeviceID";
 
     fn read(&self, host: &Host) -> Self::Facts {
         host.video_adapters()

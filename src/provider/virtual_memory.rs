@@ -14,6 +14,7 @@ pub(super) struct VirtualMemoryClass;
 impl HostClass for VirtualMemoryClass {
     type Facts = Arc<Memory>;
     const NAME: &'static str = "ESM_VirtualMemory";
+    const KEY: &'static str = "DeviceID";
 
     fn read(&self, host: &Host) -> Arc<Memory> {
         host.memory()
