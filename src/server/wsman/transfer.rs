@@ -7,7 +7,9 @@ use super::exchange::Exchange;
 use super::target::Target;
 use crate::cim::{Class, InstancePath, Name};
 use crate::wsman::addressing::encode_path;
+use crate::wsman::fragment::Fragment;
 use crate::wsman::invoke::encode_invoke_response;
+use crate::wsman::ns::action::PUT_RESPONSE;
 use crate::wsman::transfer::{
     Representation, encode_class_response, encode_create_response, encode_delete_response,
     encode_get_response, encode_put_response,
@@ -37,6 +39,10 @@ impl Shared {
             .broker
             .class(&target.context.namespace, &instance.class_name)?;
         let head = self.head_with_epr(exchange, &target, || class.path_of(&instance));
+        if let Some(header) = &exchange.headers.fragment {
+            let fragment = Fragment::parse(header, class)?;
+            return Ok(fragment.encode_get_response(&head, &instance, &target.style));
+        }
         Ok(encode_get_response(&head, &instance, class, &target.style))
     }
 
@@ -44,16 +50,40 @@ impl Shared {
     pub(super) fn put(&self, exchange: &Exchange, body: Representation) -> Result<String, Fault> {
         let target = self.target(exchange)?;
         let path = self.instance_path(exchange, &target)?;
-        let Representation::Instance(raw) = body else {
-            return Err(Fault::unsupported(FaultDetail::FragmentLevelAccess, "fragment"));
-        };
         let old = self.broker.get(&target.context, &path)?;
         let class = Arc::clone(self.broker.class(&target.context.namespace, &old.class_name)?);
-        let changes = typed(&raw, &class, &|name| self.class_in(&target, name))?;
-        self.broker.modify(&target.context, &path, changes, None)?;
+        let classes = |name: &Name| self.class_in(&target, name);
+        let fragment = exchange
+            .headers
+            .fragment
+            .as_ref()
+            .map(|header| Fragment::parse(header, &class))
+            .transpose()?;
+        let (changes, only) = match (&fragment, &body) {
+            (None, Representation::Instance(raw)) => (typed(raw, &class, &classes)?, None),
+            (Some(fragment), Representation::Fragment(part)) => (
+                fragment.apply(part, &old, &class, &classes)?,
+                Some([fragment.property().clone()]),
+            ),
+            _ => {
+                let reason =
+                    "A wsman:XmlFragment in the body and the header wsman:FragmentTransfer go together.";
+                return Err(Fault::new(FaultCause::InvalidRepresentation, reason)
+                    .detail(FaultDetail::InvalidFragment));
+            }
+        };
+        self.broker.modify(
+            &target.context,
+            &path,
+            changes,
+            only.as_ref().map(<[Name; 1]>::as_slice),
+        )?;
         let instance = self.broker.get(&target.context, &path)?;
         let head = self.head_with_epr(exchange, &target, || class.path_of(&instance));
-        Ok(encode_put_response(&head, &instance, &class, &target.style))
+        Ok(match fragment {
+            Some(fragment) => fragment.encode_response(&head, PUT_RESPONSE, &instance, &target.style),
+            None => encode_put_response(&head, &instance, &class, &target.style),
+        })
     }
 
     /// Creates an instance; the reply names it.
