@@ -83,6 +83,7 @@ pub(super) fn wsman_options(config: &Config) -> WsmanOptions {
             depth: config.limits.max_xml_depth,
             attributes: config.limits.max_xml_attributes,
             tag_bytes: config.limits.max_xml_tag_bytes,
+            text_bytes: config.limits.max_xml_text_bytes,
             ..defaults
         },
         contexts: ContextLimits {
@@ -97,6 +98,8 @@ pub(super) fn wsman_options(config: &Config) -> WsmanOptions {
 pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         body_bytes: config.limits.max_body_bytes,
+        anonymous_body_bytes: config.limits.max_anonymous_body_bytes,
+        head_bytes: config.limits.max_head_bytes,
         connections: config.limits.max_connections,
         connections_per_source: config.limits.max_connections_per_source,
         requests_in_flight: config.limits.max_requests_in_flight,
@@ -104,7 +107,8 @@ pub(super) fn limits(config: &Config) -> Limits {
         header: config.limits.header,
         body: config.limits.body,
         idle: config.limits.idle,
-        ..Limits::default()
+        write_stall: config.limits.write_stall,
+        failed_login_pause: config.limits.login_pause,
     }
 }
 

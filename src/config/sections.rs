@@ -80,12 +80,18 @@ pub struct AccountsConfig {
 pub struct LimitsConfig {
     /// The largest request.
     pub max_body_bytes: usize,
+    /// The largest request that needs no login.
+    pub max_anonymous_body_bytes: usize,
+    /// Request line and headers of a request.
+    pub max_head_bytes: usize,
     /// Nesting of elements.
     pub max_xml_depth: usize,
     /// Attributes of one element.
     pub max_xml_attributes: usize,
     /// The longest single tag.
     pub max_xml_tag_bytes: usize,
+    /// The longest single text.
+    pub max_xml_text_bytes: usize,
     /// Connections at once.
     pub max_connections: usize,
     /// Connections at once from one source address.
@@ -98,6 +104,10 @@ pub struct LimitsConfig {
     pub body: Duration,
     /// Time without a request after which a connection is closed.
     pub idle: Duration,
+    /// Time without a byte of the reply being taken after which a caller is cut off.
+    pub write_stall: Duration,
+    /// The longest pause before a failed login is answered.
+    pub login_pause: Duration,
     /// Requests worked on at once.
     pub max_requests_in_flight: usize,
     /// Time that requests in flight have to finish when the agent stops.
@@ -282,15 +292,20 @@ impl LimitsConfig {
     pub(super) fn from_values(values: &Values) -> Self {
         Self {
             max_body_bytes: values.size("limits.max_body_bytes"),
+            max_anonymous_body_bytes: values.size("limits.max_anonymous_body_bytes"),
+            max_head_bytes: values.size("limits.max_head_bytes"),
             max_xml_depth: values.size("limits.max_xml_depth"),
             max_xml_attributes: values.size("limits.max_xml_attributes"),
             max_xml_tag_bytes: values.size("limits.max_xml_tag_bytes"),
+            max_xml_text_bytes: values.size("limits.max_xml_text_bytes"),
             max_connections: values.size("limits.max_connections"),
             max_connections_per_source: values.size("limits.max_connections_per_source"),
             handshake: values.secs("limits.handshake_secs"),
             header: values.secs("limits.header_secs"),
             body: values.secs("limits.body_secs"),
             idle: values.secs("limits.idle_secs"),
+            write_stall: values.secs("limits.write_stall_secs"),
+            login_pause: values.secs("limits.login_pause_secs"),
             max_requests_in_flight: values.size("limits.max_requests_in_flight"),
             stop: values.secs("limits.stop_secs"),
         }

@@ -71,19 +71,19 @@ pub const SECTIONS: &[SectionSchema] = &[
             key(
                 "max_contexts_per_account",
                 count(1, 10_000),
-                Default::Integer(32),
+                Default::Integer(64),
                 "Open enumerations of one account; beyond it that account's oldest idle one gives way.",
             ),
             key(
                 "max_contexts_bytes",
                 bytes(MIB, 1024 * MIB),
-                Default::Integer(32 * MIB),
+                Default::Integer(64 * MIB),
                 "Memory of all open enumerations together.",
             ),
             key(
                 "context_expiry_secs",
                 secs(10, DAY_SECS),
-                Default::Integer(300),
+                Default::Integer(600),
                 "An open enumeration that nobody pulls from ends after this time.",
             ),
         ],
@@ -160,6 +160,18 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "The largest request.",
             ),
             key(
+                "max_anonymous_body_bytes",
+                bytes(KIB, MIB),
+                Default::Integer(64 * KIB),
+                "The largest request that needs no login.",
+            ),
+            key(
+                "max_head_bytes",
+                bytes(8 * KIB, MIB),
+                Default::Integer(32 * KIB),
+                "Request line and headers of a request.",
+            ),
+            key(
                 "max_xml_depth",
                 count(16, 1024),
                 Default::Integer(64),
@@ -174,13 +186,19 @@ pub const SECTIONS: &[SectionSchema] = &[
             key(
                 "max_xml_tag_bytes",
                 bytes(KIB, MIB),
-                Default::Integer(64 * KIB),
+                Default::Integer(16 * KIB),
                 "The longest single tag.",
+            ),
+            key(
+                "max_xml_text_bytes",
+                bytes(KIB, 256 * MIB),
+                Default::Integer(MIB),
+                "The longest single text.",
             ),
             key(
                 "max_connections",
                 count(8, 1_000_000),
-                Default::Integer(4096),
+                Default::Integer(1024),
                 "Connections at once; beyond it the oldest one without a finished handshake gives way.",
             ),
             key(
@@ -204,7 +222,7 @@ pub const SECTIONS: &[SectionSchema] = &[
             key(
                 "body_secs",
                 secs(1, 3600),
-                Default::Integer(60),
+                Default::Integer(30),
                 "Time for the body of a request.",
             ),
             key(
@@ -212,6 +230,18 @@ pub const SECTIONS: &[SectionSchema] = &[
                 secs(1, DAY_SECS),
                 Default::Integer(120),
                 "A kept-alive connection without a request is closed after this time.",
+            ),
+            key(
+                "write_stall_secs",
+                secs(1, 3600),
+                Default::Integer(30),
+                "A caller who takes no byte of its reply for this long is cut off.",
+            ),
+            key(
+                "login_pause_secs",
+                secs(0, 60),
+                Default::Integer(5),
+                "The longest pause before a failed login is answered; it grows up to this.",
             ),
             key(
                 "max_requests_in_flight",
