@@ -71,8 +71,6 @@ pub struct TlsConfig {
 pub struct AccountsConfig {
     /// The account file.
     pub file: PathBuf,
-    /// How long a verified credential is remembered; zero for never.
-    pub remember: Duration,
 }
 
 /// `[limits]`.
@@ -283,7 +281,6 @@ impl AccountsConfig {
     pub(super) fn from_values(values: &Values) -> Self {
         Self {
             file: values.path("accounts.file"),
-            remember: values.secs("accounts.remember_secs"),
         }
     }
 }

@@ -134,20 +134,12 @@ pub const SECTIONS: &[SectionSchema] = &[
     SectionSchema {
         name: "accounts",
         doc: "Who may log in.",
-        keys: &[
-            key(
-                "file",
-                Kind::AbsolutePath,
-                Default::InStateDir("accounts"),
-                "The account file, in htpasswd form. `esm passwd` writes it.",
-            ),
-            key(
-                "remember_secs",
-                secs(0, 3600),
-                Default::Integer(60),
-                "How long a verified password is remembered (as a keyed hash, in memory); 0 for never.",
-            ),
-        ],
+        keys: &[key(
+            "file",
+            Kind::AbsolutePath,
+            Default::InStateDir("accounts"),
+            "The account file, in htpasswd form. `esm passwd` writes it.",
+        )],
     },
     SectionSchema {
         name: "limits",
