@@ -7,6 +7,7 @@
 )]
 
 mod accounts;
+mod agent;
 mod certificate;
 mod host;
 mod host_hang;

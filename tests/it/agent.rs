@@ -1,0 +1,264 @@
+//! A running agent: the real binary, with everything it keeps in a folder of its own.
+
+use std::fs::OpenOptions;
+use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::command;
+
+/// The account that the agent makes on its first start.
+pub const USER: &str = "admin";
+
+/// How long an agent may take to start and to stop; much more than it needs on a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A running `esm serve`. Dropped, it is killed; [`Agent::stop`] stops it as an operator would.
+pub struct Agent {
+    folder: Home,
+    child: Option<Child>,
+    greeting: String,
+}
+
+/// The folder of an agent: its own, or one that the test keeps beyond the agent's life.
+enum Home {
+    Own(tempfile::TempDir),
+    Kept(PathBuf),
+}
+
+impl Agent {
+    /// Starts an agent on ports of its own.
+    #[track_caller]
+    pub fn start() -> Self {
+        Self::start_with("")
+    }
+
+    /// Starts one with more configuration, in TOML. What is in the sections `wsman`, `local` and `syslog` stands
+    /// first and as dotted keys (`syslog.enabled = true`): a part of them stands already.
+    #[track_caller]
+    pub fn start_with(more: &str) -> Self {
+        Self::spawn(Home::Own(tempfile::tempdir().unwrap()), more)
+    }
+
+    /// Starts one in that folder: again on what an earlier one left there, if there was one.
+    #[track_caller]
+    pub fn start_in(folder: &Path, more: &str) -> Self {
+        Self::spawn(Home::Kept(folder.to_owned()), more)
+    }
+
+    #[track_caller]
+    fn spawn(folder: Home, more: &str) -> Self {
+        let home = folder.path();
+        let shown = home.display();
+        // What a test's agent has to say is not for the log of the machine.
+        let syslog = if more.contains("syslog.") {
+            ""
+        } else {
+            "syslog.enabled = false\n"
+        };
+        let config = format!(
+            "state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\nwsman.listen = [\"127.0.0.1:0\"]\n{syslog}{more}\n"
+        );
+        std::fs::write(home.join("esm.toml"), config).unwrap();
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(home.join("log"))
+            .unwrap();
+        let mut child = command::esm(home)
+            .arg("serve")
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        let lines = read_lines(child.stdout.take().unwrap());
+        let mut agent = Self {
+            folder,
+            child: Some(child),
+            greeting: String::new(),
+        };
+        agent.wait_until_ready(&lines);
+        agent
+    }
+
+    #[track_caller]
+    fn wait_until_ready(&mut self, lines: &Receiver<String>) {
+        while let Ok(line) = lines.recv_timeout(PATIENCE) {
+            self.greeting.push_str(&line);
+            self.greeting.push('\n');
+            if line.starts_with("READY") {
+                return;
+            }
+        }
+        panic!(
+            "the agent did not say READY:\n{}\nlog:\n{}",
+            self.greeting,
+            self.log()
+        );
+    }
+
+    /// `https://127.0.0.1:PORT/wsman`.
+    pub fn url(&self) -> &str {
+        self.after("WS-Management  ")
+    }
+
+    /// The TCP port of HTTPS.
+    pub fn port(&self) -> u16 {
+        let authority = self.url().split('/').nth(2).unwrap();
+        authority.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
+    /// SHA-256 of its certificate: hexadecimal digits with colons.
+    pub fn fingerprint(&self) -> &str {
+        self.after("SHA-256 ")
+    }
+
+    /// The certificate, in PEM; it is its own authority.
+    pub fn certificate(&self) -> PathBuf {
+        self.folder().join("state/certs/cert.pem")
+    }
+
+    /// The password of [`USER`].
+    pub fn password(&self) -> String {
+        let file = self.password_file();
+        std::fs::read_to_string(file).unwrap().trim_end().to_owned()
+    }
+
+    /// The file that holds the password of [`USER`].
+    pub fn password_file(&self) -> PathBuf {
+        self.folder().join("state/initial-password")
+    }
+
+    /// The Unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.folder().join("esm.sock")
+    }
+
+    /// Where the agent keeps everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// What it printed up to READY.
+    pub fn greeting(&self) -> &str {
+        &self.greeting
+    }
+
+    /// What it has logged, and those that ran in its folder before it.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder().join("log")).unwrap()
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(self.child.as_ref().expect("running"))
+    }
+
+    /// `esm …` with this agent's configuration: what it reads or changes of an agent is this one's.
+    pub fn esm(&self, args: &[&str]) -> Command {
+        let mut command = command::esm(self.folder());
+        command.args(args);
+        command
+    }
+
+    /// Stops it with SIGTERM, which must be clean, and returns what it has logged.
+    #[track_caller]
+    pub fn stop(mut self) -> String {
+        kill_process(self.pid(), Signal::TERM).unwrap();
+        let status = self.wait();
+        assert!(status.success(), "{status}:\n{}", self.log());
+        self.log()
+    }
+
+    /// Kills it, as a power failure would.
+    pub fn kill(mut self) {
+        self.kill_now();
+    }
+
+    #[track_caller]
+    fn wait(&mut self) -> ExitStatus {
+        let child = self.child.as_mut().expect("running");
+        let until = Instant::now() + PATIENCE;
+        while Instant::now() < until {
+            if let Some(status) = child.try_wait().unwrap() {
+                self.child = None;
+                return status;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("the agent did not stop:\n{}", self.log());
+    }
+
+    fn kill_now(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            // It may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// The word after `label` in the greeting.
+    #[track_caller]
+    fn after(&self, label: &str) -> &str {
+        let rest = self.greeting.split_once(label).map(|(_, rest)| rest);
+        let word = rest.and_then(|rest| rest.split_whitespace().next());
+        word.unwrap_or_else(|| panic!("no `{label}` in:\n{}", self.greeting))
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        self.kill_now();
+    }
+}
+
+impl Home {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Own(folder) => folder.path(),
+            Self::Kept(folder) => folder,
+        }
+    }
+}
+
+/// Reads lines apart, so that waiting for one can have an end.
+fn read_lines(from: ChildStdout) -> Receiver<String> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(from).lines().map_while(Result::ok) {
+            // Once nobody listens the rest is read all the same: the agent must not wait for a reader.
+            let _ = sender.send(line);
+        }
+    });
+    receiver
+}
+
+#[test]
+fn an_agent_needs_no_set_up_and_stops_cleanly() {
+    let agent = Agent::start();
+    assert_ne!(agent.port(), 0);
+    assert_eq!(agent.fingerprint().len(), 32 * 3 - 1);
+    assert!(agent.greeting().contains(USER));
+    assert!(agent.password().len() >= 12);
+    assert!(agent.certificate().is_file());
+    assert!(agent.socket().exists());
+    assert!(agent.greeting().ends_with("READY\n"));
+    let shown = command::run(&mut agent.esm(&["cert", "show"]));
+    assert!(shown.out.contains(agent.fingerprint()), "{shown:?}");
+    agent.stop();
+}
+
+#[test]
+fn an_agent_is_itself_after_it_was_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = Agent::start_in(folder.path(), "");
+    let (fingerprint, password) = (first.fingerprint().to_owned(), first.password());
+    first.kill();
+    let again = Agent::start_in(folder.path(), "[log]\nlevel = \"debug\"");
+    assert_eq!((again.fingerprint(), again.password()), (&*fingerprint, password));
+    again.stop();
+}
