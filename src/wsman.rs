@@ -28,6 +28,9 @@ pub mod transfer;
 pub mod typed;
 pub mod xpath;
 
+#[cfg(test)]
+mod sample;
+
 pub use addressing::{Addressing, EndpointReference, Selector, SelectorSet, SelectorValue};
 pub use binding::{DateTimeStyle, Style};
 pub use delivery::{Delivered, DeliveredContent, DeliveryHead, EncodedEvent, SubscriptionEnd};

@@ -218,3 +218,129 @@ fn encode_datetime(out: &mut String, datetime: DateTime, style: DateTimeStyle) {
         }
     };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cim::Namespace;
+    use crate::wsman::sample;
+
+    fn encode(select: Option<&[Name]>, style: &Style) -> String {
+        let mut w = Writer::default();
+        encode_instance(&mut w, &sample::instance(), &sample::class(), select, style);
+        sample::pretty(&w.finish())
+    }
+
+    #[test]
+    fn an_instance_is_written_in_the_order_of_its_class() {
+        insta::assert_snapshot!(encode(None, &Style::default()), @r#"
+<p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+  <p:Name>a&lt;b&gt;&amp;&quot;c&quot;</p:Name>
+  <p:Index>1</p:Index>
+  <p:Caption>日本語 é</p:Caption>
+  <p:On>true</p:On>
+  <p:Small>-128</p:Small>
+  <p:Large>18446744073709551615</p:Large>
+  <p:Load>12.5</p:Load>
+  <p:Letter>A</p:Letter>
+  <p:Since>19700101000001.000000+000</p:Since>
+  <p:UpTime>00000001010101.000000:000</p:UpTime>
+  <p:Tags>one</p:Tags>
+  <p:Tags>two</p:Tags>
+  <p:Counts>1</p:Counts>
+  <p:Counts>2</p:Counts>
+  <p:Counts>3</p:Counts>
+  <p:Target>
+    <wsa:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:Address>
+    <wsa:ReferenceParameters>
+      <wsman:ResourceURI>http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample</wsman:ResourceURI>
+      <wsman:SelectorSet>
+        <wsman:Selector Name="Name">other</wsman:Selector>
+        <wsman:Selector Name="Index">2</wsman:Selector>
+        <wsman:Selector Name="__cimnamespace">root/ESMPRO/AS</wsman:Selector>
+      </wsman:SelectorSet>
+    </wsa:ReferenceParameters>
+  </p:Target>
+  <p:Part xmlns:e="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample" xsi:type="e:ESM_Sample_Type">
+    <p:Name>part</p:Name>
+    <p:Counts>7</p:Counts>
+  </p:Part>
+  <p:Parts xmlns:e="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample" xsi:type="e:ESM_Sample_Type">
+    <p:Name>part</p:Name>
+    <p:Counts>7</p:Counts>
+  </p:Parts>
+  <p:Parts xmlns:e="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample" xsi:type="e:ESM_Sample_Type">
+    <p:Name>part</p:Name>
+    <p:Counts>7</p:Counts>
+  </p:Parts>
+  <p:Unknown xsi:nil="true"/>
+</p:ESM_Sample>
+"#);
+    }
+
+    #[test]
+    fn a_windows_client_reads_its_own_datetimes_and_uris() {
+        let style = Style {
+            form: UriForm::Wmi(Namespace::from_static("root/ESMPRO/AS")),
+            datetime: DateTimeStyle::for_user_agent(Some("Microsoft WinRM Client")),
+            ..Style::default()
+        };
+        let select = ["since", "UpTime", "Target"].map(Name::new);
+        insta::assert_snapshot!(encode(Some(&select), &style), @r#"
+<p:ESM_Sample xmlns:p="http://schemas.microsoft.com/wbem/wsman/1/wmi/root/ESMPRO/AS/ESM_Sample" xmlns:cim="http://schemas.dmtf.org/wbem/wscim/1/common">
+  <p:Since>
+    <cim:Datetime>1970-01-01T00:00:01.000000+00:00</cim:Datetime>
+  </p:Since>
+  <p:UpTime>
+    <cim:Interval>PT90061S</cim:Interval>
+  </p:UpTime>
+  <p:Target>
+    <wsa:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:Address>
+    <wsa:ReferenceParameters>
+      <wsman:ResourceURI>http://schemas.microsoft.com/wbem/wsman/1/wmi/root/ESMPRO/AS/ESM_Sample</wsman:ResourceURI>
+      <wsman:SelectorSet>
+        <wsman:Selector Name="Name">other</wsman:Selector>
+        <wsman:Selector Name="Index">2</wsman:Selector>
+      </wsman:SelectorSet>
+    </wsa:ReferenceParameters>
+  </p:Target>
+</p:ESM_Sample>
+"#);
+    }
+
+    #[test]
+    fn an_instance_is_shown_as_one_of_its_parent() {
+        let mut parent = sample::class();
+        parent.name = Name::from_static("CIM_Parent");
+        parent.properties.truncate(2);
+        let mut w = Writer::default();
+        encode_instance(&mut w, &sample::instance(), &parent, None, &Style::default());
+        insta::assert_snapshot!(w.finish(), @r#"<p:CIM_Parent xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_Parent"><p:Name>a&lt;b&gt;&amp;&quot;c&quot;</p:Name><p:Index>1</p:Index></p:CIM_Parent>"#);
+    }
+
+    #[test]
+    fn properties_that_an_instance_lacks_are_null() {
+        let mut class = sample::class();
+        class.properties.truncate(2);
+        let mut w = Writer::default();
+        encode_instance(
+            &mut w,
+            &Instance::new(class.name.clone()),
+            &class,
+            None,
+            &Style::default(),
+        );
+        insta::assert_snapshot!(w.finish(), @r#"<p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample"><p:Name xsi:nil="true"/><p:Index xsi:nil="true"/></p:ESM_Sample>"#);
+    }
+
+    #[test]
+    fn only_windows_gets_typed_datetimes() {
+        for agent in [None, Some("openwsman 2.2.0"), Some("Microsoft-WSMan")] {
+            assert_eq!(
+                DateTimeStyle::for_user_agent(agent),
+                DateTimeStyle::Text,
+                "{agent:?}"
+            );
+        }
+    }
+}

@@ -386,3 +386,161 @@ impl Item {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::items::{ItemLimits, ItemShape, ItemsBuilder, Pushed};
+    use crate::wsman::sample;
+    use crate::xml::{Encoding, Limits};
+
+    fn items(count: usize, mode: EnumerationMode) -> Items {
+        let limits = ItemLimits {
+            max_elements: 10,
+            max_envelope_bytes: 100_000,
+            encoding: Encoding::Utf8,
+        };
+        let mut class = sample::class();
+        class.properties.truncate(2);
+        let shape = ItemShape {
+            mode,
+            ..ItemShape::default()
+        };
+        let mut builder = ItemsBuilder::new(&sample::head(), limits, shape);
+        for _ in 0..count {
+            let pushed = builder.push(&sample::instance(), &class, sample::path);
+            assert_eq!(pushed, Pushed::Added);
+        }
+        builder.finish()
+    }
+
+    #[track_caller]
+    fn read(xml: &str) -> EnumerationReply {
+        EnumerationReply::decode(Reply::decode(xml, Limits::default()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn enumerate_begins_with_a_context() {
+        let xml = encode_enumerate_response(&sample::head(), Some("uuid:1"), None);
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wsen:EnumerateResponse>
+  <wsen:EnumerationContext>uuid:1</wsen:EnumerationContext>
+</wsen:EnumerateResponse>
+"#);
+        assert_eq!(read(&xml).context.as_deref(), Some("uuid:1"));
+    }
+
+    #[test]
+    fn an_optimised_enumerate_holds_items() {
+        let xml = encode_enumerate_response(
+            &sample::head(),
+            Some("uuid:1"),
+            Some(items(1, EnumerationMode::Object)),
+        );
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wsen:EnumerateResponse>
+  <wsen:EnumerationContext>uuid:1</wsen:EnumerationContext>
+  <wsman:Items>
+    <p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+      <p:Name>a&lt;b&gt;&amp;&quot;c&quot;</p:Name>
+      <p:Index>1</p:Index>
+    </p:ESM_Sample>
+  </wsman:Items>
+</wsen:EnumerateResponse>
+"#);
+        let reply = read(&xml);
+        assert_eq!((reply.items.len(), reply.end_of_sequence), (1, false));
+    }
+
+    #[test]
+    fn an_enumeration_that_ends_at_once_keeps_an_empty_context() {
+        let xml = encode_enumerate_response(&sample::head(), None, Some(items(0, EnumerationMode::Object)));
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wsen:EnumerateResponse>
+  <wsen:EnumerationContext/>
+  <wsman:Items/>
+  <wsman:EndOfSequence/>
+</wsen:EnumerateResponse>
+"#);
+        let reply = read(&xml);
+        assert_eq!((reply.context, reply.end_of_sequence), (None, true));
+    }
+
+    #[test]
+    fn a_pull_goes_on() {
+        let xml = encode_pull_response(&sample::head(), Some("uuid:1"), items(1, EnumerationMode::Epr));
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wsen:PullResponse>
+  <wsen:EnumerationContext>uuid:1</wsen:EnumerationContext>
+  <wsen:Items>
+    <wsa:EndpointReference>
+      <wsa:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:Address>
+      <wsa:ReferenceParameters>
+        <wsman:ResourceURI>http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample</wsman:ResourceURI>
+        <wsman:SelectorSet>
+          <wsman:Selector Name="Name">other</wsman:Selector>
+          <wsman:Selector Name="Index">2</wsman:Selector>
+          <wsman:Selector Name="__cimnamespace">root/ESMPRO/AS</wsman:Selector>
+        </wsman:SelectorSet>
+      </wsa:ReferenceParameters>
+    </wsa:EndpointReference>
+  </wsen:Items>
+</wsen:PullResponse>
+"#);
+        let reply = read(&xml);
+        let epr = reply.items[0].epr.as_ref().unwrap();
+        assert_eq!(epr.to_path(), Ok(sample::path()));
+    }
+
+    #[test]
+    fn the_last_pull_has_no_context() {
+        let mut head = sample::head();
+        head.total_items_estimate = Some(Some(1));
+        let xml = encode_pull_response(&head, None, items(1, EnumerationMode::ObjectAndEpr));
+        insta::assert_snapshot!(sample::pretty(&xml), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:wsen="http://schemas.xmlsoap.org/ws/2004/09/enumeration">
+  <s:Header>
+    <wsa:To>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:To>
+    <wsa:Action>http://schemas.xmlsoap.org/ws/2004/09/enumeration/PullResponse</wsa:Action>
+    <wsa:MessageID>uuid:reply</wsa:MessageID>
+    <wsa:RelatesTo>uuid:request</wsa:RelatesTo>
+    <wsman:TotalItemsCountEstimate>1</wsman:TotalItemsCountEstimate>
+  </s:Header>
+  <s:Body>
+    <wsen:PullResponse>
+      <wsen:Items>
+        <wsman:Item>
+          <p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+            <p:Name>a&lt;b&gt;&amp;&quot;c&quot;</p:Name>
+            <p:Index>1</p:Index>
+          </p:ESM_Sample>
+          <wsa:EndpointReference>
+            <wsa:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:Address>
+            <wsa:ReferenceParameters>
+              <wsman:ResourceURI>http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample</wsman:ResourceURI>
+              <wsman:SelectorSet>
+                <wsman:Selector Name="Name">other</wsman:Selector>
+                <wsman:Selector Name="Index">2</wsman:Selector>
+                <wsman:Selector Name="__cimnamespace">root/ESMPRO/AS</wsman:Selector>
+              </wsman:SelectorSet>
+            </wsa:ReferenceParameters>
+          </wsa:EndpointReference>
+        </wsman:Item>
+      </wsen:Items>
+      <wsen:EndOfSequence/>
+    </wsen:PullResponse>
+  </s:Body>
+</s:Envelope>
+"#);
+        let reply = read(&xml);
+        assert!(reply.end_of_sequence && reply.context.is_none());
+        assert!(reply.items[0].instance.is_some() && reply.items[0].epr.is_some());
+        assert_eq!(reply.head.total_items_estimate, Some(Some(1)));
+    }
+
+    #[test]
+    fn the_reply_to_release_is_empty() {
+        let xml = Release::encode_response(&sample::head());
+        assert!(Reply::decode(&xml, Limits::default()).unwrap().empty().is_ok());
+    }
+}

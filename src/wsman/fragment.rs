@@ -182,3 +182,90 @@ impl Fragment {
 fn invalid(reason: String) -> Fault {
     Fault::new(FaultCause::InvalidRepresentation, reason).detail(FaultDetail::InvalidFragment)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::sample;
+
+    fn parse(expression: &str) -> Result<Fragment, Fault> {
+        let header = FragmentTransfer {
+            dialect: None,
+            expression: expression.to_owned(),
+        };
+        Fragment::parse(&header, &sample::class())
+    }
+
+    fn get(expression: &str) -> String {
+        let fragment = parse(expression).unwrap();
+        sample::body(&fragment.encode_get_response(&sample::head(), &sample::instance(), &Style::default()))
+    }
+
+    #[test]
+    fn a_fragment_is_read_alone() {
+        insta::assert_snapshot!(get("Caption"), @r#"
+<wsman:XmlFragment xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+  <p:Caption>日本語 é</p:Caption>
+</wsman:XmlFragment>
+"#);
+        insta::assert_snapshot!(get("caption/text()"), @"<wsman:XmlFragment>日本語 é</wsman:XmlFragment>");
+        insta::assert_snapshot!(get("/p:ESM_Sample/p:Counts"), @r#"
+<wsman:XmlFragment xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+  <p:Counts>1</p:Counts>
+  <p:Counts>2</p:Counts>
+  <p:Counts>3</p:Counts>
+</wsman:XmlFragment>
+"#);
+        insta::assert_snapshot!(get("Counts[2]"), @r#"
+<wsman:XmlFragment xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+  <p:Counts>2</p:Counts>
+</wsman:XmlFragment>
+"#);
+        insta::assert_snapshot!(get("Counts[9]"), @r#"<wsman:XmlFragment xsi:nil="true"/>"#);
+        insta::assert_snapshot!(get("Unknown"), @r#"<wsman:XmlFragment xsi:nil="true"/>"#);
+    }
+
+    #[track_caller]
+    fn check_refused(expression: &str, reason: &str) {
+        let fault = parse(expression).unwrap_err();
+        assert_eq!(fault.reason, reason);
+        assert_eq!(fault.detail, Some(FaultDetail::InvalidFragment));
+    }
+
+    #[test]
+    fn what_is_no_fragment_is_refused() {
+        check_refused("Absent", "ESM_Sample has no property `Absent`.");
+        check_refused("Name[1]", "The property `Name` is no array.");
+        check_refused("//", "The fragment `//` is no path to a property.");
+        check_refused("/ESM_Sample", "The fragment `/ESM_Sample` names no property.");
+    }
+
+    #[track_caller]
+    fn check_put(expression: &str, text: &str, expect: Result<Option<Value>, &str>) {
+        let fragment = parse(expression).unwrap();
+        let given = XmlFragment {
+            text: Some(text.to_owned()),
+            ..XmlFragment::default()
+        };
+        let changed = fragment.apply(&given, &sample::instance(), &sample::class(), &sample::classes);
+        let value = changed.map(|instance| instance.get(fragment.property().as_str()).cloned());
+        assert_eq!(
+            value.map_err(|fault| fault.reason),
+            expect.map_err(str::to_owned),
+            "{expression}"
+        );
+    }
+
+    #[test]
+    fn a_fragment_is_written_alone() {
+        check_put("Caption", "new", Ok(Some(Value::string("new"))));
+        check_put("Counts[2]", "9", Ok(Some(Value::from(vec![1_u32, 9, 3]))));
+        check_put("Counts[4]", "9", Ok(Some(Value::from(vec![1_u32, 2, 3, 9]))));
+        check_put("Counts[6]", "9", Err("`Counts` has 3 items."));
+        check_put(
+            "Large",
+            "x",
+            Err("ESM_Sample.Large: `x` is no uint64 (0 to 18446744073709551615)."),
+        );
+    }
+}

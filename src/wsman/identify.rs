@@ -82,3 +82,43 @@ impl IdentifyResponse {
         Ok(result)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::{Body, Request, sample};
+    use crate::xml::Limits;
+
+    #[test]
+    fn both_directions() {
+        let request = Request::decode(&encode_request(), Limits::default()).unwrap();
+        assert_eq!(request.body, Body::Identify);
+        let response = IdentifyResponse {
+            product_vendor: "esm".to_owned(),
+            product_version: "1.0".to_owned(),
+            security_profiles: vec![HTTPS_BASIC.to_owned()],
+        };
+        let xml = response.encode();
+        insta::assert_snapshot!(sample::pretty(&xml), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsmid="http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd">
+  <s:Header/>
+  <s:Body>
+    <wsmid:IdentifyResponse>
+      <wsmid:ProtocolVersion>http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd</wsmid:ProtocolVersion>
+      <wsmid:ProductVendor>esm</wsmid:ProductVendor>
+      <wsmid:ProductVersion>1.0</wsmid:ProductVersion>
+      <wsmid:SecurityProfiles>
+        <wsmid:SecurityProfileName>http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/basic</wsmid:SecurityProfileName>
+      </wsmid:SecurityProfiles>
+      <wsmid:AddressingVersionURI>http://schemas.xmlsoap.org/ws/2004/08/addressing</wsmid:AddressingVersionURI>
+      <wsmid:AddressingVersionURI>http://www.w3.org/2005/08/addressing</wsmid:AddressingVersionURI>
+    </wsmid:IdentifyResponse>
+  </s:Body>
+</s:Envelope>
+"#);
+        assert_eq!(
+            IdentifyResponse::decode(Reply::decode(&xml, Limits::default()).unwrap()),
+            Ok(response)
+        );
+    }
+}

@@ -74,3 +74,66 @@ pub fn encode_class(head: &ReplyHead, resource_uri: &str, class: &Class) -> Stri
         });
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::sample;
+
+    #[test]
+    fn replies_are_in_openwsmans_shape() {
+        let xml = encode_class_names(
+            &sample::head(),
+            ns::INTRINSIC,
+            &[Name::from_static("CIM_A"), Name::from_static("CIM_B")],
+        );
+        insta::assert_snapshot!(sample::pretty(&xml), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <s:Header>
+    <wsa:To>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:To>
+    <wsa:Action>http://schemas.openwsman.org/wbem/wscim/1/intrinsic/EnumerateClassNamesResponse</wsa:Action>
+    <wsa:MessageID>uuid:reply</wsa:MessageID>
+    <wsa:RelatesTo>uuid:request</wsa:RelatesTo>
+  </s:Header>
+  <s:Body>
+    <p:EnumerateClassNames xmlns:p="http://schemas.openwsman.org/wbem/wscim/1/intrinsic">
+      <p:name>CIM_A</p:name>
+      <p:name>CIM_B</p:name>
+    </p:EnumerateClassNames>
+  </s:Body>
+</s:Envelope>
+"#);
+        let mut class = sample::class();
+        class.properties.drain(2..10);
+        class.properties.truncate(3);
+        let xml = encode_class(&sample::head(), ns::INTRINSIC, &class);
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<p:GetClass xmlns:p="http://schemas.openwsman.org/wbem/wscim/1/intrinsic">
+  <p:name>ESM_Sample</p:name>
+  <p:properties>
+    <p:property>
+      <p:name>Name</p:name>
+      <p:type>string</p:type>
+      <p:key>true</p:key>
+    </p:property>
+    <p:property>
+      <p:name>Index</p:name>
+      <p:type>uint16</p:type>
+      <p:key>true</p:key>
+    </p:property>
+    <p:property>
+      <p:name>Tags</p:name>
+      <p:type>string</p:type>
+      <p:array>true</p:array>
+    </p:property>
+  </p:properties>
+</p:GetClass>
+"#);
+    }
+
+    #[test]
+    fn operations_are_known_by_name() {
+        assert_eq!(Intrinsic::from_method("GetClass"), Some(Intrinsic::GetClass));
+        assert_eq!(Intrinsic::from_method("DeleteClass"), None);
+    }
+}

@@ -201,3 +201,74 @@ impl Items {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::enumeration::encode_pull_response;
+    use crate::wsman::sample;
+
+    fn builder(max_elements: usize, max_envelope_bytes: usize, encoding: Encoding) -> ItemsBuilder {
+        let limits = ItemLimits {
+            max_elements,
+            max_envelope_bytes,
+            encoding,
+        };
+        ItemsBuilder::new(&sample::head(), limits, ItemShape::default())
+    }
+
+    fn push(builder: &mut ItemsBuilder) -> Pushed {
+        builder.push(&sample::instance(), &sample::class(), sample::path)
+    }
+
+    #[test]
+    fn a_reply_holds_as_many_items_as_the_client_takes() {
+        let mut builder = builder(2, 1_000_000, Encoding::Utf8);
+        assert_eq!(push(&mut builder), Pushed::Added);
+        assert_eq!(push(&mut builder), Pushed::Added);
+        assert!(!builder.wants_more());
+        assert!(matches!(push(&mut builder), Pushed::Full(_)));
+        assert_eq!(builder.count(), 2);
+    }
+
+    #[test]
+    fn a_reply_is_filled_and_never_too_long() {
+        for (encoding, max) in [
+            (Encoding::Utf8, 20_000),
+            (Encoding::Utf16Le, 20_000),
+            (Encoding::Utf8, 8192),
+        ] {
+            let mut builder = builder(usize::MAX, max, encoding);
+            let left = loop {
+                match push(&mut builder) {
+                    Pushed::Added => {}
+                    Pushed::Full(item) => break item,
+                    Pushed::TooLarge(_) => panic!("an item fits"),
+                }
+            };
+            let count = builder.count();
+            let reply = encode_pull_response(
+                &sample::head(),
+                Some("uuid:00000000-0000-0000-0000-000000000000"),
+                builder.finish(),
+            );
+            let length = encoding.encode(reply).len();
+            assert!(length <= max, "{count} items, {length} of {max} bytes");
+            assert!(
+                count > 0 && length > max / 2,
+                "{count} items, {length} of {max} bytes"
+            );
+            let mut next = self::builder(usize::MAX, max, encoding);
+            assert_eq!(next.push_encoded(left), Pushed::Added);
+        }
+    }
+
+    #[test]
+    fn an_item_that_never_fits_is_told_apart() {
+        let mut builder = builder(usize::MAX, 3000, Encoding::Utf8);
+        assert!(matches!(push(&mut builder), Pushed::TooLarge(_)));
+        let fault = builder.too_large();
+        assert_eq!(fault.detail, Some(FaultDetail::MaxEnvelopeSizeExceeded));
+        assert!(builder.finish().is_empty());
+    }
+}
