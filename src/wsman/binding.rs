@@ -41,7 +41,11 @@ impl DateTimeStyle {
     }
 }
 
-const PREFIX: &str = "p";
+/// The prefix of the namespace of an instance's class.
+pub(super) const PREFIX: &str = "p";
+/// The prefix of an embedded instance, whose properties are in the namespace of its own class. Deeper ones
+/// take turns.
+pub(super) const EMBEDDED_PREFIX: &str = "e";
 
 /// Writes an instance as an element of `class`: its properties in the order of declaration, those that it
 /// lacks as NULL, those that the class does not declare not at all (which is how an instance is shown as
@@ -69,12 +73,8 @@ pub fn encode_instance(
             Some(property) if property.name == declared.name => Some(property),
             _ => instance.property(declared.name.as_str()),
         };
-        encode_value(
-            w,
-            declared.name.as_str(),
-            property.and_then(|p| p.value.as_ref()),
-            style,
-        );
+        let value = property.and_then(|property| property.value.as_ref());
+        Properties::new(w, style).value(declared.name.as_str(), value);
     }
     w.end(root);
 }
@@ -104,71 +104,99 @@ pub fn encode_method_output(
     };
     w.start(root);
     declare_class(w, class_name, style);
+    let mut properties = Properties::new(w, style);
     for output in outputs {
-        encode_value(w, output.name.as_str(), output.value.as_ref(), style);
+        properties.value(output.name.as_str(), output.value.as_ref());
     }
-    encode_value(w, "ReturnValue", return_value, style);
+    properties.value("ReturnValue", return_value);
     w.end(root);
 }
 
-/// Writes one property: once, once for each item of an array, or as NULL. An array without items cannot be
-/// told from a property that is not there.
-pub(super) fn encode_value(w: &mut Writer, name: &str, value: Option<&Value>, style: &Style) {
-    match value {
-        Some(Value::Array(items)) => items.iter().for_each(|item| encode_scalar(w, name, item, style)),
-        Some(value) => encode_scalar(w, name, value, style),
-        None => {
-            let out = w.out();
-            open(out, name);
-            out.pop();
-            out.push_str(" xsi:nil=\"true\"/>");
+/// Writes properties of one instance.
+pub(super) struct Properties<'w, 's> {
+    w: &'w mut Writer,
+    style: &'s Style,
+    prefix: &'static str,
+}
+
+impl<'w, 's> Properties<'w, 's> {
+    pub(super) const fn new(w: &'w mut Writer, style: &'s Style) -> Self {
+        let prefix = PREFIX;
+        Self { w, style, prefix }
+    }
+
+    /// Writes a property: once, once for each item of an array, or as NULL. An array without items cannot be
+    /// told from a property that is not there.
+    pub(super) fn value(&mut self, name: &str, value: Option<&Value>) {
+        match value {
+            Some(Value::Array(items)) => items.iter().for_each(|item| self.scalar(name, item)),
+            Some(value) => self.scalar(name, value),
+            None => {
+                let out = self.open(name);
+                out.pop();
+                out.push_str(" xsi:nil=\"true\"/>");
+            }
         }
     }
-}
 
-fn encode_scalar(w: &mut Writer, name: &str, value: &Value, style: &Style) {
-    match value {
-        Value::Instance(instance) => return encode_embedded(w, name, instance, style),
-        Value::Class(class) => {
-            open(w.out(), name);
-            let definition = crate::cimxml::class::to_string(class);
-            w.text(&definition);
+    fn scalar(&mut self, name: &str, value: &Value) {
+        if let Value::Instance(instance) = value {
+            return self.embedded(name, instance);
         }
-        Value::Reference(path) => {
-            open(w.out(), name);
-            encode_path(w, path, &style.form, style.addressing);
+        let datetime_style = self.style.datetime;
+        let out = self.open(name);
+        match value {
+            Value::String(text) => self.w.text(text),
+            Value::Char16(_) => self.w.text(&value.to_text()),
+            Value::DateTime(datetime) => encode_datetime(out, *datetime, datetime_style),
+            Value::Reference(path) => encode_path(self.w, path, &self.style.form, self.style.addressing),
+            Value::Class(class) => self.w.text(&crate::cimxml::class::to_string(class)),
+            number => encode_number(out, number),
         }
-        Value::String(text) => {
-            open(w.out(), name);
-            w.text(text);
+        self.close(name);
+    }
+
+    /// An embedded instance: the type of its element names the class (DSP0230, 8.2).
+    fn embedded(&mut self, name: &str, instance: &Instance) {
+        let tag = Tag {
+            prefix: self.prefix,
+            local: name,
+        };
+        let class_name = instance.class_name.as_str();
+        let inner = if self.prefix == PREFIX {
+            EMBEDDED_PREFIX
+        } else {
+            PREFIX
+        };
+        self.w.start(tag);
+        self.w.declare_as(inner, &self.style.form.class_uri(class_name));
+        self.w
+            .attr(Ns::XSI.name("type"), &format!("{inner}:{class_name}_Type"));
+        let mut properties = Properties {
+            w: self.w,
+            style: self.style,
+            prefix: inner,
+        };
+        for property in instance.properties() {
+            properties.value(property.name.as_str(), property.value.as_ref());
         }
-        Value::Char16(_) => {
-            open(w.out(), name);
-            w.text(&value.to_text());
+        self.w.end(tag);
+    }
+
+    fn open(&mut self, name: &str) -> &mut String {
+        let out = self.w.out();
+        for part in ["<", self.prefix, ":", name, ">"] {
+            out.push_str(part);
         }
-        Value::DateTime(datetime) => {
-            open(w.out(), name);
-            encode_datetime(w.out(), *datetime, style.datetime);
-        }
-        number => {
-            let out = w.out();
-            open(out, name);
-            encode_number(out, number);
+        out
+    }
+
+    fn close(&mut self, name: &str) {
+        let out = self.w.out();
+        for part in ["</", self.prefix, ":", name, ">"] {
+            out.push_str(part);
         }
     }
-    close(w.out(), name);
-}
-
-fn open(out: &mut String, name: &str) {
-    out.push_str("<p:");
-    out.push_str(name);
-    out.push('>');
-}
-
-fn close(out: &mut String, name: &str) {
-    out.push_str("</p:");
-    out.push_str(name);
-    out.push('>');
 }
 
 fn encode_number(out: &mut String, value: &Value) {
@@ -180,21 +208,6 @@ fn encode_number(out: &mut String, value: &Value) {
         Value::Boolean(v) => out.push_str(if v { "true" } else { "false" }),
         _ => value.write_text(out),
     }
-}
-
-/// An embedded instance: the type of its element names the class (DSP0230, 8.2).
-fn encode_embedded(w: &mut Writer, name: &str, instance: &Instance, style: &Style) {
-    let tag = Tag {
-        prefix: PREFIX,
-        local: name,
-    };
-    w.start(tag);
-    w.declare_as("e", &style.form.class_uri(instance.class_name.as_str()));
-    w.attr(Ns::XSI.name("type"), &format!("e:{}_Type", instance.class_name));
-    for property in instance.properties() {
-        encode_value(w, property.name.as_str(), property.value.as_ref(), style);
-    }
-    w.end(tag);
 }
 
 fn encode_datetime(out: &mut String, datetime: DateTime, style: DateTimeStyle) {
@@ -262,16 +275,16 @@ mod tests {
     </wsa:ReferenceParameters>
   </p:Target>
   <p:Part xmlns:e="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample" xsi:type="e:ESM_Sample_Type">
-    <p:Name>part</p:Name>
-    <p:Counts>7</p:Counts>
+    <e:Name>part</e:Name>
+    <e:Counts>7</e:Counts>
   </p:Part>
   <p:Parts xmlns:e="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample" xsi:type="e:ESM_Sample_Type">
-    <p:Name>part</p:Name>
-    <p:Counts>7</p:Counts>
+    <e:Name>part</e:Name>
+    <e:Counts>7</e:Counts>
   </p:Parts>
   <p:Parts xmlns:e="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample" xsi:type="e:ESM_Sample_Type">
-    <p:Name>part</p:Name>
-    <p:Counts>7</p:Counts>
+    <e:Name>part</e:Name>
+    <e:Counts>7</e:Counts>
   </p:Parts>
   <p:Unknown xsi:nil="true"/>
 </p:ESM_Sample>

@@ -337,3 +337,165 @@ pub fn decode_ack(text: &str, limits: Limits, message_id: &str) -> Result<bool, 
     let head = reply.empty()?;
     Ok(is_ack && head.relates_to.is_none_or(|id| id == message_id))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::sample;
+
+    fn head() -> DeliveryHead {
+        DeliveryHead {
+            to: EndpointReference {
+                address: "https://m:6736/ev".to_owned(),
+                parameters: vec!["<n:tag xmlns:n=\"urn:x\">42</n:tag>".to_owned()],
+                ..EndpointReference::default()
+            },
+            message_id: "uuid:event".to_owned(),
+            ack_requested: true,
+            ..DeliveryHead::default()
+        }
+    }
+
+    fn event() -> EncodedEvent {
+        let mut class = sample::class();
+        class.properties.truncate(2);
+        EncodedEvent::new(&sample::instance(), &class, &Style::default())
+    }
+
+    #[track_caller]
+    fn read(xml: &str) -> Delivered {
+        Delivered::decode(xml, Limits::default()).unwrap()
+    }
+
+    #[test]
+    fn one_event() {
+        let mut head = head();
+        head.bookmark = Some("<wsman:Bookmark>9</wsman:Bookmark>".to_owned());
+        let xml = head.encode_events(DeliveryMode::PushWithAck, &[event()]);
+        insta::assert_snapshot!(sample::pretty(&xml), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <s:Header>
+    <wsa:Action s:mustUnderstand="true">http://schemas.dmtf.org/wbem/wsman/1/wsman/Event</wsa:Action>
+    <wsa:To s:mustUnderstand="true">https://m:6736/ev</wsa:To>
+    <wsa:MessageID>uuid:event</wsa:MessageID>
+    <wsa:ReplyTo>
+      <wsa:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:Address>
+    </wsa:ReplyTo>
+    <wsman:AckRequested/>
+    <wsman:Bookmark>9</wsman:Bookmark>
+    <n:tag xmlns:n="urn:x">42</n:tag>
+  </s:Header>
+  <s:Body>
+    <p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+      <p:Name>a&lt;b&gt;&amp;&quot;c&quot;</p:Name>
+      <p:Index>1</p:Index>
+    </p:ESM_Sample>
+  </s:Body>
+</s:Envelope>
+"#);
+        let delivered = read(&xml);
+        assert!(delivered.wants_ack());
+        assert_eq!(
+            delivered.headers.other,
+            Some(vec!["<n:tag xmlns:n=\"urn:x\">42</n:tag>".to_owned()])
+        );
+        let DeliveredContent::Events(events) = delivered.content else {
+            panic!("events")
+        };
+        assert_eq!(events[0].text("Index"), Some("1"));
+    }
+
+    #[test]
+    fn a_batch() {
+        let xml = head().encode_events(DeliveryMode::Events, &[event(), event()]);
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wsman:Events>
+  <wsman:Event Action="http://schemas.dmtf.org/wbem/wsman/1/wsman/Event">
+    <p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+      <p:Name>a&lt;b&gt;&amp;&quot;c&quot;</p:Name>
+      <p:Index>1</p:Index>
+    </p:ESM_Sample>
+  </wsman:Event>
+  <wsman:Event Action="http://schemas.dmtf.org/wbem/wsman/1/wsman/Event">
+    <p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample">
+      <p:Name>a&lt;b&gt;&amp;&quot;c&quot;</p:Name>
+      <p:Index>1</p:Index>
+    </p:ESM_Sample>
+  </wsman:Event>
+</wsman:Events>
+"#);
+        assert!(matches!(read(&xml).content, DeliveredContent::Events(events) if events.len() == 2));
+    }
+
+    #[test]
+    fn notices() {
+        for mode in [DeliveryMode::Push, DeliveryMode::Events] {
+            let xml = head().encode_heartbeat(mode);
+            assert_eq!(read(&xml).content, DeliveredContent::Heartbeat, "{xml}");
+            let xml = head().encode_dropped_events(mode, 12);
+            assert_eq!(read(&xml).content, DeliveredContent::DroppedEvents(12), "{xml}");
+        }
+        insta::assert_snapshot!(sample::body(&head().encode_heartbeat(DeliveryMode::Events)), @r#"
+<wsman:Events>
+  <wsman:Event Action="http://schemas.dmtf.org/wbem/wsman/1/wsman/Heartbeat"/>
+</wsman:Events>
+"#);
+        insta::assert_snapshot!(sample::body(&head().encode_dropped_events(DeliveryMode::Push, 12)), @r#"<wsman:DroppedEvents Action="http://schemas.dmtf.org/wbem/wsman/1/wsman/Event">12</wsman:DroppedEvents>"#);
+    }
+
+    #[test]
+    fn the_end_of_a_subscription() {
+        let end = SubscriptionEnd {
+            manager_address: "https://agent:5986/wsman".to_owned(),
+            identifier: "uuid:s".to_owned(),
+            status: EndStatus::DeliveryFailure,
+            reason: Some("72 hours without an answer".to_owned()),
+        };
+        let xml = head().encode_subscription_end(&end);
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wse:SubscriptionEnd>
+  <wse:SubscriptionManager>
+    <wsa:Address>https://agent:5986/wsman</wsa:Address>
+    <wsa:ReferenceParameters>
+      <wse:Identifier>uuid:s</wse:Identifier>
+    </wsa:ReferenceParameters>
+  </wse:SubscriptionManager>
+  <wse:Status>http://schemas.xmlsoap.org/ws/2004/08/eventing/DeliveryFailure</wse:Status>
+  <wse:Reason xml:lang="en-US">72 hours without an answer</wse:Reason>
+</wse:SubscriptionEnd>
+"#);
+        assert_eq!(read(&xml).content, DeliveredContent::SubscriptionEnd(end));
+    }
+
+    #[track_caller]
+    fn check_ack(xml: &str, expect: Option<bool>) {
+        assert_eq!(
+            decode_ack(xml, Limits::default(), "uuid:request").ok(),
+            expect,
+            "{xml}"
+        );
+    }
+
+    #[test]
+    fn an_acknowledgement_in_either_spelling() {
+        let ack = encode_ack(&sample::head());
+        insta::assert_snapshot!(sample::pretty(&ack), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <s:Header>
+    <wsa:To>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:To>
+    <wsa:Action>http://schemas.dmtf.org/wbem/wsman/1/wsman/Ack</wsa:Action>
+    <wsa:MessageID>uuid:reply</wsa:MessageID>
+    <wsa:RelatesTo>uuid:request</wsa:RelatesTo>
+  </s:Header>
+  <s:Body/>
+</s:Envelope>
+"#);
+        check_ack(&ack, Some(true));
+        check_ack(&ack.replace(action::ACK, action::ACK_MISSPELT), Some(true));
+        check_ack(&ack.replace("uuid:request", "uuid:another"), Some(false));
+        check_ack(&ack.replace(action::ACK, action::EVENT), Some(false));
+        check_ack("nothing", None);
+        let fault = Fault::new(crate::wsman::FaultCause::DeliveryRefused, "no").encode(&sample::head());
+        check_ack(&fault, None);
+    }
+}

@@ -441,3 +441,232 @@ pub fn decode_lease(mut reply: Reply<'_>) -> Result<Option<Expires>, Fault> {
 pub fn encode_unsubscribe_response(head: &ReplyHead) -> String {
     head.envelope(action::UNSUBSCRIBE_RESPONSE, &[], 0, |_| {})
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::credentials::{Credential, IssuedToken};
+    use crate::wsman::{Body, Headers, Request, sample};
+    use crate::xml::Limits;
+
+    fn full() -> Request {
+        let mut headers = Headers::new(action::SUBSCRIBE);
+        headers.message_id = Some("uuid:1".to_owned());
+        headers.issued_tokens = vec![
+            IssuedToken {
+                credential: Credential::UserName {
+                    user: "u".to_owned(),
+                    password: "p&w".to_owned(),
+                },
+                applies_to: Some("https://m:6736/".to_owned()),
+            },
+            IssuedToken {
+                credential: Credential::CertificateThumbprint("AB12".to_owned()),
+                applies_to: None,
+            },
+        ];
+        let notify_to = EndpointReference {
+            address: "https://[fe80::1]:40000/a/b?c=d&e".to_owned(),
+            parameters: vec!["<n:x xmlns:n=\"urn:n\" n:a=\"1\">2</n:x>".to_owned()],
+            ..EndpointReference::default()
+        };
+        let request = Subscribe {
+            end_to: Some(EndpointReference::to("https://m/end")),
+            delivery: Delivery {
+                mode: DeliveryMode::Events,
+                notify_to: Some(notify_to),
+                heartbeats: Some(Duration::from_secs(30)),
+                max_elements: Some(20),
+                max_time: Some(Duration::from_secs(5)),
+                max_envelope_size: Some(65_536),
+                connection_retry: Some(ConnectionRetry {
+                    total: 5,
+                    interval: Duration::from_secs(60),
+                }),
+                auth_profile: Some("urn:profile".to_owned()),
+                content_encoding: Some("UTF-16".to_owned()),
+                locale: Some("en-US".to_owned()),
+            },
+            expires: Some(Expires::After(Duration::from_secs(3600))),
+            filter: Some(Filter::Cql("SELECT * FROM CIM_Indication".to_owned())),
+            send_bookmarks: true,
+            bookmark: Some("<wsman:Bookmark xmlns:wsman=\"http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd\">7</wsman:Bookmark>".to_owned()),
+        };
+        Request {
+            headers,
+            body: Body::Subscribe(Box::new(request)),
+        }
+    }
+
+    #[test]
+    fn a_subscription_with_everything() {
+        let xml = full().encode();
+        insta::assert_snapshot!(sample::pretty(&xml), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xmlns:wse="http://schemas.xmlsoap.org/ws/2004/08/eventing">
+  <s:Header>
+    <wsa:Action s:mustUnderstand="true">http://schemas.xmlsoap.org/ws/2004/08/eventing/Subscribe</wsa:Action>
+    <wsa:MessageID>uuid:1</wsa:MessageID>
+    <wsa:ReplyTo>
+      <wsa:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:Address>
+    </wsa:ReplyTo>
+    <wst:IssuedTokens xmlns:wst="http://schemas.xmlsoap.org/ws/2005/02/trust" xmlns:wsp="http://schemas.xmlsoap.org/ws/2004/09/policy" xmlns:wsse="http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd" s:mustUnderstand="true">
+      <wst:RequestSecurityTokenResponse>
+        <wst:TokenType>http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-username-token-profile-1.0#UsernameToken</wst:TokenType>
+        <wst:RequestedSecurityToken>
+          <wsse:UsernameToken>
+            <wsse:Username>u</wsse:Username>
+            <wsse:Password>p&amp;w</wsse:Password>
+          </wsse:UsernameToken>
+        </wst:RequestedSecurityToken>
+        <wsp:AppliesTo>
+          <wsa:EndpointReference>
+            <wsa:Address>https://m:6736/</wsa:Address>
+          </wsa:EndpointReference>
+        </wsp:AppliesTo>
+      </wst:RequestSecurityTokenResponse>
+      <wst:RequestSecurityTokenResponse>
+        <wst:TokenType>http://schemas.dmtf.org/wbem/wsman/1/wsman/token/certificateThumbprint</wst:TokenType>
+        <wst:RequestedSecurityToken>
+          <wsman:CertificateThumbprint>AB12</wsman:CertificateThumbprint>
+        </wst:RequestedSecurityToken>
+      </wst:RequestSecurityTokenResponse>
+    </wst:IssuedTokens>
+  </s:Header>
+  <s:Body>
+    <wse:Subscribe>
+      <wse:EndTo>
+        <wsa:Address>https://m/end</wsa:Address>
+      </wse:EndTo>
+      <wse:Delivery Mode="http://schemas.dmtf.org/wbem/wsman/1/wsman/Events">
+        <wse:NotifyTo>
+          <wsa:Address>https://[fe80::1]:40000/a/b?c=d&amp;e</wsa:Address>
+          <wsa:ReferenceParameters>
+            <n:x xmlns:n="urn:n" n:a="1">2</n:x>
+          </wsa:ReferenceParameters>
+        </wse:NotifyTo>
+        <wsman:Auth Profile="urn:profile"/>
+        <wsman:ConnectionRetry Total="5">PT60S</wsman:ConnectionRetry>
+        <wsman:Heartbeats>PT30S</wsman:Heartbeats>
+        <wsman:MaxElements>20</wsman:MaxElements>
+        <wsman:MaxTime>PT5S</wsman:MaxTime>
+        <wsman:MaxEnvelopeSize>65536</wsman:MaxEnvelopeSize>
+        <wsman:Locale xml:lang="en-US"/>
+        <wsman:ContentEncoding>UTF-16</wsman:ContentEncoding>
+      </wse:Delivery>
+      <wse:Expires>PT3600S</wse:Expires>
+      <wsman:Filter Dialect="http://schemas.dmtf.org/wbem/cql/1/dsp0202.pdf">SELECT * FROM CIM_Indication</wsman:Filter>
+      <wsman:Bookmark xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd">7</wsman:Bookmark>
+      <wsman:SendBookmarks/>
+    </wse:Subscribe>
+  </s:Body>
+</s:Envelope>
+"#);
+        assert_eq!(Request::decode(&xml, Limits::default()), Ok(full()));
+        assert!(
+            !format!("{:?}", full()).contains("p&w"),
+            "a password is never shown"
+        );
+    }
+
+    /// A Subscribe with that body.
+    #[track_caller]
+    fn check(body: &str, expect: Result<(), (FaultCause, Option<FaultDetail>)>) {
+        let xml = format!(
+            "<s:Envelope xmlns:s='{}' xmlns:a='{}' xmlns:w='{}' xmlns:e='{}'><s:Header><a:Action>{}</a:Action>\
+             <a:MessageID>1</a:MessageID></s:Header><s:Body><e:Subscribe>{body}</e:Subscribe></s:Body></s:Envelope>",
+            ns::SOAP.uri,
+            ns::WSA.uri,
+            ns::WSMAN.uri,
+            ns::WSE.uri,
+            action::SUBSCRIBE
+        );
+        let got = Request::decode(&xml, Limits::default());
+        let got = got
+            .map(|_| ())
+            .map_err(|refused| (refused.fault.cause, refused.fault.detail));
+        assert_eq!(got, expect, "{body}");
+    }
+
+    #[test]
+    fn what_cannot_be_subscribed_to_is_refused() {
+        use FaultCause as C;
+        let to = "<e:NotifyTo><a:Address>http://m/</a:Address></e:NotifyTo>";
+        let push = format!("<e:Delivery>{to}</e:Delivery>");
+        let with = |more: &str| format!("{push}{more}");
+        check(&push, Ok(()));
+        check(&with("<e:Expires>2030-01-01T00:00:00Z</e:Expires>"), Ok(()));
+        check("", Err((C::InvalidMessage, None)));
+        check("<e:Delivery/>", Err((C::InvalidMessage, None)));
+        check(
+            "<e:Delivery Mode='http://schemas.dmtf.org/wbem/wsman/1/wsman/Pull'/>",
+            Ok(()),
+        );
+        check(
+            "<e:Delivery Mode='urn:x'/>",
+            Err((C::DeliveryModeRequestedUnavailable, None)),
+        );
+        check(
+            "<e:Delivery><e:NotifyTo/></e:Delivery>",
+            Err((C::SchemaValidationError, None)),
+        );
+        let expiry = Err((C::InvalidExpirationTime, Some(FaultDetail::ExpirationTime)));
+        check(&with("<e:Expires>-PT1S</e:Expires>"), expiry);
+        check(&with("<e:Expires>tomorrow</e:Expires>"), expiry);
+        check(
+            &with("<w:Filter Dialect='urn:x'>q</w:Filter>"),
+            Err((C::FilteringRequestedUnavailable, None)),
+        );
+        check(
+            &with("<w:Heartbeats>x</w:Heartbeats>"),
+            Err((C::UnsupportedFeature, Some(FaultDetail::Heartbeats))),
+        );
+        let stray = format!(
+            "<e:Delivery>{to}<w:Auth Profile='p'><w:Heartbeats>PT1S</w:Heartbeats></w:Auth></e:Delivery>"
+        );
+        check(&stray, Ok(()));
+        let long = "x".repeat(9000);
+        let parameter = format!(
+            "<e:Delivery><e:NotifyTo><a:Address>http://m/</a:Address><a:ReferenceParameters><x>{long}</x></a:ReferenceParameters></e:NotifyTo></e:Delivery>"
+        );
+        check(&parameter, Err((C::EncodingLimit, None)));
+    }
+
+    #[test]
+    fn replies_read_back() {
+        let response = SubscribeResponse {
+            manager_address: "https://agent:5986/wsman".to_owned(),
+            resource_uri: Some("urn:r".to_owned()),
+            identifier: "uuid:s".to_owned(),
+            expires: Some(Expires::After(Duration::from_secs(60))),
+            enumeration_context: Some("uuid:c".to_owned()),
+        };
+        let xml = response.encode(&sample::head());
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wse:SubscribeResponse>
+  <wse:SubscriptionManager>
+    <wsa:Address>https://agent:5986/wsman</wsa:Address>
+    <wsa:ReferenceParameters>
+      <wsman:ResourceURI>urn:r</wsman:ResourceURI>
+      <wse:Identifier>uuid:s</wse:Identifier>
+    </wsa:ReferenceParameters>
+  </wse:SubscriptionManager>
+  <wse:Expires>PT60S</wse:Expires>
+  <wsen:EnumerationContext>uuid:c</wsen:EnumerationContext>
+</wse:SubscribeResponse>
+"#);
+        let reply = |xml| Reply::decode(xml, Limits::default()).unwrap();
+        assert_eq!(SubscribeResponse::decode(reply(&xml)), Ok(response.clone()));
+        let xml = encode_renew_response(&sample::head(), response.expires);
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<wse:RenewResponse>
+  <wse:Expires>PT60S</wse:Expires>
+</wse:RenewResponse>
+"#);
+        assert_eq!(decode_lease(reply(&xml)), Ok(response.expires));
+        let xml = encode_get_status_response(&sample::head(), None);
+        insta::assert_snapshot!(sample::body(&xml), @"<wse:GetStatusResponse/>");
+        assert_eq!(decode_lease(reply(&xml)), Ok(None));
+        let xml = encode_unsubscribe_response(&sample::head());
+        assert!(reply(&xml).empty().is_ok());
+    }
+}

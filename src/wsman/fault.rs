@@ -668,3 +668,291 @@ fn cim_status(code: u32) -> Option<CimStatus> {
     .into_iter()
     .find(|status| status.code() == code)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::{Body, Reply, Request, sample};
+    use crate::xml::Limits;
+
+    fn read(xml: &str) -> Fault {
+        Reply::decode(xml, Limits::default())
+            .and_then(Reply::empty)
+            .unwrap_err()
+    }
+
+    #[test]
+    fn a_fault_says_what_why_and_what_to_mend() {
+        let fault = Fault::new(FaultCause::InvalidSelectors, "The selector `X` is no key.")
+            .detail(FaultDetail::UnexpectedSelectors);
+        let xml = fault.encode(&sample::head());
+        insta::assert_snapshot!(sample::pretty(&xml), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <s:Header>
+    <wsa:To>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:To>
+    <wsa:Action>http://schemas.dmtf.org/wbem/wsman/1/wsman/fault</wsa:Action>
+    <wsa:MessageID>uuid:reply</wsa:MessageID>
+    <wsa:RelatesTo>uuid:request</wsa:RelatesTo>
+  </s:Header>
+  <s:Body>
+    <s:Fault>
+      <s:Code>
+        <s:Value>s:Sender</s:Value>
+        <s:Subcode>
+          <s:Value>wsman:InvalidSelectors</s:Value>
+        </s:Subcode>
+      </s:Code>
+      <s:Reason>
+        <s:Text xml:lang="en-US">The selector `X` is no key.</s:Text>
+      </s:Reason>
+      <s:Detail>
+        <wsman:FaultDetail>http://schemas.dmtf.org/wbem/wsman/1/wsman/faultDetail/UnexpectedSelectors</wsman:FaultDetail>
+      </s:Detail>
+    </s:Fault>
+  </s:Body>
+</s:Envelope>
+"#);
+        assert_eq!(read(&xml), fault);
+    }
+
+    #[test]
+    fn a_cim_error_is_told_in_the_form_that_libmi_reads() {
+        let fault = Fault::from(CimError::not_found("There is no such instance."));
+        let xml = fault.encode(&sample::head());
+        insta::assert_snapshot!(sample::body(&xml), @r#"
+<s:Fault>
+  <s:Code>
+    <s:Value>s:Sender</s:Value>
+    <s:Subcode>
+      <s:Value>wsa:DestinationUnreachable</s:Value>
+    </s:Subcode>
+  </s:Code>
+  <s:Reason>
+    <s:Text xml:lang="en-US">There is no such instance.</s:Text>
+  </s:Reason>
+  <s:Detail>
+    <p:OMI_Error xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/OMI_Error" xmlns:wsmb="http://schemas.dmtf.org/wbem/wsman/1/cimbinding.xsd" xmlns:cim="http://schemas.dmtf.org/wbem/wscim/1/common" wsmb:IsCIM_Error="true">
+      <p:OwningEntity xsi:type="cim:cimString">OMI:CIMOM</p:OwningEntity>
+      <p:MessageID xsi:type="cim:cimString">OMI:MI_Result:6</p:MessageID>
+      <p:Message xsi:type="cim:cimString">There is no such instance.</p:Message>
+      <p:PerceivedSeverity xsi:type="cim:cimUnsignedInt">7</p:PerceivedSeverity>
+      <p:ProbableCause xsi:type="cim:cimUnsignedInt">0</p:ProbableCause>
+      <p:CIMStatusCode xsi:type="cim:cimUnsignedInt">6</p:CIMStatusCode>
+      <p:CIMStatusCodeDescription xsi:type="cim:cimString">CIM_ERR_NOT_FOUND</p:CIMStatusCodeDescription>
+      <p:OMI_Code xsi:type="cim:cimUnsignedInt">6</p:OMI_Code>
+      <p:OMI_Category xsi:type="cim:cimUnsignedInt">13</p:OMI_Category>
+      <p:OMI_Type xsi:type="cim:cimString">MI</p:OMI_Type>
+      <p:OMI_ErrorMessage xsi:type="cim:cimString">There is no such instance.</p:OMI_ErrorMessage>
+    </p:OMI_Error>
+  </s:Detail>
+</s:Fault>
+"#);
+        assert_eq!(read(&xml), fault);
+    }
+
+    #[test]
+    fn a_header_that_is_not_understood_is_named() {
+        let fault = Fault::new(FaultCause::MustUnderstand, "The header `x:Y` is not known.")
+            .extra(FaultExtra::NotUnderstood("urn:x".to_owned(), "Y".to_owned()));
+        insta::assert_snapshot!(sample::pretty(&fault.encode(&sample::head())), @r#"
+<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:wsa="http://schemas.xmlsoap.org/ws/2004/08/addressing" xmlns:wsman="http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
+  <s:Header>
+    <wsa:To>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</wsa:To>
+    <wsa:Action>http://schemas.dmtf.org/wbem/wsman/1/wsman/fault</wsa:Action>
+    <wsa:MessageID>uuid:reply</wsa:MessageID>
+    <wsa:RelatesTo>uuid:request</wsa:RelatesTo>
+    <s:NotUnderstood xmlns:h="urn:x" qname="h:Y"/>
+  </s:Header>
+  <s:Body>
+    <s:Fault>
+      <s:Code>
+        <s:Value>s:MustUnderstand</s:Value>
+      </s:Code>
+      <s:Reason>
+        <s:Text xml:lang="en-US">The header `x:Y` is not known.</s:Text>
+      </s:Reason>
+    </s:Fault>
+  </s:Body>
+</s:Envelope>
+"#);
+    }
+
+    #[test]
+    fn what_is_offered_is_listed() {
+        let fault = Fault::new(FaultCause::DeliveryModeRequestedUnavailable, "No such mode.")
+            .extra(FaultExtra::DeliveryModes(vec!["urn:a", "urn:b"]));
+        insta::assert_snapshot!(sample::body(&fault.encode(&sample::head())), @r#"
+<s:Fault>
+  <s:Code>
+    <s:Value>s:Sender</s:Value>
+    <s:Subcode>
+      <s:Value>wse:DeliveryModeRequestedUnavailable</s:Value>
+    </s:Subcode>
+  </s:Code>
+  <s:Reason>
+    <s:Text xml:lang="en-US">No such mode.</s:Text>
+  </s:Reason>
+  <s:Detail>
+    <wse:SupportedDeliveryMode>urn:a</wse:SupportedDeliveryMode>
+    <wse:SupportedDeliveryMode>urn:b</wse:SupportedDeliveryMode>
+  </s:Detail>
+</s:Fault>
+"#);
+    }
+
+    /// Every cause in the words of the standards, as a table that a reader can hold beside them.
+    #[test]
+    fn the_table_of_causes() {
+        let table: String = FaultCause::ALL
+            .iter()
+            .map(|cause| format!("{} {}\n", cause.code().as_str(), cause.subcode()))
+            .collect();
+        insta::assert_snapshot!(table, @r#"
+Sender wsman:AccessDenied
+Sender wsa:ActionNotSupported
+Sender wsman:AlreadyExists
+Sender wsman:CannotProcessFilter
+Sender wsen:CannotProcessFilter
+Sender wsman:Concurrency
+Sender wse:DeliveryModeRequestedUnavailable
+Receiver wsman:DeliveryRefused
+Sender wsa:DestinationUnreachable
+Sender wsman:EncodingLimit
+Receiver wsa:EndpointUnavailable
+Receiver wse:EventSourceUnableToProcess
+Sender wsen:FilterDialectRequestedUnavailable
+Sender wse:FilteringNotSupported
+Sender wsen:FilteringNotSupported
+Sender wse:FilteringRequestedUnavailable
+Sender wsman:FragmentDialectNotSupported
+Receiver wsman:InternalError
+Sender wsman:InvalidBookmark
+Receiver wsen:InvalidEnumerationContext
+Sender wse:InvalidExpirationTime
+Sender wsen:InvalidExpirationTime
+Sender wse:InvalidMessage
+Sender wsa:InvalidMessageInformationHeader
+Sender wsman:InvalidOptions
+Sender wsman:InvalidParameter
+Sender wxf:InvalidRepresentation
+Sender wsman:InvalidSelectors
+Sender wsa:MessageInformationHeaderRequired
+Sender wsman:NoAck
+Sender wsmb:PolymorphismModeNotSupported
+Sender wsman:QuotaLimit
+Sender wsman:SchemaValidationError
+Receiver wsen:TimedOut
+Receiver wsman:TimedOut
+Receiver wse:UnableToRenew
+Sender wse:UnsupportedExpirationType
+Sender wsen:UnsupportedExpirationType
+Sender wsman:UnsupportedFeature
+MustUnderstand s:MustUnderstand
+VersionMismatch s:VersionMismatch
+"#);
+    }
+
+    #[test]
+    fn every_cause_and_detail_reads_back() {
+        for cause in FaultCause::ALL {
+            let fault = Fault::new(*cause, "why");
+            assert_eq!(read(&fault.encode(&sample::head())), fault, "{cause:?}");
+        }
+        for detail in FaultDetail::ALL {
+            let fault = Fault::unsupported(*detail, "why");
+            assert_eq!(read(&fault.encode(&sample::head())), fault, "{detail:?}");
+        }
+    }
+
+    #[test]
+    fn faults_of_addressing_1_0_keep_its_namespace() {
+        let mut head = sample::head();
+        head.addressing = Addressing::V10;
+        let fault = Fault::header_required("wsa:Action");
+        let xml = fault.encode(&head);
+        assert!(
+            xml.contains("<wsa:Action>http://www.w3.org/2005/08/addressing/fault</wsa:Action>"),
+            "{xml}"
+        );
+        assert_eq!(read(&xml).cause, fault.cause);
+    }
+
+    /// What CIM answers, what the fault says, and the status that clients read.
+    #[test]
+    fn every_cim_status_has_its_fault() {
+        let table: String = (1..=28)
+            .filter_map(cim_status)
+            .map(|status| {
+                let fault = Fault::from(CimError::new(status, "why"));
+                let detail = fault
+                    .detail
+                    .map_or(String::new(), |detail| format!(" {}", detail.as_str()));
+                format!("{} {}{detail}\n", status.symbol(), fault.cause.subcode())
+            })
+            .collect();
+        insta::assert_snapshot!(table, @r#"
+CIM_ERR_FAILED wsman:InternalError
+CIM_ERR_ACCESS_DENIED wsman:AccessDenied
+CIM_ERR_INVALID_NAMESPACE wsman:InvalidSelectors InvalidValue
+CIM_ERR_INVALID_PARAMETER wsman:InvalidParameter InvalidValue
+CIM_ERR_INVALID_CLASS wsa:DestinationUnreachable InvalidResourceURI
+CIM_ERR_NOT_FOUND wsa:DestinationUnreachable
+CIM_ERR_NOT_SUPPORTED wsa:ActionNotSupported
+CIM_ERR_CLASS_HAS_CHILDREN wsman:Concurrency
+CIM_ERR_CLASS_HAS_INSTANCES wsman:Concurrency
+CIM_ERR_INVALID_SUPERCLASS wsa:DestinationUnreachable InvalidResourceURI
+CIM_ERR_ALREADY_EXISTS wsman:AlreadyExists
+CIM_ERR_NO_SUCH_PROPERTY wxf:InvalidRepresentation InvalidValues
+CIM_ERR_TYPE_MISMATCH wxf:InvalidRepresentation InvalidValues
+CIM_ERR_QUERY_LANGUAGE_NOT_SUPPORTED wsen:FilterDialectRequestedUnavailable
+CIM_ERR_INVALID_QUERY wsman:CannotProcessFilter
+CIM_ERR_METHOD_NOT_AVAILABLE wsa:ActionNotSupported
+CIM_ERR_METHOD_NOT_FOUND wsa:ActionNotSupported
+CIM_ERR_NAMESPACE_NOT_EMPTY wsman:Concurrency
+CIM_ERR_INVALID_ENUMERATION_CONTEXT wsen:InvalidEnumerationContext
+CIM_ERR_INVALID_OPERATION_TIMEOUT wsman:UnsupportedFeature OperationTimeout
+CIM_ERR_PULL_HAS_BEEN_ABANDONED wsen:InvalidEnumerationContext
+CIM_ERR_PULL_CANNOT_BE_ABANDONED wsman:UnsupportedFeature
+CIM_ERR_FILTERED_ENUMERATION_NOT_SUPPORTED wsen:FilteringNotSupported
+CIM_ERR_CONTINUATION_ON_ERROR_NOT_SUPPORTED wsman:UnsupportedFeature
+CIM_ERR_SERVER_LIMITS_EXCEEDED wsman:QuotaLimit
+CIM_ERR_SERVER_IS_SHUTTING_DOWN wsa:EndpointUnavailable
+"#);
+    }
+
+    #[track_caller]
+    fn check_request(xml: &str, expect: Result<Body, FaultCause>) {
+        let got = Request::decode(xml, Limits::default());
+        assert_eq!(got.map(|r| r.body).map_err(|r| r.fault.cause), expect, "{xml}");
+    }
+
+    #[test]
+    fn what_is_no_request_is_a_fault() {
+        use FaultCause as C;
+        let soap = ns::SOAP.uri;
+        check_request("", Err(C::SchemaValidationError));
+        check_request("<x/>", Err(C::SchemaValidationError));
+        check_request("<!DOCTYPE x><x/>", Err(C::SchemaValidationError));
+        check_request(&"<x>".repeat(100), Err(C::SchemaValidationError));
+        check_request(
+            &format!("<Envelope xmlns='{soap}'>{}", "<x>".repeat(100)),
+            Err(C::SchemaValidationError),
+        );
+        check_request(
+            &format!("<Envelope xmlns='{soap}'><Header>{}", "<x>".repeat(100)),
+            Err(C::EncodingLimit),
+        );
+        check_request(
+            &format!("<Envelope xmlns='{}'/>", ns::SOAP_11),
+            Err(C::VersionMismatch),
+        );
+        check_request(
+            &format!("<Envelope xmlns='{soap}'/>"),
+            Err(C::SchemaValidationError),
+        );
+        check_request(
+            &format!("<Envelope xmlns='{soap}'><Body/></Envelope>"),
+            Err(C::MessageInformationHeaderRequired),
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! Fragment transfer (DSP0226, 7.7): one property of an instance, or one item of an array, read or written
 //! alone.
 
-use super::binding::{Style, encode_value};
+use super::binding::{Properties, Style};
 use super::fault::{FaultCause, FaultDetail, shorten};
 use super::header::FragmentTransfer;
 use super::ns::{self, action, dialect};
@@ -94,7 +94,7 @@ impl Fragment {
                 if style.datetime == super::DateTimeStyle::Typed {
                     w.declare(ns::CIM);
                 }
-                encode_value(w, self.property.as_str(), Some(value), style);
+                Properties::new(w, style).value(self.property.as_str(), Some(value));
             }
         }
         w.end(root);

@@ -479,3 +479,214 @@ fn decode_locale(element: &Start<'_>) -> Result<Option<String>, Fault> {
     }
     Ok((!lang.is_empty()).then(|| lang.to_owned()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cim::Name;
+    use crate::wsman::{Body, Request};
+    use crate::xml::Limits;
+
+    /// A Get with these headers besides Action and MessageID.
+    fn get(headers: &str) -> String {
+        format!(
+            "<s:Envelope xmlns:s='{}' xmlns:a='{}' xmlns:w='{}' xmlns:x='urn:x'><s:Header>\
+             <a:Action>{}</a:Action><a:MessageID>anything at all</a:MessageID>{headers}</s:Header><s:Body/></s:Envelope>",
+            ns::SOAP.uri,
+            ns::WSA.uri,
+            ns::WSMAN.uri,
+            ns::action::GET,
+        )
+    }
+
+    #[track_caller]
+    fn check(headers: &str, expect: Result<(), (FaultCause, Option<FaultDetail>)>) {
+        let got = Request::decode(&get(headers), Limits::default());
+        let got = got
+            .map(|_| ())
+            .map_err(|refused| (refused.fault.cause, refused.fault.detail));
+        assert_eq!(got, expect, "{headers}");
+    }
+
+    #[test]
+    fn must_understand_counts_as_true_and_1_and_for_our_roles_alone() {
+        let refused = Err((FaultCause::MustUnderstand, None));
+        check("<x:h/>", Ok(()));
+        check("<x:h s:mustUnderstand='false'/>", Ok(()));
+        check("<x:h s:mustUnderstand='0'/>", Ok(()));
+        check("<x:h s:mustUnderstand='true'/>", refused);
+        check("<x:h s:mustUnderstand='1'/>", refused);
+        check("<w:NoSuchHeader s:mustUnderstand='true'/>", refused);
+        check(
+            "<x:h s:mustUnderstand='1' s:role='http://www.w3.org/2003/05/soap-envelope/role/next'/>",
+            refused,
+        );
+        check(
+            "<x:h s:mustUnderstand='1' s:role='http://www.w3.org/2003/05/soap-envelope/role/none'/>",
+            Ok(()),
+        );
+        check("<w:RequestEPR s:mustUnderstand='true'/>", Ok(()));
+    }
+
+    #[test]
+    fn what_a_header_says_is_checked() {
+        use FaultCause as C;
+        use FaultDetail as D;
+        check(
+            "<w:MaxEnvelopeSize s:mustUnderstand='true'>8192</w:MaxEnvelopeSize>",
+            Ok(()),
+        );
+        check(
+            "<w:MaxEnvelopeSize>8191</w:MaxEnvelopeSize>",
+            Err((C::EncodingLimit, Some(D::MinimumEnvelopeLimit))),
+        );
+        check(
+            "<w:MaxEnvelopeSize>x</w:MaxEnvelopeSize>",
+            Err((C::SchemaValidationError, None)),
+        );
+        check("<w:OperationTimeout>PT5.0S</w:OperationTimeout>", Ok(()));
+        check(
+            "<w:OperationTimeout>-PT5S</w:OperationTimeout>",
+            Err((C::UnsupportedFeature, Some(D::OperationTimeout))),
+        );
+        check("<w:OptionSet s:mustUnderstand='true'/>", Ok(()));
+        check(
+            "<w:OptionSet><w:Option Name='X'>1</w:Option></w:OptionSet>",
+            Ok(()),
+        );
+        check(
+            "<w:OptionSet><w:Option Name='X' MustComply='true'/></w:OptionSet>",
+            Err((C::InvalidOptions, Some(D::NotSupported))),
+        );
+        check(
+            "<w:OptionSet><w:Option/></w:OptionSet>",
+            Err((C::InvalidOptions, Some(D::InvalidName))),
+        );
+        check("<w:Locale xml:lang='ja' s:mustUnderstand='false'/>", Ok(()));
+        check(
+            "<w:Locale xml:lang='ja' s:mustUnderstand='true'/>",
+            Err((C::UnsupportedFeature, Some(D::Locale))),
+        );
+        check("<w:Locale xml:lang='en-GB' s:mustUnderstand='true'/>", Ok(()));
+        check(
+            "<a:ReplyTo><a:Address>http://elsewhere/</a:Address></a:ReplyTo>",
+            Err((C::UnsupportedFeature, Some(D::AddressingMode))),
+        );
+        check(
+            "<a:FaultTo><a:Address>http://elsewhere/</a:Address></a:FaultTo>",
+            Err((C::UnsupportedFeature, Some(D::AddressingMode))),
+        );
+        check(
+            "<a:Action>again</a:Action>",
+            Err((C::InvalidMessageInformationHeader, None)),
+        );
+        check(
+            "<a:MessageID>again</a:MessageID>",
+            Err((C::InvalidMessageInformationHeader, None)),
+        );
+        let long = "x".repeat(3000);
+        check(
+            &format!("<w:ResourceURI>{long}</w:ResourceURI>"),
+            Err((C::EncodingLimit, Some(D::URILimitExceeded))),
+        );
+        let selector = "<w:Selector Name='A'>1</w:Selector>";
+        check(&format!("<w:SelectorSet>{selector}</w:SelectorSet>"), Ok(()));
+        check(
+            &format!("<w:SelectorSet>{selector}{selector}</w:SelectorSet>"),
+            Err((C::InvalidSelectors, Some(D::DuplicateSelectors))),
+        );
+        check(
+            "<w:SelectorSet><w:Selector Name='A'><x:y/></w:Selector></w:SelectorSet>",
+            Err((C::InvalidSelectors, Some(D::TypeMismatch))),
+        );
+        check(
+            "<w:SelectorSet><w:Selector>1</w:Selector></w:SelectorSet>",
+            Err((C::SchemaValidationError, None)),
+        );
+        let many: String = (0..65)
+            .map(|i| format!("<w:Selector Name='A{i}'>1</w:Selector>"))
+            .collect();
+        check(
+            &format!("<w:SelectorSet>{many}</w:SelectorSet>"),
+            Err((C::EncodingLimit, Some(D::SelectorLimit))),
+        );
+    }
+
+    #[test]
+    fn a_refused_request_still_says_what_it_was() {
+        let xml = get("<x:h s:mustUnderstand='1'/><w:ResourceURI>u</w:ResourceURI>")
+            .replace("anything at all", "id");
+        let refused = Request::decode(&xml, Limits::default()).unwrap_err();
+        assert_eq!(
+            refused.head("uuid:r".to_owned()).relates_to.as_deref(),
+            Some("id")
+        );
+        assert_eq!(refused.headers.resource_uri.as_deref(), Some("u"));
+    }
+
+    #[test]
+    fn addressing_1_0_is_understood() {
+        let xml = get("").replace(ns::WSA.uri, ns::WSA_10.uri);
+        let request = Request::decode(&xml, Limits::default()).unwrap();
+        assert_eq!(
+            (request.headers.addressing, &request.body),
+            (Addressing::V10, &Body::Get)
+        );
+        let head = request.headers.reply("uuid:r".to_owned());
+        let reply = head.envelope(ns::action::GET_RESPONSE, &[], 0, |_| {});
+        assert!(
+            reply.contains("xmlns:wsa=\"http://www.w3.org/2005/08/addressing\""),
+            "{reply}"
+        );
+        assert!(
+            reply.contains("<wsa:To>http://www.w3.org/2005/08/addressing/anonymous</wsa:To>"),
+            "{reply}"
+        );
+    }
+
+    #[test]
+    fn a_key_may_be_a_reference() {
+        let set = "<w:SelectorSet><w:Selector Name='__CIMNamespace'>root\\x</w:Selector><w:Selector Name='Dep'>\
+            <a:EndpointReference><a:Address>http://www.w3.org/2005/08/addressing/anonymous</a:Address>\
+            <a:ReferenceParameters><w:ResourceURI>http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_B</w:ResourceURI>\
+            <w:SelectorSet><w:Selector Name='K'> v </w:Selector></w:SelectorSet></a:ReferenceParameters>\
+            </a:EndpointReference></w:Selector></w:SelectorSet>\
+            <w:ResourceURI>http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_A</w:ResourceURI>";
+        let request = Request::decode(&get(set), Limits::default()).unwrap();
+        let resource = request.headers.resource(&[]).unwrap();
+        let path = request.headers.path(&resource).unwrap();
+        let target = InstancePath::new(Name::new("CIM_B")).with_key("K", " v ");
+        let expected = InstancePath::new(Name::new("CIM_A"))
+            .in_namespace(Namespace::new("root/x"))
+            .with_key("Dep", target);
+        assert_eq!(path, expected);
+        let again = Request::decode(&request.encode(), Limits::default());
+        assert_eq!(again, Ok(request));
+    }
+
+    #[test]
+    fn the_namespace_comes_from_the_nearest_that_names_one() {
+        let namespace = |uri: &str, selector: &str| {
+            let xml = get(&format!("<w:ResourceURI>{uri}</w:ResourceURI>{selector}"));
+            let request = Request::decode(&xml, Limits::default()).unwrap();
+            let resource = request.headers.resource(&[]).unwrap();
+            request.headers.namespace(&resource).to_string()
+        };
+        let selector = "<w:SelectorSet><w:Selector Name='__cimnamespace'>root/s</w:Selector></w:SelectorSet>";
+        let dmtf = |class: &str| format!("{}{class}", ns::CIM_SCHEMA);
+        assert_eq!(namespace(&dmtf("CIM_X"), selector), "root/s");
+        assert_eq!(namespace(&dmtf("CIM_X"), ""), "root/cimv2");
+        assert_eq!(namespace(&dmtf("ESM_X"), ""), "root/ESMPRO/AS");
+        let wmi = format!("{}root/interop/CIM_X", ns::WMI);
+        assert_eq!(namespace(&wmi, ""), "root/interop");
+        assert_eq!(namespace(&wmi, selector), "root/s");
+    }
+
+    #[test]
+    fn an_action_that_nothing_knows_is_kept_for_its_fault() {
+        let xml = get("").replace(ns::action::GET, "urn:what");
+        let request = Request::decode(&xml, Limits::default()).unwrap();
+        assert_eq!(request.body, Body::Unknown);
+        assert_eq!(request.headers.action, "urn:what");
+    }
+}

@@ -3,6 +3,7 @@
 
 use super::Fault;
 use super::addressing::{Addressing, EndpointReference, is_wsa};
+use super::binding::{EMBEDDED_PREFIX, PREFIX};
 use super::ns;
 use crate::xml::{Content, Ns, Reader, Start, Tag, Writer};
 
@@ -106,20 +107,22 @@ impl RawInstance {
     /// Writes the instance as an element of its class, whose namespace is that of the instance.
     pub fn encode(&self, w: &mut Writer, addressing: Addressing) {
         let tag = Tag {
-            prefix: "p",
+            prefix: PREFIX,
             local: &self.class_name,
         };
         w.start(tag);
-        w.declare_as("p", &self.ns);
-        self.encode_properties(w, addressing);
+        w.declare_as(PREFIX, &self.ns);
+        self.encode_properties(w, PREFIX, addressing);
         w.end(tag);
     }
 
-    pub(super) fn encode_properties(&self, w: &mut Writer, addressing: Addressing) {
-        for (name, value) in &self.properties {
+    /// Writes the properties, with the prefix that the namespace of the instance has.
+    pub(super) fn encode_properties(&self, w: &mut Writer, prefix: &str, addressing: Addressing) {
+        for (local, value) in &self.properties {
+            let tag = Tag { prefix, local };
             match value {
-                RawValue::Array(items) => items.iter().for_each(|item| item.encode(w, name, addressing)),
-                value => value.encode(w, name, addressing),
+                RawValue::Array(items) => items.iter().for_each(|item| item.encode(w, tag, addressing)),
+                value => value.encode(w, tag, addressing),
             }
         }
     }
@@ -134,16 +137,13 @@ impl RawValue {
             reader.skip(element)?;
             return Ok(Self::Null);
         }
-        let class_name = embedded_class(reader, element)?;
+        let class = embedded_class(reader, element)?;
         match reader.content(element)? {
-            Content::Text(text) => match class_name {
-                Some(class_name) if text.trim().is_empty() => Ok(Self::Instance(RawInstance {
-                    class_name,
-                    ..RawInstance::of(element)
-                })),
+            Content::Text(text) => match class {
+                Some(class) if text.trim().is_empty() => Ok(Self::Instance(class)),
                 _ => Ok(Self::Text(text.into_owned())),
             },
-            Content::Element(first) => Self::decode_element(reader, element, &first, class_name, embedding),
+            Content::Element(first) => Self::decode_element(reader, element, &first, class, embedding),
         }
     }
 
@@ -152,7 +152,7 @@ impl RawValue {
         reader: &mut Reader<'a>,
         element: &Start<'a>,
         first: &Start<'a>,
-        class_name: Option<String>,
+        class: Option<RawInstance>,
         embedding: usize,
     ) -> Result<Self, Fault> {
         if is_wsa(first, "Address") || is_wsa(first, "ReferenceParameters") {
@@ -173,9 +173,8 @@ impl RawValue {
                 format!("Embedded instances stand more than {MAX_EMBEDDING} deep inside one another.");
             return Err(Fault::new(super::FaultCause::EncodingLimit, reason));
         };
-        let mut instance = RawInstance::of(element);
         // Without an xsi:type the class that the property declares is meant.
-        instance.class_name = class_name.unwrap_or_default();
+        let mut instance = class.unwrap_or_default();
         instance.take(reader, first, embedding)?;
         while let Some(child) = reader.child(element)? {
             instance.take(reader, &child, embedding)?;
@@ -183,11 +182,7 @@ impl RawValue {
         Ok(Self::Instance(instance))
     }
 
-    fn encode(&self, w: &mut Writer, name: &str, addressing: Addressing) {
-        let tag = Tag {
-            prefix: "p",
-            local: name,
-        };
+    fn encode(&self, w: &mut Writer, tag: Tag<'_>, addressing: Addressing) {
         w.start(tag);
         match self {
             Self::Null | Self::Array(_) => w.attr(Ns::XSI.name("nil"), "true"),
@@ -199,12 +194,21 @@ impl RawValue {
                 w.text(text);
                 w.end(name);
             }
+            Self::Instance(instance) if instance.class_name.is_empty() => {
+                instance.encode_properties(w, tag.prefix, addressing);
+            }
             Self::Instance(instance) => {
-                if !instance.class_name.is_empty() {
-                    w.declare_as("e", &instance.ns);
-                    w.attr(Ns::XSI.name("type"), &format!("e:{}_Type", instance.class_name));
-                }
-                instance.encode_properties(w, addressing);
+                let inner = if tag.prefix == PREFIX {
+                    EMBEDDED_PREFIX
+                } else {
+                    PREFIX
+                };
+                w.declare_as(inner, &instance.ns);
+                w.attr(
+                    Ns::XSI.name("type"),
+                    &format!("{inner}:{}_Type", instance.class_name),
+                );
+                instance.encode_properties(w, inner, addressing);
             }
             Self::Reference(epr) => epr.encode(w, addressing),
         }
@@ -231,9 +235,9 @@ impl RawDateTime {
     }
 }
 
-/// The class that an `xsi:type` of the form `prefix:Class_Type` names (DSP0230, 8.2); types of XML Schema
-/// and of the common types name none.
-fn embedded_class<'a>(reader: &Reader<'a>, element: &Start<'a>) -> Result<Option<String>, Fault> {
+/// An instance, still without properties, of the class that an `xsi:type` of the form `prefix:Class_Type`
+/// names (DSP0230, 8.2); types of XML Schema and of the common types name none.
+fn embedded_class<'a>(reader: &Reader<'a>, element: &Start<'a>) -> Result<Option<RawInstance>, Fault> {
     let Some(ty) = element.attribute(Ns::XSI.name("type")) else {
         return Ok(None);
     };
@@ -241,5 +245,9 @@ fn embedded_class<'a>(reader: &Reader<'a>, element: &Start<'a>) -> Result<Option
     if uri == ns::CIM.uri {
         return Ok(None);
     }
-    Ok(local.strip_suffix("_Type").map(str::to_owned))
+    Ok(local.strip_suffix("_Type").map(|class_name| RawInstance {
+        class_name: class_name.to_owned(),
+        ns: uri.into_owned(),
+        properties: Vec::new(),
+    }))
 }

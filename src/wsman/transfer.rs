@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::addressing::{Addressing, EndpointReference, encode_path};
-use super::binding::{Style, encode_instance};
+use super::binding::{PREFIX, Style, encode_instance};
 use super::ns::{self, action};
 use super::raw::RawInstance;
 use super::reply::{Reply, ReplyHead};
@@ -68,8 +68,8 @@ impl XmlFragment {
         match &self.text {
             Some(text) => w.text(text),
             None => {
-                w.declare_as("p", &self.properties.ns);
-                self.properties.encode_properties(w, addressing);
+                w.declare_as(PREFIX, &self.properties.ns);
+                self.properties.encode_properties(w, PREFIX, addressing);
             }
         }
         w.end(FRAGMENT);

@@ -187,3 +187,294 @@ fn cim_text(text: &str) -> Option<String> {
 fn invalid(reason: String) -> Fault {
     Fault::new(FaultCause::InvalidRepresentation, reason).detail(FaultDetail::InvalidValues)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wsman::binding::{DateTimeStyle, Style, encode_instance};
+    use crate::wsman::sample;
+    use crate::xml::{Limits, Reader, Writer};
+    use proptest::prelude::*;
+
+    /// Writes an instance, reads it and gives it its types.
+    fn round_trip(instance: &Instance, style: &Style) -> Result<Instance, Fault> {
+        let mut w = Writer::default();
+        let class = sample::class();
+        w.start(crate::xml::Ns::NONE.name("root"));
+        for ns in [
+            crate::xml::Ns::XSI,
+            style.addressing.ns(),
+            super::super::ns::WSMAN,
+        ] {
+            w.declare(ns);
+        }
+        encode_instance(&mut w, instance, &class, None, style);
+        w.end(crate::xml::Ns::NONE.name("root"));
+        let xml = w.finish();
+        let mut reader = Reader::new(&xml, Limits::default())?;
+        let root = reader.root()?;
+        let element = reader.child(&root)?.expect("the instance");
+        let raw = RawInstance::decode(&mut reader, &element)?;
+        reader.finish()?;
+        typed(&raw, &class, &sample::classes)
+    }
+
+    #[test]
+    fn an_instance_of_every_kind_comes_back() {
+        for datetime in [DateTimeStyle::Text, DateTimeStyle::Typed] {
+            let style = Style {
+                datetime,
+                ..Style::default()
+            };
+            assert_eq!(
+                round_trip(&sample::instance(), &style),
+                Ok(sample::instance()),
+                "{datetime:?}"
+            );
+        }
+    }
+
+    fn raw(name: &str, value: RawValue) -> RawInstance {
+        RawInstance {
+            class_name: "ESM_Sample".to_owned(),
+            properties: vec![(name.to_owned(), value)],
+            ..RawInstance::default()
+        }
+    }
+
+    #[track_caller]
+    fn check(name: &str, value: RawValue, expect: Result<Option<Value>, &str>) {
+        let got = typed(&raw(name, value), &sample::class(), &sample::classes);
+        let got = got.map(|instance| instance.get(name).cloned()).map_err(|fault| {
+            assert_eq!(fault.cause, FaultCause::InvalidRepresentation);
+            fault.reason
+        });
+        assert_eq!(got, expect.map_err(str::to_owned), "{name}");
+    }
+
+    fn text(text: &str) -> RawValue {
+        RawValue::Text(text.to_owned())
+    }
+
+    fn datetime(text: &str) -> Option<Value> {
+        Some(Value::DateTime(text.parse().unwrap()))
+    }
+
+    #[test]
+    fn values_get_the_type_of_their_property() {
+        check("index", text(" 7 "), Ok(Some(Value::Uint16(7))));
+        check(
+            "Index",
+            text("70000"),
+            Err("ESM_Sample.Index: `70000` is no uint16 (0 to 65535)."),
+        );
+        check("Index", RawValue::Null, Ok(None));
+        check("Absent", text("1"), Err("ESM_Sample has no property `Absent`."));
+        check("Counts", text("1"), Ok(Some(Value::from(vec![1_u32]))));
+        let two = RawValue::Array(vec![text("1"), text("2")]);
+        check("Counts", two.clone(), Ok(Some(Value::from(vec![1_u32, 2]))));
+        check(
+            "Index",
+            two,
+            Err("ESM_Sample.Index: there is several values; it must be one."),
+        );
+        check(
+            "Counts",
+            RawValue::Array(vec![text("1"), RawValue::Null]),
+            Err("ESM_Sample.Counts: there is a NULL among the items of an array; it must be a value."),
+        );
+        check(
+            "Target",
+            text("x"),
+            Err("ESM_Sample.Target: there is a text; it must be reference."),
+        );
+        check(
+            "Part",
+            RawValue::Instance(RawInstance::default()),
+            Ok(Some(Value::from(Instance::new(Name::new("ESM_Sample"))))),
+        );
+        check(
+            "Part",
+            RawValue::Instance(RawInstance {
+                class_name: "ESM_No".to_owned(),
+                ..RawInstance::default()
+            }),
+            Err("ESM_Sample.Part: there is no class `ESM_No`."),
+        );
+        check(
+            "Caption",
+            RawValue::Instance(RawInstance::default()),
+            Err(
+                "ESM_Sample.Caption: there is an embedded instance without xsi:type; it must be one with it.",
+            ),
+        );
+    }
+
+    #[test]
+    fn datetimes_come_in_every_form() {
+        let at = |form, text: &str| RawValue::DateTime(form, text.to_owned());
+        check(
+            "Since",
+            text("20260131120000.000000+540"),
+            Ok(datetime("20260131120000.000000+540")),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Cim, "20260131120000.000000+540"),
+            Ok(datetime("20260131120000.000000+540")),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Point, "2026-01-31T12:00:00.25+09:00"),
+            Ok(datetime("20260131120000.250000+540")),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Point, "2026-01-31T12:00:00Z"),
+            Ok(datetime("20260131120000.000000+000")),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Point, "2026-01-31"),
+            Ok(datetime("20260131000000.000000+000")),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Interval, "P1DT1S"),
+            Ok(datetime("00000001000001.000000:000")),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Point, "é"),
+            Err("ESM_Sample.Since: `é` is no datetime."),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Point, "2026-13-01T00:00:00Z"),
+            Err("ESM_Sample.Since: `2026-13-01T00:00:00Z` is no datetime."),
+        );
+        check(
+            "Index",
+            at(RawDateTime::Point, "2026-01-31"),
+            Err("ESM_Sample.Index: there is a datetime; it must be uint16."),
+        );
+    }
+
+    #[test]
+    fn arguments_are_those_that_the_method_takes() {
+        let class = sample::class();
+        let method = class.method("Reset").unwrap();
+        let arguments = |name: &str, value: &str| {
+            typed_arguments(&raw(name, text(value)), &class, method, &sample::classes)
+                .map(|arguments| arguments[0].value.clone())
+                .map_err(|fault| (fault.cause, fault.detail, fault.reason))
+        };
+        assert_eq!(arguments("delay", "5"), Ok(Some(Value::Uint32(5))));
+        let bad = |detail, reason: &str| Err((FaultCause::InvalidParameter, Some(detail), reason.to_owned()));
+        assert_eq!(
+            arguments("Job", "x"),
+            bad(FaultDetail::InvalidName, "Reset takes no parameter `Job`.")
+        );
+        assert_eq!(
+            arguments("Delay", "x"),
+            bad(
+                FaultDetail::TypeMismatch,
+                "ESM_Sample.Delay: `x` is no uint32 (0 to 4294967295)."
+            )
+        );
+    }
+
+    /// Text that XML can carry: no control characters but tab and line feed.
+    fn any_text() -> impl Strategy<Value = String> {
+        "[\\PC\\t\\n]{0,40}".prop_map(|text| text.replace(['\u{FFFE}', '\u{FFFF}'], ""))
+    }
+
+    fn any_path() -> impl Strategy<Value = Value> {
+        (any_text(), any::<u16>()).prop_map(|(name, index)| {
+            let path = sample::path();
+            let mut path = crate::cim::InstancePath::new(path.class_name);
+            path = path.with_key("Name", name.as_str()).with_key("Index", index);
+            Value::from(path)
+        })
+    }
+
+    fn any_datetime() -> impl Strategy<Value = Value> {
+        let point = (-62_000_000_000_i64..200_000_000_000).prop_map(|secs| {
+            DateTime::from_wall(crate::time::WallTime::from_unix_micros(secs * 1_000_000 + 7))
+        });
+        let length = (0_u64..8_000_000_000)
+            .prop_map(|secs| DateTime::from_duration(std::time::Duration::from_secs(secs)));
+        prop_oneof![point, length].prop_map(Value::DateTime)
+    }
+
+    /// An instance with any of the properties of the class, embedded ones down to `depth`.
+    fn any_instance(depth: u32) -> BoxedStrategy<Instance> {
+        let scalars = (
+            proptest::option::of(any_text()),
+            proptest::option::of(any::<u16>()),
+            proptest::option::of(any::<bool>()),
+            proptest::option::of(any::<i8>()),
+            proptest::option::of(any::<u64>()),
+            proptest::option::of(any::<f64>().prop_filter("NaN equals nothing", |v| !v.is_nan())),
+            proptest::option::of(any::<char>().prop_filter_map("one unit that XML can carry", |c| {
+                let unit = u16::try_from(u32::from(c)).ok()?;
+                (c >= ' ' && unit < 0xFFFE).then_some(Value::Char16(unit))
+            })),
+            proptest::option::of(any_datetime()),
+            proptest::option::of(proptest::collection::vec(any_text(), 1..4)),
+            proptest::option::of(proptest::collection::vec(any::<u32>(), 1..4)),
+            proptest::option::of(any_path()),
+        );
+        let part = if depth == 0 {
+            Just(None).boxed()
+        } else {
+            proptest::option::of(any_instance(depth - 1)).boxed()
+        };
+        (scalars, part)
+            .prop_map(|(values, part)| {
+                let (name, index, on, small, large, load, letter, since, tags, counts, target) = values;
+                let mut instance = Instance::new(Name::from_static("ESM_Sample"));
+                let class = sample::class();
+                let mut set = |name: &str, value: Option<Value>| {
+                    instance.push(class.property(name).unwrap().with_value(value));
+                };
+                set("Name", name.map(Value::from));
+                set("Index", index.map(Value::from));
+                set("On", on.map(Value::from));
+                set("Small", small.map(Value::from));
+                set("Large", large.map(Value::from));
+                set("Load", load.map(Value::from));
+                set("Letter", letter);
+                set("Since", since);
+                set("Tags", tags.map(Value::from));
+                set("Counts", counts.map(Value::from));
+                set("Target", target);
+                set("Part", part.clone().map(Value::from));
+                set(
+                    "Parts",
+                    part.map(|part| Value::Array(vec![part.clone().into(), part.into()])),
+                );
+                instance
+            })
+            .boxed()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_instance_comes_back(instance in any_instance(2), wide in any::<bool>()) {
+            let datetime = if wide { DateTimeStyle::Typed } else { DateTimeStyle::Text };
+            let style = Style { datetime, ..Style::default() };
+            let back = round_trip(&instance, &style).unwrap();
+            for property in instance.properties() {
+                prop_assert_eq!(back.get(property.name.as_str()), property.value.as_ref(), "{}", property.name);
+            }
+        }
+
+        #[test]
+        fn nothing_a_peer_sends_panics(xml in "[<>/a-z:='\"& ;#x0-9!\\[\\]-]{0,200}") {
+            let _ = crate::wsman::Request::decode(&xml, Limits::default());
+        }
+    }
+}
