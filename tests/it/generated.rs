@@ -1,6 +1,6 @@
 //! What is generated and committed is current.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -41,27 +41,4 @@ fn every_shell_gets_its_completions() {
             "{shell}: {ended:?}"
         );
     }
-}
-
-/// `rustix` is named twice, the second time with a feature for tests.
-#[test]
-fn every_dependency_is_explained_once() {
-    let manifest: toml::Table = include_str!("../../Cargo.toml").parse().unwrap();
-    let names = |table: &str| manifest[table].as_table().unwrap().keys().cloned();
-    let named: BTreeSet<String> = names("dependencies").chain(names("dev-dependencies")).collect();
-    let rows = include_str!("../../docs/dependencies.md")
-        .lines()
-        .filter_map(|line| line.strip_prefix("| "));
-    let first_cells = rows.map(|row| row.split(' ').next().unwrap().to_owned());
-    let explained: Vec<String> = first_cells.filter(|cell| cell != "Crate").collect();
-    assert_eq!(
-        explained.len(),
-        explained.iter().collect::<BTreeSet<_>>().len(),
-        "a crate stands twice"
-    );
-    assert_eq!(
-        named,
-        explained.into_iter().collect(),
-        "docs/dependencies.md and Cargo.toml differ"
-    );
 }

@@ -15,6 +15,7 @@ mod http_client;
 mod cert;
 mod command;
 mod config;
+mod dependencies;
 mod generated;
 mod mof;
 mod packaging;
