@@ -1,0 +1,8 @@
+//! The targets, by the room whose parser they try.
+
+pub mod cim;
+pub mod config;
+pub mod host;
+pub mod net;
+pub mod query;
+pub mod xml;
