@@ -55,7 +55,9 @@ fn namespace(text: &str) -> Option<Namespace> {
         None => text,
     };
     let namespace = Namespace::new(local);
-    (!namespace.as_str().is_empty()).then_some(namespace)
+    // A part without a name would not be told from a host when the path is read again.
+    let named = namespace.as_str().split('/').all(|part| !part.is_empty());
+    named.then_some(namespace)
 }
 
 fn parse_keys(mut rest: &str, depth: usize) -> Option<Vec<KeyBinding>> {
@@ -172,6 +174,7 @@ mod tests {
             "CIM_X.A=$b",
             ":CIM_X",
             "//host:CIM_X",
+            "root//a:CIM_X",
         ] {
             check(bad, None);
         }

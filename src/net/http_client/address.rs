@@ -49,6 +49,7 @@ impl FromStr for HttpUrl {
         let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
             Some(literal) if is_ipv6(literal) => literal,
             Some(_) => return Err(fault("holds a malformed IPv6 address")),
+            None if host.contains(['[', ']']) => return Err(fault("holds a malformed IPv6 address")),
             None => host,
         };
         if host.is_empty() {
@@ -178,6 +179,7 @@ mod tests {
         );
         check("https://[::1", Err("is no URL"));
         check("https://[zz]/", Err("holds a malformed IPv6 address"));
+        check("http://c[2001:db8::1]:80/", Err("holds a malformed IPv6 address"));
         check("https:///x", Err("is no URL"));
         check("", Err("is no URL"));
         check("https://h/\u{e9} x", Err("is no URL"));
