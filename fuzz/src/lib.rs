@@ -31,13 +31,48 @@ targets! {
     accounts in net,
     configuration in config,
     datetime in cim,
+    delivery in wsman,
+    envelope in wsman,
     mof in cim,
     netlink in host,
     path in cim,
     proc in host,
     query in query,
+    reply in wsman,
     smbios in host,
     url in net,
+    wsman_text in wsman,
     xml in xml,
     xpath in query,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_has_seeds_a_binary_and_a_line_in_the_documentation() {
+        let manifest = include_str!("../Cargo.toml");
+        let documentation = include_str!("../../docs/fuzzing.md");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        for Target { name, .. } in TARGETS {
+            assert!(folder.join("seeds").join(name).is_dir(), "{name} has no seeds");
+            assert!(
+                folder.join(format!("fuzz_targets/{name}.rs")).is_file(),
+                "{name} has no binary"
+            );
+            assert!(
+                manifest.contains(&format!("path = \"fuzz_targets/{name}.rs\"")),
+                "{name} is not built"
+            );
+            assert!(
+                documentation.contains(&format!("| `{name}` |")),
+                "{name} is not documented"
+            );
+        }
+        assert_eq!(
+            std::fs::read_dir(folder.join("fuzz_targets")).unwrap().count(),
+            TARGETS.len()
+        );
+    }
 }

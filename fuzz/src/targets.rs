@@ -5,4 +5,5 @@ pub mod config;
 pub mod host;
 pub mod net;
 pub mod query;
+pub mod wsman;
 pub mod xml;

@@ -79,7 +79,7 @@ fn judge(query: &Query) {
     }
 }
 
-fn schema() -> &'static NamespaceSchema {
+pub(super) fn schema() -> &'static NamespaceSchema {
     static SCHEMA: OnceLock<Schema> = OnceLock::new();
     SCHEMA
         .get_or_init(|| house().expect("the schema of the house compiles"))
