@@ -19,6 +19,7 @@ mod network;
 mod reference;
 pub mod schema;
 mod sections;
+mod stamp;
 mod value;
 mod values;
 
@@ -32,6 +33,7 @@ pub use sections::{
     AccountsConfig, AgentConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig, LocalConfig,
     LogConfig, LogFormat, LogLevel, Mode, SubscriptionsConfig, SyslogConfig, TlsConfig, Trust, WsmanConfig,
 };
+pub use stamp::FileStamp;
 pub use value::{Remote, Value};
 pub use values::{Effective, Source};
 

@@ -12,6 +12,7 @@ use super::sections::{
     AccountsConfig, AgentConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig, LocalConfig,
     LogConfig, SubscriptionsConfig, SyslogConfig, TlsConfig, WsmanConfig,
 };
+use super::stamp::FileStamp;
 use super::value::{Remote, Value};
 use super::values::{Effective, Layer, Source, Values};
 use crate::monitor::RuleSet;
@@ -75,6 +76,8 @@ pub enum Section {
 #[derive(Clone, Debug)]
 struct Origin {
     environment: Environment,
+    /// The file that was asked for, if one was.
+    asked: Option<PathBuf>,
     path: Option<PathBuf>,
     file: Layer,
     remote: Layer,
@@ -88,21 +91,26 @@ impl Config {
     /// Every fault of the file. A file that was asked for and is not there is one; a default file
     /// that is not there is none.
     pub fn load(path: Option<&Path>, environment: &Environment) -> Result<Self, ConfigFaults> {
-        let Some(path) = environment.file(path) else {
-            return Self::build(environment, None, FileValues::default(), &Remote::new());
-        };
-        let bytes = std::fs::read(&path)
-            .map_err(|error| ConfigFaults::of_file(path.clone(), format!("cannot be read: {error}")))?;
-        let text = std::str::from_utf8(&bytes).map_err(|error| {
-            let lines = bytes
-                .iter()
-                .take(error.valid_up_to())
-                .filter(|byte| **byte == b'\n')
-                .count();
-            ConfigFaults::of_file(path.clone(), format!("line {} is not UTF-8", lines + 1))
-        })?;
-        let found = file::parse(&path, text);
-        Self::build(environment, Some(path), found, &Remote::new())
+        let origin = Origin::new(environment, path);
+        let found = origin.path.as_deref().map(read).transpose()?;
+        Self::build(origin, found.unwrap_or_default(), &Remote::new())
+    }
+
+    /// Looks for the file as [`Config::load`] did and reads it again; the remote values stay.
+    ///
+    /// # Errors
+    /// Every fault of the file as it is now, and of remote values that no longer fit.
+    pub fn reload(&self) -> Result<Self, ConfigFaults> {
+        let origin = Origin::new(&self.origin.environment, self.origin.asked.as_deref());
+        let found = origin.path.as_deref().map(read).transpose()?;
+        Self::build(origin, found.unwrap_or_default(), &self.remote())
+    }
+
+    /// The state of the file that [`Config::reload`] would read now: when it differs from the one before
+    /// this configuration was loaded, it is time to.
+    pub fn file_stamp(&self) -> FileStamp {
+        let origin = &self.origin;
+        FileStamp::of(origin.environment.file(origin.asked.as_deref()).as_deref())
     }
 
     /// Takes the text of a file that need not exist.
@@ -112,8 +120,7 @@ impl Config {
     pub fn parse(text: &str, environment: &Environment) -> Result<Self, ConfigFaults> {
         let path = Path::new("esm.toml");
         Self::build(
-            environment,
-            Some(path.to_path_buf()),
+            Origin::new(environment, Some(path)),
             file::parse(path, text),
             &Remote::new(),
         )
@@ -128,7 +135,15 @@ impl Config {
             layer: self.origin.file.clone(),
             ..FileValues::default()
         };
-        Self::build(&self.origin.environment, self.origin.path.clone(), file, remote)
+        Self::build(self.origin.clone(), file, remote)
+    }
+
+    /// The remote values that are laid over the file.
+    pub fn remote(&self) -> Remote {
+        let remote = self.origin.remote.iter();
+        remote
+            .map(|(key, (value, _))| (key.clone(), value.clone()))
+            .collect()
     }
 
     /// The file that was read, if any.
@@ -183,29 +198,23 @@ impl Config {
             .collect()
     }
 
-    fn build(
-        environment: &Environment,
-        path: Option<PathBuf>,
-        file: FileValues,
-        remote: &Remote,
-    ) -> Result<Self, ConfigFaults> {
+    fn build(origin: Origin, file: FileValues, remote: &Remote) -> Result<Self, ConfigFaults> {
         let FileValues {
             layer: file,
             mut faults,
             mut refused,
         } = file;
         let remote = check_remote(remote, &mut faults, &mut refused);
-        let values = Values::new(environment, &[&file, &remote], refused);
+        let values = Values::new(&origin.environment, &[&file, &remote], refused);
         let (monitors, mut misfits) = monitor::build(&values, &file, &remote);
         misfits.extend(misfits_between_keys(&values));
         misfits.retain(|misfit| !misfit.keys.iter().any(|key| values.is_refused(key)));
         faults.extend(misfits.into_iter().map(|misfit| to_fault(&values, misfit)));
         ConfigFaults::none_of(faults)?;
         let origin = Origin {
-            environment: environment.clone(),
-            path,
             file,
             remote,
+            ..origin
         };
         Ok(Self {
             state_dir: values.path("state_dir"),
@@ -226,6 +235,31 @@ impl Config {
             values,
         })
     }
+}
+
+impl Origin {
+    /// The file to read, with nothing read yet.
+    fn new(environment: &Environment, asked: Option<&Path>) -> Self {
+        Self {
+            environment: environment.clone(),
+            asked: asked.map(Path::to_path_buf),
+            path: environment.file(asked),
+            file: Layer::new(),
+            remote: Layer::new(),
+        }
+    }
+}
+
+/// Reads and takes apart the file.
+fn read(path: &Path) -> Result<FileValues, ConfigFaults> {
+    let fault = |reason: String| ConfigFaults::of_file(path.to_path_buf(), reason);
+    let bytes = std::fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| {
+        let before = bytes.iter().take(error.valid_up_to());
+        let lines = before.filter(|byte| **byte == b'\n').count();
+        fault(format!("line {} is not UTF-8", lines + 1))
+    })?;
+    Ok(file::parse(path, text))
 }
 
 /// The remote values that are allowed. A value that was allowed when it was set and is no longer is

@@ -359,6 +359,40 @@ fn a_file_that_was_asked_for_must_be_there_and_be_text() {
     assert_eq!(load(), format!("{place}: line 3 is not UTF-8"));
 }
 
+#[test]
+fn a_file_that_changed_is_seen_and_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("esm.toml");
+    let environment = Environment {
+        default_file: Some(file.clone()),
+        ..environment()
+    };
+    let first = Config::load(None, &environment).unwrap();
+    let first = first
+        .with_remote(&remote(&[("monitor.cpu.enabled", "false")]))
+        .unwrap();
+    let none = first.file_stamp();
+    assert_eq!(first.file_stamp(), none);
+
+    std::fs::write(&file, "[log]\nlevel = 'debug'\n").unwrap();
+    let written = first.file_stamp();
+    assert_ne!(written, none);
+    let second = first.reload().unwrap();
+    assert_eq!(
+        (second.file(), second.log.level),
+        (Some(file.as_path()), LogLevel::Debug)
+    );
+    assert!(!rule(&second, "cpu", None).enabled, "remote values stay");
+    assert_eq!(second.file_stamp(), written);
+
+    std::fs::write(&file, "[log]\nlevel = 'loud'\n").unwrap();
+    assert_ne!(second.file_stamp(), written);
+    assert_eq!(second.reload().unwrap_err().iter().count(), 1);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(second.file_stamp(), none);
+    assert_eq!(second.reload().unwrap().log.level, LogLevel::Info);
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(128))]
 
