@@ -26,7 +26,6 @@ pub mod resource_uri;
 pub mod time;
 pub mod transfer;
 pub mod typed;
-pub mod xpath;
 
 #[cfg(test)]
 mod sample;

@@ -168,7 +168,7 @@ impl Shared {
         })
     }
 
-    fn schema(&self, namespace: &Namespace) -> Result<Arc<NamespaceSchema>, Fault> {
+    pub(super) fn schema(&self, namespace: &Namespace) -> Result<Arc<NamespaceSchema>, Fault> {
         self.broker.namespace(namespace)?;
         self.broker.schema().shared(namespace).ok_or_else(Fault::internal)
     }

@@ -9,7 +9,6 @@ use crate::cim::{Class, InstancePath, Name};
 use crate::wsman::addressing::encode_path;
 use crate::wsman::fragment::Fragment;
 use crate::wsman::invoke::encode_invoke_response;
-use crate::wsman::ns::action::PUT_RESPONSE;
 use crate::wsman::transfer::{
     Representation, encode_class_response, encode_create_response, encode_delete_response,
     encode_get_response, encode_put_response,
@@ -41,7 +40,8 @@ impl Shared {
         let head = self.head_with_epr(exchange, &target, || class.path_of(&instance));
         if let Some(header) = &exchange.headers.fragment {
             let fragment = Fragment::parse(header, class)?;
-            return Ok(fragment.encode_get_response(&head, &instance, &target.style));
+            let schema = self.schema(&target.context.namespace)?;
+            return Ok(fragment.encode_get_response(&head, &instance, class, &*schema, &target.style));
         }
         Ok(encode_get_response(&head, &instance, class, &target.style))
     }
@@ -63,7 +63,7 @@ impl Shared {
             (None, Representation::Instance(raw)) => (typed(raw, &class, &classes)?, None),
             (Some(fragment), Representation::Fragment(part)) => (
                 fragment.apply(part, &old, &class, &classes)?,
-                Some([fragment.property().clone()]),
+                Some([fragment.target(&class)?.property]),
             ),
             _ => {
                 let reason =
@@ -81,7 +81,10 @@ impl Shared {
         let instance = self.broker.get(&target.context, &path)?;
         let head = self.head_with_epr(exchange, &target, || class.path_of(&instance));
         Ok(match fragment {
-            Some(fragment) => fragment.encode_response(&head, PUT_RESPONSE, &instance, &target.style),
+            Some(fragment) => {
+                let schema = self.schema(&target.context.namespace)?;
+                fragment.encode_put_response(&head, &instance, &class, &*schema, &target.style)
+            }
             None => encode_put_response(&head, &instance, &class, &target.style),
         })
     }
