@@ -97,7 +97,7 @@ impl Agent {
             .with_limits(build::limits(&config))
             .start(listeners);
 
-        let greeting = Greeting::new(&config, &host, server.addresses(), pair.description(), &accounts);
+        let greeting = Greeting::new(&config, &host, &server.addresses(), pair.description(), &accounts);
         let load_sampler = tokio::spawn(sample_load(host, clock));
         Ok(Self {
             config: Arc::new(RwLock::new(Arc::new(config))),

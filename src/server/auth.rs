@@ -27,7 +27,6 @@ pub struct Authenticator {
     accounts: Option<Arc<Accounts>>,
     local_peers: Option<LocalPeers>,
     sources: Mutex<HashMap<Source, SourceState>>,
-    longest_pause: Duration,
 }
 
 /// The outcome of looking at a request's head.
@@ -57,13 +56,7 @@ impl Authenticator {
             accounts,
             local_peers,
             sources: Mutex::default(),
-            longest_pause: crate::server::Limits::default().failed_login_pause,
         }
-    }
-
-    pub(super) fn with_longest_pause(mut self, longest: Duration) -> Self {
-        self.longest_pause = longest;
-        self
     }
 
     /// The principal of a process on the local socket.
@@ -71,8 +64,13 @@ impl Authenticator {
         self.local_peers.as_ref()?.admit(uid, gid)
     }
 
-    /// Checks the request's credential. Returns late if it is wrong.
-    pub(super) async fn authenticate(&self, headers: &HeaderMap, source: Source) -> Authentication {
+    /// Checks the request's credential. Returns late if it is wrong, after `longest_pause` at the latest.
+    pub(super) async fn authenticate(
+        &self,
+        headers: &HeaderMap,
+        source: Source,
+        longest_pause: Duration,
+    ) -> Authentication {
         let Some(authorization) = headers.get(AUTHORIZATION) else {
             return Authentication::Anonymous;
         };
@@ -89,7 +87,7 @@ impl Authenticator {
         if let Some(principal) = self.verify(credential, source).await {
             return Authentication::Authenticated(principal);
         }
-        tokio::time::sleep(self.note_failure(source, Instant::now())).await;
+        tokio::time::sleep(self.note_failure(source, Instant::now()).min(longest_pause)).await;
         Authentication::Failed
     }
 
@@ -115,7 +113,7 @@ impl Authenticator {
         let pause = FIRST_PAUSE.saturating_mul(1 << state.failures.min(16));
         state.failures = state.failures.saturating_add(1);
         state.last_failure = now;
-        pause.min(self.longest_pause)
+        pause
     }
 }
 
@@ -130,15 +128,19 @@ fn state_of(sources: &mut HashMap<Source, SourceState>, source: Source, now: Ins
     })
 }
 
-/// Forgets who is forgiven; else the source with the fewest failures, the longest ago.
+/// Forgets who is forgiven; else an eighth of the sources, those with the fewest failures the longest ago.
 fn make_room(sources: &mut HashMap<Source, SourceState>, now: Instant) {
     sources.retain(|_, state| state.failures > 0 && now.duration_since(state.last_failure) <= FORGIVEN_AFTER);
-    if sources.len() >= MAX_SOURCES {
-        let least = sources
-            .iter()
-            .min_by_key(|(_, state)| (state.failures, state.last_failure))
-            .map(|(&key, _)| key);
-        least.map(|key| sources.remove(&key));
+    if sources.len() < MAX_SOURCES {
+        return;
+    }
+    let mut ranks: Vec<_> = sources
+        .iter()
+        .map(|(&source, state)| (state.failures, state.last_failure, source))
+        .collect();
+    ranks.sort_unstable_by_key(|&(failures, last_failure, _)| (failures, last_failure));
+    for (_, _, source) in ranks.into_iter().take(MAX_SOURCES / 8) {
+        sources.remove(&source);
     }
 }
 
@@ -158,13 +160,13 @@ mod tests {
     }
 
     #[test]
-    fn the_pause_grows_per_source_to_its_longest_and_is_forgiven() {
+    fn the_pause_grows_per_source_and_is_forgiven() {
         let authenticator = Authenticator::new(None, None);
         let start = Instant::now();
         let pauses: Vec<u128> = (0..7)
             .map(|_| authenticator.note_failure(source(1), start).as_millis())
             .collect();
-        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 5000, 5000]);
+        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 16000]);
         assert_eq!(
             authenticator.note_failure(source(2), start),
             FIRST_PAUSE,
@@ -187,7 +189,7 @@ mod tests {
         for uid in 0..3 * MAX_SOURCES {
             authenticator.note_failure(Source::User(uid as u32), now);
         }
-        assert_eq!(authenticator.sources.lock().len(), MAX_SOURCES);
+        assert!(authenticator.sources.lock().len() <= MAX_SOURCES);
         assert_eq!(authenticator.note_failure(source(1), now), FIRST_PAUSE * 4);
     }
 

@@ -81,7 +81,7 @@ pub(super) async fn run(
         Accepted::Local(stream) => {
             connection.transport = Transport::Local;
             if let Peer::Local { uid, gid, .. } = peer {
-                connection.principal = connection.shared.authenticator.local_peer(uid, gid);
+                connection.principal = connection.shared.settings().authenticator.local_peer(uid, gid);
             }
             Carrier::Local(stream)
         }
@@ -114,7 +114,10 @@ fn local_address(stream: &TcpStream) -> Option<SocketAddr> {
 /// Waits for the peer to say something. Until then nothing is spent on it but its socket.
 async fn first_byte_comes(connection: &Connection, stream: &TcpStream) -> bool {
     let mut byte = [0];
-    let first = tokio::time::timeout(connection.shared.limits.handshake, stream.peek(&mut byte));
+    let first = tokio::time::timeout(
+        connection.shared.settings().limits.handshake,
+        stream.peek(&mut byte),
+    );
     matches!(first.await, Ok(Ok(1)))
 }
 
@@ -123,7 +126,7 @@ async fn handshake(
     stream: TcpStream,
     tls: &ServerTls,
 ) -> Option<TlsStream<TcpStream>> {
-    let end = tokio::time::Instant::now() + connection.shared.limits.handshake;
+    let end = tokio::time::Instant::now() + connection.shared.settings().limits.handshake;
     if !first_byte_comes(connection, &stream).await {
         return None;
     }
@@ -144,7 +147,7 @@ async fn handshake(
 async fn serve(carrier: Carrier, connection: Connection) {
     let connection = Arc::new(connection);
     let tracker = Arc::clone(&connection.tracker);
-    let limits = connection.shared.limits.clone();
+    let limits = connection.shared.settings().limits.clone();
     tracker.enter(Phase::FirstHead);
     let stream = WatchedStream::new(carrier, Arc::clone(&tracker));
     let service = {

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::task::AbortHandle;
 
 use crate::server::http::Peer;
+use crate::server::limits::Limits;
 use crate::server::tracker::Tracker;
 
 /// How far a connection has come; the lowest gives way first.
@@ -40,13 +41,13 @@ pub(super) struct Full;
 
 #[derive(Debug)]
 pub(super) struct Registry {
-    limit: usize,
-    limit_per_source: usize,
     open: Mutex<Open>,
 }
 
 #[derive(Debug, Default)]
 struct Open {
+    limit: usize,
+    limit_per_source: usize,
     next_id: u64,
     by_id: HashMap<u64, Entry>,
     all: BTreeSet<(Standing, u64)>,
@@ -81,12 +82,19 @@ impl Source {
 }
 
 impl Registry {
-    pub(super) fn new(limit: usize, limit_per_source: usize) -> Self {
-        Self {
-            limit,
-            limit_per_source,
+    pub(super) fn new(limits: &Limits) -> Self {
+        let registry = Self {
             open: Mutex::default(),
-        }
+        };
+        registry.set_limits(limits);
+        registry
+    }
+
+    /// Connections that are open beyond new limits stay.
+    pub(super) fn set_limits(&self, limits: &Limits) {
+        let mut open = self.open.lock();
+        open.limit = limits.connections;
+        open.limit_per_source = limits.connections_per_source;
     }
 
     /// Finds a place for a new connection, for which another may have to give way, and starts its task.
@@ -114,11 +122,11 @@ impl Registry {
         if open
             .by_source
             .get(&source)
-            .is_some_and(|ids| ids.len() >= self.limit_per_source)
+            .is_some_and(|ids| ids.len() >= open.limit_per_source)
         {
             open.evict_of(source)?;
         }
-        if open.all.len() >= self.limit {
+        if open.all.len() >= open.limit {
             open.evict_any()?;
         }
         let id = open.next_id;
@@ -230,5 +238,119 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.registry.open.lock().remove(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Floor {
+        registry: Arc<Registry>,
+        places: Vec<(u64, Place)>,
+    }
+
+    impl Floor {
+        fn new(limit: usize, limit_per_source: usize) -> Self {
+            let limits = Limits {
+                connections: limit,
+                connections_per_source: limit_per_source,
+                ..Limits::default()
+            };
+            Self {
+                registry: Arc::new(Registry::new(&limits)),
+                places: Vec::new(),
+            }
+        }
+
+        /// A connection by the user `uid` that has risen to `standing`; its number, if it was admitted.
+        fn come(&mut self, uid: u32, standing: Standing) -> Option<u64> {
+            let mut place = None;
+            let admitted = self
+                .registry
+                .admit(Source::User(uid), Arc::new(Tracker::new()), |given| {
+                    place = Some(given);
+                    tokio::spawn(std::future::pending::<()>()).abort_handle()
+                });
+            let place = place.filter(|_| admitted.is_ok())?;
+            place.rise(standing);
+            let id = place.id;
+            self.places.push((id, place));
+            Some(id)
+        }
+
+        fn open(&self) -> Vec<u64> {
+            let mut ids: Vec<u64> = self.registry.open.lock().by_id.keys().copied().collect();
+            ids.sort_unstable();
+            ids
+        }
+    }
+
+    use Standing::{Handshaking, Proven, Silent, Unproven};
+
+    #[tokio::test]
+    async fn the_lowest_and_then_the_oldest_gives_way() {
+        let mut floor = Floor::new(4, 100);
+        for standing in [Proven, Unproven, Handshaking, Silent] {
+            floor.come(1, standing).unwrap();
+        }
+        floor.come(2, Silent).unwrap();
+        assert_eq!(floor.open(), [0, 1, 2, 4], "the silent one gave way");
+        floor.come(2, Unproven).unwrap();
+        assert_eq!(
+            floor.open(),
+            [0, 1, 2, 5],
+            "the silent one gave way, though it came last"
+        );
+        floor.come(2, Unproven).unwrap();
+        assert_eq!(floor.open(), [0, 1, 5, 6]);
+        floor.come(2, Proven).unwrap();
+        assert_eq!(
+            floor.open(),
+            [0, 5, 6, 7],
+            "the oldest of those that have proved nothing"
+        );
+    }
+
+    #[tokio::test]
+    async fn one_that_has_proved_itself_never_gives_way() {
+        let mut floor = Floor::new(2, 100);
+        floor.come(1, Proven).unwrap();
+        floor.come(1, Proven).unwrap();
+        assert_eq!(floor.come(1, Silent), None);
+        assert_eq!(floor.open(), [0, 1]);
+        assert_eq!(floor.registry.evict_one(), Err(Full));
+        floor.places.remove(0);
+        assert_eq!(floor.open(), [1], "a place is given back");
+        floor.come(1, Silent).unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_source_pushes_out_its_own() {
+        let mut floor = Floor::new(100, 2);
+        floor.come(1, Silent).unwrap();
+        for _ in 0..5 {
+            floor.come(2, Silent).unwrap();
+        }
+        assert_eq!(floor.open(), [0, 4, 5], "the other source keeps its connection");
+        floor.registry.set_limits(&Limits {
+            connections: 3,
+            ..Limits::default()
+        });
+        floor.come(3, Silent).unwrap();
+        assert_eq!(
+            floor.open(),
+            [4, 5, 6],
+            "in all, the oldest gives way, whoever has it"
+        );
+    }
+
+    #[test]
+    fn addresses_of_one_network_are_one_source() {
+        let source = |address: &str| Source::of(&Peer::Network(address.parse().unwrap()));
+        assert_eq!(source("192.0.2.1:1"), source("192.0.2.1:2"));
+        assert_ne!(source("192.0.2.1:1"), source("192.0.2.2:1"));
+        assert_eq!(source("[2001:db8::1]:1"), source("[2001:db8::ffff:2]:1"));
+        assert_ne!(source("[2001:db8::1]:1"), source("[2001:db8:0:1::1]:1"));
     }
 }

@@ -22,6 +22,7 @@ use crate::server::body::{self, OutgoingBody};
 use crate::server::connection::Connection;
 use crate::server::http::{HttpReply, HttpRequest, RequestHead, RequestId, Route};
 use crate::server::refusal::Refusal;
+use crate::server::running::Settings;
 use crate::server::tracker::Phase;
 
 /// Answers one request. There is always an answer.
@@ -81,13 +82,14 @@ async fn admit<'a>(
     head: &RequestHead,
     body: &Incoming,
 ) -> Result<Entry<'a>, Refusal> {
-    let limits = &connection.shared.limits;
+    let settings = connection.shared.settings();
+    let limits = &settings.limits;
     let (principal, body_limit) = match connection.shared.service.route(head) {
         Route::Unknown => return Err(Refusal::NotFound),
         Route::WrongMethod { allow } => return Err(Refusal::WrongMethod { allow }),
         Route::Anonymous => (None, limits.anonymous_body_bytes),
         Route::Authenticated => (
-            Some(authenticate(connection, &head.headers).await?),
+            Some(authenticate(connection, &settings, &head.headers).await?),
             limits.body_bytes,
         ),
     };
@@ -95,7 +97,7 @@ async fn admit<'a>(
     if body.size_hint().lower() > body_limit as u64 {
         return Err(Refusal::BodyTooLarge { limit: body_limit });
     }
-    let in_flight = InFlight::enter(connection).ok_or(Refusal::Busy)?;
+    let in_flight = InFlight::enter(connection, limits.requests_in_flight).ok_or(Refusal::Busy)?;
     Ok(Entry {
         principal,
         body_limit,
@@ -103,14 +105,18 @@ async fn admit<'a>(
     })
 }
 
-async fn authenticate(connection: &Connection, headers: &HeaderMap) -> Result<Principal, Refusal> {
+async fn authenticate(
+    connection: &Connection,
+    settings: &Settings,
+    headers: &HeaderMap,
+) -> Result<Principal, Refusal> {
     let authenticated = match &connection.principal {
         Some(principal) => Authentication::Authenticated(principal.clone()),
         None => {
-            connection
-                .shared
+            let longest_pause = settings.limits.failed_login_pause;
+            settings
                 .authenticator
-                .authenticate(headers, connection.source)
+                .authenticate(headers, connection.source, longest_pause)
                 .await
         }
     };
@@ -176,10 +182,10 @@ impl<F: Future + Unpin> Future for UnwindCaught<F> {
 struct InFlight<'a>(&'a Connection);
 
 impl<'a> InFlight<'a> {
-    fn enter(connection: &'a Connection) -> Option<Self> {
+    fn enter(connection: &'a Connection, limit: usize) -> Option<Self> {
         let before = connection.shared.counters.in_flight.fetch_add(1, Relaxed);
         let entered = Self(connection);
-        (before < connection.shared.limits.requests_in_flight).then_some(entered)
+        (before < limit).then_some(entered)
     }
 }
 

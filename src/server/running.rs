@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -43,18 +44,34 @@ pub struct Counters {
 /// What every connection of one server shares.
 pub(super) struct Shared {
     pub(super) service: Arc<dyn HttpService>,
-    pub(super) authenticator: Authenticator,
-    pub(super) limits: Limits,
+    settings: RwLock<Arc<Settings>>,
     pub(super) registry: Arc<Registry>,
     pub(super) counters: Counters,
     pub(super) stop: CancellationToken,
 }
 
+/// What can be changed while the server runs.
+pub(super) struct Settings {
+    pub(super) limits: Limits,
+    pub(super) authenticator: Arc<Authenticator>,
+}
+
+impl Shared {
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read())
+    }
+}
+
 /// A running server. Dropping it stops it at once; [`ServerHandle::shutdown`] stops it cleanly.
 pub struct ServerHandle {
     shared: Arc<Shared>,
-    addresses: Vec<SocketAddr>,
-    acceptors: Vec<JoinHandle<()>>,
+    acceptors: Vec<Acceptor>,
+}
+
+/// The task that accepts on one listener.
+struct Acceptor {
+    address: Option<SocketAddr>,
+    task: JoinHandle<()>,
 }
 
 /// How a clean stop went.
@@ -83,36 +100,79 @@ impl Server {
 
     /// Starts to accept on all `listeners`. Must be called within a tokio runtime.
     pub fn start(self, listeners: Vec<Listener>) -> ServerHandle {
-        let addresses = listeners.iter().filter_map(Listener::address).collect();
         let shared = Arc::new(Shared {
             service: self.service,
-            authenticator: self
-                .authenticator
-                .with_longest_pause(self.limits.failed_login_pause),
-            registry: Arc::new(Registry::new(
-                self.limits.connections,
-                self.limits.connections_per_source,
-            )),
-            limits: self.limits,
+            registry: Arc::new(Registry::new(&self.limits)),
+            settings: RwLock::new(Arc::new(Settings {
+                limits: self.limits,
+                authenticator: Arc::new(self.authenticator),
+            })),
             counters: Counters::default(),
             stop: CancellationToken::new(),
         });
-        let acceptors = listeners
-            .into_iter()
-            .map(|listener| tokio::spawn(listener.run(Arc::clone(&shared))))
-            .collect();
-        ServerHandle {
+        let mut handle = ServerHandle {
             shared,
-            addresses,
-            acceptors,
+            acceptors: Vec::with_capacity(listeners.len()),
+        };
+        for listener in listeners {
+            handle.listen(listener);
         }
+        handle
     }
 }
 
 impl ServerHandle {
     /// The addresses listened on, in the order of the listeners, the local socket left out.
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.acceptors
+            .iter()
+            .filter_map(|acceptor| acceptor.address)
+            .collect()
+    }
+
+    /// Accepts on one more listener. Must be called within a tokio runtime.
+    pub fn listen(&mut self, listener: Listener) {
+        let address = listener.address();
+        let task = tokio::spawn(listener.run(Arc::clone(&self.shared)));
+        self.acceptors.push(Acceptor { address, task });
+    }
+
+    /// Accepts no more on `address`; connections that came in there stay. `false` if it was not listened on.
+    pub async fn stop_listening(&mut self, address: SocketAddr) -> bool {
+        let Some(index) = self
+            .acceptors
+            .iter()
+            .position(|acceptor| acceptor.address == Some(address))
+        else {
+            return false;
+        };
+        let acceptor = self.acceptors.swap_remove(index);
+        acceptor.task.abort();
+        // The socket is closed once the task has ended.
+        let _ = acceptor.task.await;
+        true
+    }
+
+    /// Other limits, for what comes from now on: the times of open connections stay as they are.
+    pub fn set_limits(&self, limits: Limits) {
+        self.shared.registry.set_limits(&limits);
+        let mut settings = self.shared.settings.write();
+        let authenticator = Arc::clone(&settings.authenticator);
+        *settings = Arc::new(Settings {
+            limits,
+            authenticator,
+        });
+    }
+
+    /// Another authenticator, from the next request on. Open connections of the local socket and of client
+    /// certificates stay authenticated as they are.
+    pub fn set_authenticator(&self, authenticator: Authenticator) {
+        let mut settings = self.shared.settings.write();
+        let limits = settings.limits.clone();
+        *settings = Arc::new(Settings {
+            limits,
+            authenticator: Arc::new(authenticator),
+        });
     }
 
     /// What was counted so far.
@@ -130,7 +190,7 @@ impl ServerHandle {
     pub async fn shutdown(mut self, deadline: Duration) -> ShutdownReport {
         self.shared.stop.cancel();
         for acceptor in self.acceptors.drain(..) {
-            let _ = acceptor.await;
+            let _ = acceptor.task.await;
         }
         self.shared.registry.drain_all();
         let end = Instant::now() + deadline;
@@ -146,7 +206,7 @@ impl Drop for ServerHandle {
     fn drop(&mut self) {
         self.shared.stop.cancel();
         for acceptor in &self.acceptors {
-            acceptor.abort();
+            acceptor.task.abort();
         }
         self.shared.registry.abort_all();
     }
@@ -156,7 +216,7 @@ impl std::fmt::Debug for ServerHandle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let requests = self.shared.counters.requests.load(Relaxed);
         f.debug_struct("ServerHandle")
-            .field("addresses", &self.addresses)
+            .field("addresses", &self.addresses())
             .field("requests", &requests)
             .finish()
     }

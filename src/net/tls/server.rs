@@ -22,9 +22,15 @@ const REMEMBERED_SESSIONS: usize = 256;
 /// The TLS configuration of all listeners that share one certificate.
 #[derive(Debug)]
 pub struct ServerTls {
-    config: Arc<ServerConfig>,
     certificate: Arc<ReplaceableCertificate>,
-    clients: Option<ClientCertificates>,
+    rules: RwLock<Rules>,
+}
+
+/// What handshakes follow from now on.
+#[derive(Clone, Debug)]
+struct Rules {
+    config: Arc<ServerConfig>,
+    mapping: Option<ClientMapping>,
 }
 
 /// Which client certificates stand for whom.
@@ -61,35 +67,26 @@ impl ServerTls {
     /// # Errors
     /// If the authority holds no certificate, or the system gives no random bytes.
     pub fn new(pair: &CertificatePair, clients: Option<ClientCertificates>) -> Result<Self, TlsError> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()?;
-        let builder = match &clients {
-            None => builder.with_no_client_auth(),
-            Some(clients) => {
-                let roots = Arc::new(clients.authority.clone());
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
-                builder.with_client_cert_verifier(verifier.allow_unauthenticated().build()?)
-            }
-        };
         let certificate = Arc::new(ReplaceableCertificate {
             current: RwLock::new(Arc::clone(&pair.certified)),
         });
-        let mut config = builder.with_cert_resolver(Arc::clone(&certificate) as Arc<dyn ResolvesServerCert>);
-        // A client that hears of h2 believes it.
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
-        config.session_storage = ServerSessionMemoryCache::new(REMEMBERED_SESSIONS);
-        config.ticketer = ring::Ticketer::new()?;
-        Ok(Self {
-            config: Arc::new(config),
-            certificate,
-            clients,
-        })
+        let rules = RwLock::new(Rules::new(&certificate, clients)?);
+        Ok(Self { certificate, rules })
     }
 
-    /// What an acceptor needs.
+    /// What an acceptor needs for the next handshake.
     pub fn config(&self) -> Arc<ServerConfig> {
-        Arc::clone(&self.config)
+        Arc::clone(&self.rules.read().config)
+    }
+
+    /// Accepts other client certificates from the next handshake on. Sessions are not resumed across the change.
+    ///
+    /// # Errors
+    /// As [`ServerTls::new`]; the old rules then stay in force.
+    pub fn set_clients(&self, clients: Option<ClientCertificates>) -> Result<(), TlsError> {
+        let rules = Rules::new(&self.certificate, clients)?;
+        *self.rules.write() = rules;
+        Ok(())
     }
 
     /// Presents `pair` from the next handshake on. Connections that are open stay so.
@@ -99,9 +96,37 @@ impl ServerTls {
 
     /// The principal that the client's certificate stands for, once the handshake is finished.
     pub fn principal(&self, connection: &ServerConnection) -> Option<Principal> {
-        let clients = self.clients.as_ref()?;
         let certificate = connection.peer_certificates()?.first()?;
-        clients.mapping.principal(certificate)
+        self.rules.read().mapping.as_ref()?.principal(certificate)
+    }
+}
+
+impl Rules {
+    fn new(
+        certificate: &Arc<ReplaceableCertificate>,
+        clients: Option<ClientCertificates>,
+    ) -> Result<Self, TlsError> {
+        let provider = Arc::new(ring::default_provider());
+        let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()?;
+        let (builder, mapping) = match clients {
+            None => (builder.with_no_client_auth(), None),
+            Some(clients) => {
+                let roots = Arc::new(clients.authority);
+                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+                let verifier = verifier.allow_unauthenticated().build()?;
+                (builder.with_client_cert_verifier(verifier), Some(clients.mapping))
+            }
+        };
+        let mut config = builder.with_cert_resolver(Arc::clone(certificate) as Arc<dyn ResolvesServerCert>);
+        // A client that hears of h2 believes it.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.session_storage = ServerSessionMemoryCache::new(REMEMBERED_SESSIONS);
+        config.ticketer = ring::Ticketer::new()?;
+        Ok(Self {
+            config: Arc::new(config),
+            mapping,
+        })
     }
 }
 

@@ -1,11 +1,14 @@
 //! What any HTTP client meets: authentication, errors with a text, kept connections.
 
+use std::process::Command;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
-use esm::server::ShutdownReport;
+use esm::net::accounts::Accounts;
+use esm::server::{Authenticator, Limits, Listener, ShutdownReport};
 
-use super::harness::{TestServer, credentials, text};
+use super::harness::{TestServer, credentials, run, text};
 
 const SHOW: [&str; 2] = ["-w", "|%{http_code}|%{num_connects}"];
 
@@ -94,4 +97,48 @@ fn a_clean_stop_waits_for_what_is_being_worked_on() {
         "nobody accepts any more"
     );
     assert!(!server.folder.path().join("socket").exists());
+}
+
+#[test]
+fn limits_accounts_and_listeners_change_while_running() {
+    let mut server = TestServer::start();
+    let mut handle = server.handle.take().unwrap();
+    check(
+        &server,
+        &["-u", &credentials(), "-d", "12345", "/echo"],
+        "ann:12345|200|1",
+    );
+
+    handle.set_limits(Limits {
+        body_bytes: 4,
+        ..Limits::default()
+    });
+    check(
+        &server,
+        &["-u", &credentials(), "-d", "12345", "/echo"],
+        "The body may have at most 4 bytes.\n|413|1",
+    );
+
+    let accounts = Accounts::open(server.folder.path().join("others")).unwrap();
+    accounts.set("bob", b"builder").unwrap();
+    handle.set_authenticator(Authenticator::new(Some(Arc::new(accounts)), None));
+    check(
+        &server,
+        &["-u", &credentials(), "-d", "1", "/echo"],
+        "The name or the password is wrong.\n|401|1",
+    );
+    check(&server, &["-u", "bob:builder", "-d", "1", "/echo"], "bob:1|200|1");
+
+    let plain = format!("http://{}/open", server.plain);
+    let ask = || text(&run(Command::new("curl").args(["-sS", "-d", "x", &plain])));
+    assert_eq!(ask(), "x");
+    assert!(server.runtime.block_on(handle.stop_listening(server.plain)));
+    assert_eq!(ask(), "");
+    let again = {
+        let _entered = server.runtime.enter();
+        Listener::plain(server.plain).unwrap()
+    };
+    server.runtime.block_on(async { handle.listen(again) });
+    assert_eq!(ask(), "x");
+    assert_eq!(handle.addresses().len(), 2);
 }

@@ -194,3 +194,20 @@ fn client_certificates_can_be_listed() {
     );
     check_client(&server, "carol", &["-u", &credentials()], "ann:hi");
 }
+
+#[test]
+fn client_certificates_can_be_allowed_and_refused_while_running() {
+    let server = TestServer::start();
+    make_clients(server.folder.path());
+    let needed = "Credentials are needed: send Authorization: Basic.\n";
+    check_client(&server, "carol", &[], needed);
+    let authority = read_authorities(&server.folder.path().join("ca.pem")).unwrap();
+    let clients = ClientCertificates {
+        authority,
+        mapping: ClientMapping::CommonName,
+    };
+    server.tls.set_clients(Some(clients)).unwrap();
+    check_client(&server, "carol", &[], "carol:hi");
+    server.tls.set_clients(None).unwrap();
+    check_client(&server, "carol", &[], needed);
+}
