@@ -7,7 +7,8 @@ use hyper::Method;
 use crate::net::principal::Principal;
 use crate::server::http::{HttpReply, Peer, ReplyBody, RequestHead, RequestId};
 
-/// Collects what is known of a request, if anybody listens.
+/// Collects what is known of a request, if anybody listens. Dropped before its end, it says that the
+/// peer went away.
 pub(super) struct AccessLog {
     line: Option<Line>,
     started: Instant,
@@ -48,12 +49,16 @@ impl AccessLog {
         }
     }
 
-    pub(super) fn end(self, reply: &HttpReply) {
-        let Some(line) = self.line else { return };
+    pub(super) fn end(mut self, reply: &HttpReply) {
         let sent_bytes = match &reply.body {
             ReplyBody::Full(bytes) => Some(bytes.len()),
             ReplyBody::Stream(_) => None,
         };
+        self.write(Some(reply.status), sent_bytes);
+    }
+
+    fn write(&mut self, status: Option<u16>, sent_bytes: Option<usize>) {
+        let Some(line) = self.line.take() else { return };
         tracing::info!(
             target: "esm::access",
             request = %line.id,
@@ -61,11 +66,17 @@ impl AccessLog {
             principal = line.principal.as_ref().map_or("-", Principal::name),
             method = %line.method,
             path = line.path,
-            status = reply.status,
+            status,
             received_bytes = line.received_bytes,
             sent_bytes,
             duration_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX),
-            "request"
+            "{}", if status.is_some() { "answered" } else { "abandoned by the peer" }
         );
+    }
+}
+
+impl Drop for AccessLog {
+    fn drop(&mut self) {
+        self.write(None, None);
     }
 }

@@ -50,7 +50,7 @@ pub(super) enum Accepted {
 }
 
 impl Connection {
-    /// An authenticated request came: from now on this connection gives way to none.
+    /// Its caller is known: from now on this connection gives way to none.
     pub(super) fn note_proven(&self) {
         if !self.proven.swap(true, Relaxed) {
             self.place.rise(Standing::Proven);
@@ -102,7 +102,10 @@ pub(super) async fn run(
             Carrier::Tls(Box::new(stream.into()))
         }
     };
-    connection.place.rise(Standing::Unproven);
+    match &connection.principal {
+        Some(_) => connection.note_proven(),
+        None => connection.place.rise(Standing::Unproven),
+    }
     serve(carrier, connection).await;
 }
 

@@ -60,7 +60,7 @@ pub enum BindError {
 }
 
 impl Listener {
-    /// Binds a TCP socket that speaks TLS. Must be called within a tokio runtime, as its siblings must.
+    /// Binds a TCP socket that speaks TLS; `[::]` takes IPv6 alone. Must be called within a tokio runtime, as its siblings must.
     ///
     /// # Errors
     /// If the address is in use, not of this host, or not allowed.
@@ -215,11 +215,15 @@ fn is_of_one_connection(error: &io::Error) -> bool {
 
 fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
     let bind = || {
-        let socket = if address.is_ipv4() {
-            TcpSocket::new_v4()
-        } else {
-            TcpSocket::new_v6()
-        }?;
+        let socket = match address {
+            SocketAddr::V4(_) => TcpSocket::new_v4()?,
+            SocketAddr::V6(_) => {
+                let socket = TcpSocket::new_v6()?;
+                // So that `0.0.0.0` and `[::]` can be listened on side by side.
+                rustix::net::sockopt::set_ipv6_v6only(&socket, true)?;
+                socket
+            }
+        };
         socket.set_reuseaddr(true)?;
         socket.bind(address)?;
         socket.listen(BACKLOG)

@@ -24,7 +24,7 @@ pub(super) enum Standing {
     Handshaking,
     /// The handshake is finished, nobody has authenticated.
     Unproven,
-    /// A request was authenticated.
+    /// Its caller is known, by the connection itself or by a request.
     Proven,
 }
 

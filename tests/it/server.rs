@@ -3,6 +3,7 @@
 mod basics;
 mod flood;
 pub mod harness;
+mod log;
 mod logins;
 mod tls;
 mod wire;

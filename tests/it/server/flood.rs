@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use esm::net::http_client::{BasicCredentials, ClientLimits, ClientRequest, Endpoint, HttpClient};
 use esm::net::tls::client::{ClientTls, Trust};
-use esm::server::raise_file_limit;
+use esm::server::{Limits, raise_file_limit};
 
 use super::harness::{PASSWORD, TestServer, USER, credentials, text};
 
@@ -82,4 +82,30 @@ fn ten_thousand_silent_connections_lock_nobody_out() {
             .load(std::sync::atomic::Ordering::Relaxed),
         0
     );
+}
+
+/// Those that finished the handshake and then say nothing give way, too, but not to lesser ones.
+#[test]
+fn finished_handshakes_lock_nobody_out() {
+    let server = TestServer::start_with(
+        Limits {
+            connections: 60,
+            connections_per_source: 50,
+            ..Limits::default()
+        },
+        |_| None,
+    );
+    let tls = ClientTls::new(Trust::Off).unwrap();
+    let shaken: Vec<_> = server.runtime.block_on(async {
+        let mut shaken = Vec::new();
+        for _ in 0..100 {
+            let stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+            shaken.push(tls.connect(stream, "localhost").await.unwrap());
+        }
+        shaken
+    });
+    check_answered(&server);
+    let silent: Vec<TcpStream> = (0..100).map(|_| connect(&server)).collect();
+    check_answered(&server);
+    drop((shaken, silent));
 }
