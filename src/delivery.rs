@@ -1,1 +1,40 @@
-//! One worker per destination: ordering, retries, acknowledgement.
+//! Subscriptions at work, and one worker per destination: order, retries, acknowledgement.
+//!
+//! - [`Registry`] is what the server, the providers and the monitors speak to. What it answers is on disk first.
+//! - One *publisher* turns what happened into one transaction: states, alerts, and a row of the outbox for each
+//!   subscription that wants one. It alone gives out sequence numbers, so their order is the order on disk.
+//! - One *worker* per destination that has something waiting sends it, in order, at least once, and ends when
+//!   there is nothing left: an idle destination costs no task and no connection.
+//! - One *alarm clock* ends leases at their very end, not when somebody happens to look.
+//!
+//! A destination that is slow, hung or gone costs its own worker alone; see [`gate`] for what keeps many of them
+//! from holding up the rest. All of it runs on boot time.
+
+pub mod courier;
+pub mod filters;
+mod alarms;
+mod book;
+mod entry;
+mod gate;
+mod publisher;
+mod queue;
+mod registry;
+mod retry;
+mod rule;
+mod shared;
+mod station;
+mod status;
+mod worker;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::publisher::{Publication, PublishError};
+pub use self::registry::{
+    Bookmark, Granted, NewTarget, PullBatch, Registry, RegistryParts, SubscribeError, SubscribeRequest,
+    SubscriptionError,
+};
+pub use self::retry::RetrySchedule;
+pub use self::rule::{DestinationRule, Forbidden};
+pub use self::shared::Settings;
+pub use self::status::{DeliveryState, DestinationStatus, Fare, SubscriptionStatus};

@@ -17,7 +17,9 @@ use serde::de::DeserializeOwned;
 
 pub use self::agent::{Begin, Loaded, Seen};
 pub use self::change::{Change, Changed, MonitorRow, NewAlert, QueueEntry, RecordedAlert};
-pub use self::queue::{Acknowledge, FetchQueue, History, HistoryRow, QueueOf, QueuedAlert};
+pub use self::queue::{
+    Acknowledge, AcknowledgeUpTo, CountQueue, FetchQueue, History, HistoryRow, QueueOf, QueuedAlert,
+};
 pub use self::settings::{LoadSettings, PutSettings};
 pub use self::subscriptions::{
     AddSubscription, Added, LearnPin, NewDestination, RenewLease, SetGiveUp, StoredDestination,

@@ -22,6 +22,8 @@ pub struct Change {
     pub removed: Vec<String>,
     /// What is to be told.
     pub alerts: Vec<NewAlert>,
+    /// Alerts of the history, by their places, that a subscription wants after all.
+    pub replays: Vec<(i64, QueueEntry)>,
     /// How many alerts the history keeps; none: nothing is dropped now.
     pub keep_alerts: Option<u64>,
 }
@@ -73,8 +75,8 @@ pub struct Changed {
 pub struct RecordedAlert {
     /// Its place in the history.
     pub seq: i64,
-    /// The rows of the outbox, one for each entry, in order.
-    pub queued: Vec<i64>,
+    /// The rows of the outbox, one for each entry, in order; none for a subscription that has ended meanwhile.
+    pub queued: Vec<Option<i64>>,
 }
 
 impl Command for Change {
@@ -93,6 +95,9 @@ impl Command for Change {
             .iter()
             .map(|new| put_alert(db, new))
             .collect::<Result<_, _>>()?;
+        for (seq, entry) in &self.replays {
+            put_queue_entry(db, *seq, entry)?;
+        }
         if let Some(keep) = self.keep_alerts {
             drop_old_alerts(db, keep)?;
         }
@@ -120,21 +125,30 @@ fn put_alert(db: &Db<'_>, new: &NewAlert) -> Result<RecordedAlert, StoreError> {
         .prepare_cached("INSERT INTO alerts (identifier, alert) VALUES (?1, ?2)")?
         .execute(params![new.alert.identifier, to_json("alert", &*new.alert)?])?;
     let seq = db.sql.last_insert_rowid();
-    let mut insert = db.sql.prepare_cached(
-        "INSERT INTO outbox (subscription, destination, alert, context, number) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?;
-    let mut queued = Vec::with_capacity(new.queue.len());
-    for entry in &new.queue {
-        insert.execute(params![
+    let queued = new
+        .queue
+        .iter()
+        .map(|entry| put_queue_entry(db, seq, entry))
+        .collect::<Result<_, _>>()?;
+    Ok(RecordedAlert { seq, queued })
+}
+
+/// A subscription that ended between the matching and now is passed over.
+fn put_queue_entry(db: &Db<'_>, seq: i64, entry: &QueueEntry) -> Result<Option<i64>, StoreError> {
+    let inserted = db
+        .sql
+        .prepare_cached(
+            "INSERT INTO outbox (subscription, destination, alert, context, number) \
+             SELECT id, ?2, ?3, ?4, ?5 FROM subscriptions WHERE id = ?1 AND keep_until_millis IS NULL",
+        )?
+        .execute(params![
             entry.subscription,
             entry.destination,
             seq,
             entry.context,
             entry.number
         ])?;
-        queued.push(db.sql.last_insert_rowid());
-    }
-    Ok(RecordedAlert { seq, queued })
+    Ok((inserted > 0).then(|| db.sql.last_insert_rowid()))
 }
 
 fn drop_old_alerts(db: &Db<'_>, keep: u64) -> Result<(), StoreError> {

@@ -377,7 +377,7 @@ impl World {
                 ..Change::default()
             })
             .unwrap();
-        assert_eq!(changed.alerts[0].queued.len(), expect);
+        assert_eq!(changed.alerts[0].queued.iter().flatten().count(), expect);
     }
 
     fn destination_ids(&self) -> BTreeMap<String, i64> {

@@ -87,6 +87,21 @@ fn queued_alert(row: &Row<'_>) -> rusqlite::Result<QueuedAlert> {
     })
 }
 
+/// Counts what is to be sent to a destination.
+#[derive(Clone, Copy, Debug)]
+pub struct CountQueue(pub i64);
+
+impl Command for CountQueue {
+    type Answer = u64;
+
+    fn run(self, db: &Db<'_>) -> Result<u64, StoreError> {
+        let mut count = db
+            .sql
+            .prepare_cached("SELECT count(*) FROM outbox WHERE destination = ?1")?;
+        Ok(count.query_row([self.0], |row| row.get(0))?)
+    }
+}
+
 /// Takes rows out of the outbox: they were told, or nobody wants them any more.
 #[derive(Clone, Debug)]
 pub struct Acknowledge(pub Vec<i64>);
@@ -99,6 +114,26 @@ impl Command for Acknowledge {
         for id in self.0 {
             delete.execute([id])?;
         }
+        Ok(())
+    }
+}
+
+/// Takes out of the outbox what a subscriber that fetches has seen.
+#[derive(Clone, Debug)]
+pub struct AcknowledgeUpTo {
+    /// The subscription.
+    pub subscription: String,
+    /// The last row that it has seen.
+    pub id: i64,
+}
+
+impl Command for AcknowledgeUpTo {
+    type Answer = ();
+
+    fn run(self, db: &Db<'_>) -> Result<(), StoreError> {
+        db.sql
+            .prepare_cached("DELETE FROM outbox WHERE subscription = ?1 AND id <= ?2")?
+            .execute(params![self.subscription, self.id])?;
         Ok(())
     }
 }

@@ -1,0 +1,162 @@
+//! The alarm clock: leases end, kept queues are dropped and heartbeats are due at their very time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::book::{Alarm, Book};
+use super::courier::Parcel;
+use super::entry::{Entry, Phase};
+use super::publisher::Publication;
+use super::shared::Shared;
+use crate::alert::catalog::table::agent::LEASE_LAPSED;
+use crate::subscription::EndReason;
+use crate::time::BootTime;
+
+/// Waits for one alarm after the other.
+pub(super) async fn run(shared: Arc<Shared>) {
+    while !shared.is_stopping() {
+        let now = shared.clock.boot();
+        let (lapsed, dropped) = {
+            let mut book = shared.book.lock();
+            ring(&shared, &mut book, now)
+        };
+        tell_lapsed(&shared, lapsed).await;
+        drop_kept(&shared, &dropped).await;
+        // Asked for after the work, so that nothing set meanwhile is missed.
+        let next = shared.book.lock().next_due();
+        let due = async {
+            match next {
+                Some(at) => shared.clock.sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = due => {}
+            () = shared.alarm.notified() => {}
+            () = shared.stopped() => return,
+        }
+    }
+}
+
+/// A subscription whose lease has ended, and until when its queue is kept.
+type Lapsed = (Arc<Entry>, BootTime);
+
+fn ring(shared: &Arc<Shared>, book: &mut Book, now: BootTime) -> (Vec<Lapsed>, Vec<Arc<Entry>>) {
+    let keep_until = now + shared.settings().queue_keep;
+    let (mut lapsed, mut dropped) = (Vec::new(), Vec::new());
+    for alarm in book.due(now) {
+        match alarm {
+            Alarm::Lease(id) => {
+                let Some(entry) = book.entries.get(&id).cloned() else {
+                    continue;
+                };
+                if !end_lease(&entry, now, keep_until) {
+                    continue;
+                }
+                book.set(Some(keep_until), Alarm::Keep(id));
+                lapsed.push((entry, keep_until));
+            }
+            Alarm::Keep(id) => dropped.extend(book.remove(&id)),
+            Alarm::Heartbeat(id) => {
+                if let Some(entry) = book.entries.get(&id).cloned() {
+                    let next = beat(shared, &entry, now);
+                    book.set(next, Alarm::Heartbeat(id));
+                }
+            }
+        }
+    }
+    (lapsed, dropped)
+}
+
+/// Whether the lease is really over: a renewal moves the alarm, but may come while it rings.
+fn end_lease(entry: &Entry, now: BootTime, keep_until: BootTime) -> bool {
+    let mut life = entry.life.lock();
+    let over = life.phase == Phase::Live && life.lease.is_over(now);
+    if over {
+        life.phase = Phase::Lapsed(keep_until);
+    }
+    over
+}
+
+/// Tells a subscription that it lives, unless it was told something lately; when it is due again.
+fn beat(shared: &Arc<Shared>, entry: &Arc<Entry>, now: BootTime) -> Option<BootTime> {
+    let pause = entry.subscription.heartbeat()?;
+    let station = entry.station()?;
+    let due = {
+        let mut life = entry.life.lock();
+        if life.phase != Phase::Live {
+            return None;
+        }
+        let due = life.last_told + pause;
+        if due <= now {
+            life.last_told = now;
+        }
+        due
+    };
+    if due > now {
+        return Some(due);
+    }
+    // Where deliveries fail or wait, a heartbeat would only wait behind them.
+    if station.fare.lock().failures == 0 && station.queue.lock().is_idle() {
+        station.queue.lock().note(Parcel::Heartbeat {
+            subscription: Arc::clone(&entry.subscription),
+        });
+        shared.wake(station);
+    }
+    Some(now + pause)
+}
+
+async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
+    if lapsed.is_empty() {
+        return;
+    }
+    let mut publication = Publication::default();
+    for (entry, keep_until) in &lapsed {
+        let subscription = &entry.subscription;
+        let destination = entry.station().map_or_else(
+            || "-".to_owned(),
+            |station| station.target.lock().destination.url.to_string(),
+        );
+        tracing::warn!(subscription = %entry.id, owner = %subscription.owner, %destination, "lease lapsed");
+        let values = vec![destination, subscription.owner.clone(), entry.id.to_string()];
+        publication.lapsed.push((entry.id.to_string(), *keep_until));
+        publication
+            .alerts
+            .extend(shared.own_alert(LEASE_LAPSED, &entry.id, values));
+    }
+    if let Err(error) = shared.publish(publication).await {
+        // After a restart the lease is over as well, and is told then.
+        tracing::error!(%error, "the end of a lease is not on disk");
+    }
+    let mut stations = BTreeMap::new();
+    for (entry, _) in lapsed {
+        shared.tell_end(&entry, EndReason::Lapsed);
+        if let Some(station) = entry.station() {
+            stations.insert(station.id, Arc::clone(station));
+        }
+    }
+    for station in stations.values() {
+        shared.recount(station).await;
+        station.kick.notify_waiters();
+        shared.wake(station);
+    }
+}
+
+async fn drop_kept(shared: &Arc<Shared>, dropped: &[Arc<Entry>]) {
+    if dropped.is_empty() {
+        return;
+    }
+    for entry in dropped {
+        tracing::warn!(subscription = %entry.id, owner = %entry.subscription.owner, "the queue of a lapsed subscription is dropped");
+    }
+    let removed = dropped.iter().map(|entry| entry.id.to_string()).collect();
+    if let Err(error) = shared
+        .publish(Publication {
+            removed,
+            ..Publication::default()
+        })
+        .await
+    {
+        tracing::error!(%error, "a lapsed subscription is still on disk");
+    }
+}

@@ -1,0 +1,97 @@
+//! What carries deliveries: the wire form is a courier's business, order and retries are not.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use crate::cim::Instance;
+use crate::subscription::{Credentials, Destination, EndReason, Subscription};
+
+/// Makes lines to destinations.
+pub trait Courier: Send + Sync + 'static {
+    /// A line to `target`. Nothing is connected yet.
+    fn line(&self, target: &Target) -> Box<dyn Line>;
+}
+
+/// A line to one destination: one delivery at a time, over a connection that is kept while the peer keeps it.
+pub trait Line: Send {
+    /// Hands `parcel` over. Ready once the destination has taken it, or has not.
+    fn send<'a>(&'a mut self, parcel: &'a Parcel) -> Sending<'a>;
+
+    /// Whether a connection is open.
+    fn is_connected(&self) -> bool;
+}
+
+/// A delivery under way.
+pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Receipt, SendError>> + Send + 'a>>;
+
+/// Where a line goes.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The destination.
+    pub destination: Destination,
+    /// What deliveries log in with.
+    pub credentials: Option<Credentials>,
+    /// The SHA-256 fingerprint of the certificate that it showed first.
+    pub pin: Option<Vec<u8>>,
+}
+
+/// One delivery.
+#[derive(Clone, Debug)]
+pub enum Parcel {
+    /// Events of one subscription, in order, never none.
+    Events {
+        /// Whose.
+        subscription: Arc<Subscription>,
+        /// What.
+        items: Vec<Item>,
+    },
+    /// The subscription lives and has nothing to tell.
+    Heartbeat {
+        /// Whose.
+        subscription: Arc<Subscription>,
+    },
+    /// The subscription has ended.
+    End {
+        /// Whose.
+        subscription: Arc<Subscription>,
+        /// Why.
+        reason: EndReason,
+    },
+}
+
+/// One event of a delivery.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The indication, without its sequence context and number.
+    pub indication: Arc<Instance>,
+    /// `SequenceContext`.
+    pub context: Arc<str>,
+    /// `SequenceNumber`.
+    pub number: i64,
+    /// Its place in the history: a bookmark.
+    pub seq: i64,
+}
+
+/// What the destination took.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// How many of the items, from the first on: fewer than offered where they did not fit.
+    pub accepted: usize,
+    /// The certificate that the destination showed, if it was not known.
+    pub learned_pin: Option<Vec<u8>>,
+}
+
+/// Why a delivery failed. Each text is for people.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SendError {
+    /// Nobody answers, or not in time: it may be different the next time.
+    #[error("{0}")]
+    Unreachable(String),
+    /// The destination must not be delivered to, or does not let us in: somebody has to act.
+    #[error("{0}")]
+    Refused(String),
+    /// The destination answers, and does not want this very message.
+    #[error("{0}")]
+    Rejected(String),
+}

@@ -1,0 +1,121 @@
+//! A subscription while the agent runs.
+
+use std::fmt;
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::filters::AlertFilter;
+use super::station::Station;
+use crate::subscription::{Lease, Subscription};
+use crate::time::BootTime;
+
+/// One subscription.
+pub(super) struct Entry {
+    /// Its name.
+    pub id: Arc<str>,
+    /// What it is.
+    pub subscription: Arc<Subscription>,
+    /// What it wants.
+    pub filter: Arc<AlertFilter>,
+    /// How it is told.
+    pub way: Way,
+    /// Where its life stands.
+    pub life: Mutex<Life>,
+}
+
+/// How a subscription is told.
+pub(super) enum Way {
+    /// Deliveries are sent.
+    Sent(Arc<Station>),
+    /// The subscriber fetches.
+    Fetched(Fetched),
+}
+
+/// What a subscription that fetches has of its own.
+pub(super) struct Fetched {
+    /// The numbers of its indications.
+    pub series: Mutex<Series>,
+    /// Something came.
+    pub arrived: Notify,
+}
+
+/// Where a subscription's life stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Life {
+    /// Its lease.
+    pub lease: Lease,
+    /// Whether it is told anything.
+    pub phase: Phase,
+    /// When something was last handed over.
+    pub last_told: BootTime,
+}
+
+/// The phases of a subscription's life.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Phase {
+    /// It is told what it wants.
+    Live,
+    /// Its lease ended; its queue is kept until then.
+    Lapsed(BootTime),
+    /// It is gone.
+    Gone,
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Entry {
+    /// Whether it is told what it wants.
+    pub fn is_live(&self) -> bool {
+        self.life.lock().phase == Phase::Live
+    }
+
+    /// Where its deliveries go.
+    pub fn station(&self) -> Option<&Arc<Station>> {
+        match &self.way {
+            Way::Sent(station) => Some(station),
+            Way::Fetched(_) => None,
+        }
+    }
+
+    /// The series that its indications are numbered in.
+    pub fn series(&self) -> &Mutex<Series> {
+        match &self.way {
+            Way::Sent(station) => &station.series,
+            Way::Fetched(fetched) => &fetched.series,
+        }
+    }
+}
+
+/// A series of sequence numbers (DSP1054 §7.9): from 0 on, one by one.
+#[derive(Clone, Debug)]
+pub(super) struct Series {
+    /// Its name, used once in all time.
+    pub context: Arc<str>,
+    /// The next number.
+    pub next: i64,
+}
+
+impl Series {
+    /// The series of `of` in the run of the agent that is called `run`.
+    pub fn new(run: &str, of: &str) -> Self {
+        Self {
+            context: format!("ESM#{run}#{of}").into(),
+            next: 0,
+        }
+    }
+
+    /// Takes the next number; after the greatest one comes 0.
+    pub fn take(&mut self) -> i64 {
+        let number = self.next;
+        self.next = number.checked_add(1).unwrap_or(0);
+        number
+    }
+}

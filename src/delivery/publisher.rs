@@ -1,0 +1,261 @@
+//! What happened, written down and handed out.
+
+use std::sync::Arc;
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::courier::Item;
+use super::entry::{Entry, Way};
+use super::queue::Row;
+use super::shared::Shared;
+use crate::alert::Alert;
+use crate::alert::indication::indication;
+use crate::cim::Instance;
+use crate::store::StoreError;
+use crate::store::commands::{Change, Changed, History, MonitorRow, NewAlert, QueueEntry};
+use crate::time::BootTime;
+
+/// How many publications are written down together at most.
+const TOGETHER: usize = 64;
+
+/// How many alerts of the history are read at once.
+const PAGE: u32 = 200;
+
+/// Things that happened and belong together: all of them are on disk afterwards, or none.
+#[derive(Debug, Default)]
+pub struct Publication {
+    /// Where monitors stand now.
+    pub monitors: Vec<MonitorRow>,
+    /// What is to be told.
+    pub alerts: Vec<Alert>,
+    /// Subscriptions whose lease ended, and until when their queues are kept.
+    pub(super) lapsed: Vec<(String, BootTime)>,
+    /// Subscriptions that are gone.
+    pub(super) removed: Vec<String>,
+    /// A subscription that begins with what is in the history after this place.
+    pub(super) replay: Option<(Arc<Entry>, i64)>,
+}
+
+/// What happened could not be written down; nothing of it was told.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{0}")]
+pub struct PublishError(pub String);
+
+/// A publication on its way.
+pub(super) struct Posted {
+    publication: Publication,
+    caller: oneshot::Sender<Result<(), PublishError>>,
+}
+
+/// Hands a publication over and waits until it is on disk.
+pub(super) async fn post(
+    publisher: &mpsc::Sender<Posted>,
+    publication: Publication,
+) -> Result<(), PublishError> {
+    let closed = || PublishError(StoreError::Closed.to_string());
+    let (caller, answer) = oneshot::channel();
+    publisher
+        .send(Posted { publication, caller })
+        .await
+        .map_err(|_| closed())?;
+    answer.await.unwrap_or_else(|_| Err(closed()))
+}
+
+/// Writes down what comes, until there is nobody left to send anything.
+pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Posted>) {
+    let mut group = Vec::new();
+    loop {
+        let received = tokio::select! {
+            received = inbox.recv_many(&mut group, TOGETHER) => received,
+            () = shared.stopped(), if group.is_empty() => {
+                // What was posted before the end is still written down.
+                inbox.close();
+                inbox.recv_many(&mut group, TOGETHER).await
+            }
+        };
+        if received == 0 {
+            return;
+        }
+        let (publications, callers): (Vec<_>, Vec<_>) = group
+            .drain(..)
+            .map(|posted| (posted.publication, posted.caller))
+            .unzip();
+        let result = write_down(&shared, publications).await;
+        for caller in callers {
+            let _ = caller.send(result.clone());
+        }
+    }
+}
+
+/// An alert or a part of the history, and whom it goes to.
+struct Letter {
+    indication: Arc<Instance>,
+    to: Vec<(Arc<Entry>, Arc<str>, i64)>,
+}
+
+async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Result<(), PublishError> {
+    let mut change = Change {
+        keep_alerts: Some(shared.settings().keep_alerts),
+        ..Change::default()
+    };
+    let mut letters = Vec::new();
+    let mut replays = Vec::new();
+    for publication in publications {
+        change.monitors.extend(publication.monitors);
+        change.lapsed.extend(publication.lapsed);
+        change.removed.extend(publication.removed);
+        for alert in publication.alerts {
+            let letter = address(shared, &alert);
+            change.alerts.push(NewAlert {
+                alert: Arc::new(alert),
+                queue: letter.queue_entries(),
+            });
+            letters.push(letter);
+        }
+        replays.extend(publication.replay);
+    }
+    let changed = match shared.store.ask(change).await {
+        Ok(changed) => changed,
+        Err(error) => {
+            letters.iter().rev().for_each(Letter::take_back);
+            return Err(PublishError(error.to_string()));
+        }
+    };
+    hand_out(shared, &letters, &changed);
+    for (entry, after) in replays {
+        replay(shared, &entry, after).await?;
+    }
+    Ok(())
+}
+
+/// Whom an alert goes to. A filter that many share is asked once.
+fn address(shared: &Shared, alert: &Alert) -> Letter {
+    let indication = Arc::new(indication(alert));
+    let mut asked: Vec<(*const super::filters::AlertFilter, bool)> = Vec::new();
+    let mut to = Vec::new();
+    for entry in shared
+        .book
+        .lock()
+        .entries
+        .values()
+        .filter(|entry| entry.is_live())
+    {
+        let filter = Arc::as_ptr(&entry.filter);
+        let wanted = match asked.iter().find(|(known, _)| *known == filter) {
+            Some((_, wanted)) => *wanted,
+            None => {
+                let wanted = entry.filter.matches(&indication);
+                asked.push((filter, wanted));
+                wanted
+            }
+        };
+        if wanted {
+            let mut series = entry.series().lock();
+            to.push((Arc::clone(entry), Arc::clone(&series.context), series.take()));
+        }
+    }
+    Letter { indication, to }
+}
+
+impl Letter {
+    fn queue_entries(&self) -> Vec<QueueEntry> {
+        let entry = |(entry, context, number): &(Arc<Entry>, Arc<str>, i64)| QueueEntry {
+            subscription: Arc::clone(&entry.id),
+            destination: entry.station().map(|station| station.id),
+            context: Arc::clone(context),
+            number: *number,
+        };
+        self.to.iter().map(entry).collect()
+    }
+
+    /// The numbers are free again: nothing was written down under them.
+    fn take_back(&self) {
+        for (entry, _, number) in self.to.iter().rev() {
+            entry.series().lock().next = *number;
+        }
+    }
+}
+
+fn hand_out(shared: &Arc<Shared>, letters: &[Letter], changed: &Changed) {
+    let since = shared.clock.boot();
+    for (letter, recorded) in letters.iter().zip(&changed.alerts) {
+        for ((entry, context, number), id) in letter.to.iter().zip(&recorded.queued) {
+            // A subscription that ended meanwhile has no row.
+            let Some(id) = *id else { continue };
+            let item = Item {
+                indication: Arc::clone(&letter.indication),
+                context: Arc::clone(context),
+                number: *number,
+                seq: recorded.seq,
+            };
+            match &entry.way {
+                Way::Sent(station) => {
+                    station.fare.lock().queued += 1;
+                    station.queue.lock().push(Row {
+                        id,
+                        entry: Arc::clone(entry),
+                        item,
+                        since,
+                    });
+                    shared.wake(station);
+                }
+                Way::Fetched(fetched) => fetched.arrived.notify_waiters(),
+            }
+        }
+    }
+}
+
+/// Queues what the history holds for `entry` after the place `after`, then takes it up: nothing is missing and
+/// nothing comes twice, as nothing else is written down meanwhile.
+async fn replay(shared: &Arc<Shared>, entry: &Arc<Entry>, mut after: i64) -> Result<(), PublishError> {
+    let failed = |error: StoreError| PublishError(error.to_string());
+    loop {
+        let page = shared
+            .store
+            .ask(History {
+                after,
+                limit: PAGE,
+                newest: false,
+            })
+            .await
+            .map_err(failed)?;
+        let Some(last) = page.last().map(|row| row.seq) else {
+            break;
+        };
+        after = last;
+        let wanted = page
+            .iter()
+            .filter(|row| entry.filter.matches(&indication(&row.alert)));
+        let replays: Vec<_> = wanted
+            .map(|row| {
+                let mut series = entry.series().lock();
+                let queue_entry = QueueEntry {
+                    subscription: Arc::clone(&entry.id),
+                    destination: entry.station().map(|station| station.id),
+                    context: Arc::clone(&series.context),
+                    number: series.take(),
+                };
+                (row.seq, queue_entry)
+            })
+            .collect();
+        let count = replays.len() as u64;
+        shared
+            .store
+            .ask(Change {
+                replays,
+                ..Change::default()
+            })
+            .await
+            .map_err(failed)?;
+        if let Some(station) = entry.station() {
+            station.fare.lock().queued += count;
+        }
+    }
+    shared.book.lock().insert(Arc::clone(entry));
+    shared.alarm.notify_one();
+    if let Some(station) = entry.station() {
+        station.queue.lock().reload();
+        shared.wake(station);
+    }
+    Ok(())
+}

@@ -1,0 +1,190 @@
+//! What waits for one destination: the head of its queue in memory, the rest on disk. Pure.
+//!
+//! The rows in memory are always the first ones of the queue. While there are more on disk, new rows stay there
+//! and are loaded in their turn: memory does not grow with an outage.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::courier::{Item, Parcel};
+use super::entry::Entry;
+use crate::subscription::{DeliveryMode, Protocol};
+use crate::time::BootTime;
+
+/// How many rows are kept in memory.
+pub(super) const IN_MEMORY: usize = 64;
+
+/// How many events a batch holds where the subscriber says nothing.
+const DEFAULT_BATCH: u32 = 100;
+
+/// How many notes (heartbeats, ends) may wait.
+const MAX_NOTES: usize = 256;
+
+/// An event that waits.
+#[derive(Clone)]
+pub(super) struct Row {
+    /// Its row in the outbox.
+    pub id: i64,
+    /// Who is to be told.
+    pub entry: Arc<Entry>,
+    /// What.
+    pub item: Item,
+    /// Since when it waits in memory.
+    pub since: BootTime,
+}
+
+/// What waits for one destination.
+#[derive(Default)]
+pub(super) struct Queue {
+    rows: VecDeque<Row>,
+    notes: VecDeque<Parcel>,
+    more_on_disk: bool,
+    reload: bool,
+    last_loaded: i64,
+    /// After a rejection events go one by one, so that one bad event does not keep its batch back.
+    one_by_one: bool,
+}
+
+/// What is to be done next.
+pub(super) enum Next {
+    /// Send a heartbeat or an end.
+    Note(Parcel),
+    /// Send these rows of the outbox.
+    Send(Parcel, Vec<i64>),
+    /// Load rows after this one.
+    Load(i64),
+    /// Nothing until then, unless something comes.
+    WaitUntil(BootTime),
+    /// Nothing.
+    Idle,
+}
+
+impl Queue {
+    /// A queue that lies on disk if `waits`.
+    pub fn on_disk(waits: bool) -> Self {
+        Self {
+            more_on_disk: waits,
+            ..Self::default()
+        }
+    }
+
+    /// A new row, already on disk.
+    pub fn push(&mut self, row: Row) {
+        if self.more_on_disk || self.rows.len() >= IN_MEMORY {
+            self.more_on_disk = true;
+            return;
+        }
+        self.last_loaded = self.last_loaded.max(row.id);
+        self.rows.push_back(row);
+    }
+
+    /// A heartbeat or an end. The oldest gives way where too many wait: nobody relies on them.
+    pub fn note(&mut self, note: Parcel) {
+        if self.notes.len() >= MAX_NOTES {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(note);
+    }
+
+    /// The rows on disk have changed places: everything is loaded anew.
+    pub fn reload(&mut self) {
+        self.reload = true;
+    }
+
+    /// What was loaded, up to the row `last`, and whether there is `more` after it.
+    pub fn loaded(&mut self, loaded: Vec<Row>, last: i64, more: bool) {
+        let arrived = std::mem::replace(&mut self.rows, loaded.into());
+        if more {
+            // What arrived meanwhile is on disk, too.
+            self.more_on_disk = true;
+            self.last_loaded = last;
+        } else {
+            self.last_loaded = self.last_loaded.max(last);
+            self.rows.extend(arrived.into_iter().filter(|row| row.id > last));
+        }
+    }
+
+    /// Nothing could be loaded: it is still there.
+    pub fn not_loaded(&mut self, after: i64) {
+        self.rows.clear();
+        self.more_on_disk = true;
+        self.last_loaded = after;
+    }
+
+    /// These rows were handed over or dropped.
+    pub fn done(&mut self, ids: &[i64]) {
+        self.rows.retain(|row| !ids.contains(&row.id));
+    }
+
+    /// From now on one by one, or in batches again.
+    pub fn set_one_by_one(&mut self, one_by_one: bool) {
+        self.one_by_one = one_by_one;
+    }
+
+    /// Whether nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.rows.is_empty() && self.notes.is_empty() && !self.more_on_disk && !self.reload
+    }
+
+    /// What is to be done at `now`.
+    pub fn next(&mut self, now: BootTime) -> Next {
+        if let Some(note) = self.notes.pop_front() {
+            return Next::Note(note);
+        }
+        if self.reload {
+            self.reload = false;
+            self.rows.clear();
+            self.last_loaded = 0;
+            self.more_on_disk = true;
+        }
+        self.rows.retain(|row| row.entry.is_live());
+        if self.rows.is_empty() {
+            if !self.more_on_disk {
+                return Next::Idle;
+            }
+            self.more_on_disk = false;
+            return Next::Load(self.last_loaded);
+        }
+        self.next_rows(now)
+    }
+
+    /// The first rows that may go. A batch that waits to be filled holds up nobody but its own subscription.
+    fn next_rows(&self, now: BootTime) -> Next {
+        let mut filling: Vec<&Arc<Entry>> = Vec::new();
+        let mut wake: Option<BootTime> = None;
+        for row in &self.rows {
+            if filling.iter().any(|entry| Arc::ptr_eq(entry, &row.entry)) {
+                continue;
+            }
+            let Protocol::Eventing(options) = &row.entry.subscription.protocol;
+            if options.mode != DeliveryMode::Events || self.one_by_one {
+                return send(vec![row]);
+            }
+            let limit = options.batch.max_items.unwrap_or(DEFAULT_BATCH).max(1) as usize;
+            let own = self
+                .rows
+                .iter()
+                .filter(|other| Arc::ptr_eq(&other.entry, &row.entry));
+            let batch: Vec<&Row> = own.take(limit).collect();
+            let wait = Duration::from_millis(options.batch.max_wait_millis.unwrap_or(0));
+            let ready_at = row.since + wait;
+            if batch.len() >= limit || self.more_on_disk || now >= ready_at {
+                return send(batch);
+            }
+            wake = Some(wake.map_or(ready_at, |wake| wake.min(ready_at)));
+            filling.push(&row.entry);
+        }
+        wake.map_or(Next::Idle, Next::WaitUntil)
+    }
+}
+
+fn send(rows: Vec<&Row>) -> Next {
+    let Some(first) = rows.first() else {
+        return Next::Idle;
+    };
+    let subscription = Arc::clone(&first.entry.subscription);
+    let ids = rows.iter().map(|row| row.id).collect();
+    let items = rows.into_iter().map(|row| row.item.clone()).collect();
+    Next::Send(Parcel::Events { subscription, items }, ids)
+}

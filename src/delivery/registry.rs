@@ -1,0 +1,729 @@
+//! What others ask of subscriptions.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::book::{Alarm, Book};
+use super::courier::{Courier, Item, Target};
+use super::entry::{Entry, Fetched, Life, Phase, Series, Way};
+use super::filters::{AlertFilter, FilterError};
+use super::gate::Gate;
+use super::publisher::{Publication, PublishError};
+use super::queue::Queue;
+use super::rule::Forbidden;
+use super::shared::{Settings, Shared, TaskCount};
+use super::station::Station;
+use super::status::{DeliveryState, DestinationStatus, Fare, SubscriptionStatus};
+use super::{alarms, publisher};
+use crate::alert::indication::indication;
+use crate::cim::schema::Schema;
+use crate::clock::SharedClock;
+use crate::store::commands::{
+    AcknowledgeUpTo, AddSubscription, FetchQueue, Loaded, NewDestination, QueueOf, RenewLease,
+    StoredDestination,
+};
+use crate::store::{Store, StoreError};
+use crate::subscription::{
+    Credentials, DeliveryMode, Destination, DestinationUrl, EndReason, Expiry, Filter, Lease, LeaseError,
+    Protocol, Subscription,
+};
+use crate::time::{BootTime, WallTime};
+
+/// How many publications may wait.
+const POSTBOX: usize = 256;
+
+/// The subscriptions of this agent, at work. Clones share them.
+#[derive(Clone)]
+pub struct Registry {
+    shared: Arc<Shared>,
+}
+
+/// What a registry is made of.
+pub struct RegistryParts {
+    /// The database.
+    pub store: Store,
+    /// The clocks.
+    pub clock: SharedClock,
+    /// Who carries deliveries.
+    pub courier: Arc<dyn Courier>,
+    /// The classes that filters name.
+    pub schema: Arc<Schema>,
+    /// What can be set.
+    pub settings: Settings,
+}
+
+/// A subscription that is asked for.
+#[derive(Clone, Debug)]
+pub struct SubscribeRequest {
+    /// The account that asks.
+    pub owner: String,
+    /// What it wants to be told.
+    pub filter: Filter,
+    /// How.
+    pub protocol: Protocol,
+    /// Where; none where the subscriber fetches.
+    pub target: Option<NewTarget>,
+    /// For how long.
+    pub expires: Option<Expiry>,
+    /// What of the history it begins with.
+    pub bookmark: Option<Bookmark>,
+    /// The address that asks; none over the local socket.
+    pub from: Option<IpAddr>,
+}
+
+/// Where a subscription is to be delivered to.
+#[derive(Clone, Debug)]
+pub struct NewTarget {
+    /// The address.
+    pub url: DestinationUrl,
+    /// What deliveries log in with.
+    pub credentials: Option<Credentials>,
+    /// The SHA-256 fingerprint of the certificate that it must show, in hexadecimal.
+    pub thumbprint: Option<String>,
+}
+
+/// Where in the history a subscription begins.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Bookmark {
+    /// With everything that is kept.
+    Earliest,
+    /// After this place.
+    After(i64),
+}
+
+/// A lease that was granted.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Granted {
+    /// The subscription.
+    pub id: String,
+    /// Its lease.
+    pub lease: Lease,
+    /// What is left of it.
+    pub remaining: Option<Duration>,
+    /// When it ends by the wall clock as it stands now.
+    pub ends_at: Option<WallTime>,
+}
+
+/// Why a subscription is not made.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscribeError {
+    /// The filter has a fault.
+    #[error(transparent)]
+    Filter(#[from] FilterError),
+    /// The lease cannot be granted.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// Deliveries may not go there.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// A mode that pushes, without an address; or the other way round.
+    #[error("the delivery mode {0:?} and the address to deliver to do not go together")]
+    ModeAndTarget(DeliveryMode),
+    /// The account has as many as it may.
+    #[error("the account has {0} subscriptions, which is the limit: end one, or raise `max_per_account`")]
+    TooMany(usize),
+    /// It could not be written down.
+    #[error("{0}")]
+    Store(String),
+}
+
+/// Why something cannot be done with a subscription.
+#[derive(Debug, thiserror::Error)]
+pub enum SubscriptionError {
+    /// The account has no such subscription.
+    #[error("there is no subscription `{0}`")]
+    Unknown(String),
+    /// Its lease has ended.
+    #[error("the lease of `{0}` has ended: subscribe again")]
+    Lapsed(String),
+    /// The lease cannot be granted.
+    #[error(transparent)]
+    Lease(#[from] LeaseError),
+    /// Its events are sent and cannot be fetched.
+    #[error("`{0}` is not in the mode Pull")]
+    NotFetched(String),
+    /// It could not be written down.
+    #[error("{0}")]
+    Store(String),
+}
+
+/// Events that were fetched.
+#[derive(Clone, Debug)]
+pub struct PullBatch {
+    /// The events, in order.
+    pub items: Vec<Item>,
+    /// What the next fetch names: it says that these have arrived.
+    pub position: i64,
+}
+
+impl Registry {
+    /// Takes up everything that was kept, and begins to work. Needs a tokio runtime.
+    pub fn start(parts: RegistryParts, loaded: &Loaded) -> Self {
+        let (postbox, inbox) = mpsc::channel(POSTBOX);
+        let shared = Arc::new(Shared {
+            store: parts.store,
+            clock: parts.clock,
+            courier: parts.courier,
+            schema: parts.schema,
+            settings: RwLock::new(Arc::new(parts.settings)),
+            book: Mutex::new(Book::default()),
+            gate: Gate::default(),
+            run: uuid::Uuid::new_v4().simple().to_string(),
+            publisher: postbox,
+            alarm: Notify::new(),
+            stopping: watch::Sender::new(false),
+            tasks: watch::Sender::new(0),
+        });
+        let registry = Self { shared };
+        registry.take_up(loaded);
+        registry.spawn(publisher::run(Arc::clone(&registry.shared), inbox));
+        registry.spawn(alarms::run(Arc::clone(&registry.shared)));
+        registry
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let count = TaskCount::new(&self.shared);
+        tokio::spawn(async move {
+            task.await;
+            drop(count);
+        });
+    }
+
+    fn take_up(&self, loaded: &Loaded) {
+        let shared = &self.shared;
+        let mut book = shared.book.lock();
+        for stored in &loaded.destinations {
+            let station = self.station_of(stored);
+            book.stations.insert(stored.id, station);
+        }
+        for stored in &loaded.subscriptions {
+            let subscription = Arc::new(stored.subscription.clone());
+            let way = match stored.destination {
+                Some(id) => match book.stations.get(&id) {
+                    Some(station) => Way::Sent(Arc::clone(station)),
+                    // Its destination could not be read, which was logged.
+                    None => continue,
+                },
+                None => self.fetched(&subscription.id),
+            };
+            let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
+            match book.filters.get_or_compile(&subscription.filter, compile) {
+                Ok(filter) => {
+                    let phase = stored.keep_until.map_or(Phase::Live, Phase::Lapsed);
+                    let life = Life {
+                        lease: stored.lease,
+                        phase,
+                        last_told: shared.clock.boot(),
+                    };
+                    book.insert(entry(subscription, filter, way, life));
+                }
+                Err(error) => {
+                    tracing::error!(subscription = %subscription.id, %error, "a kept filter no longer compiles");
+                }
+            }
+        }
+        let waiting: Vec<_> = book
+            .stations
+            .values()
+            .filter(|station| station.fare.lock().queued > 0)
+            .cloned()
+            .collect();
+        drop(book);
+        for station in waiting {
+            shared.wake(&station);
+        }
+    }
+
+    fn station_of(&self, stored: &StoredDestination) -> Arc<Station> {
+        let target = Target {
+            destination: stored.destination.clone(),
+            credentials: stored.credentials.clone(),
+            pin: stored.pin.clone(),
+        };
+        let state = if stored.give_up.is_some() {
+            DeliveryState::Retrying
+        } else {
+            DeliveryState::Active
+        };
+        let fare = Fare {
+            state,
+            give_up: stored.give_up,
+            queued: stored.queued,
+            ..Fare::default()
+        };
+        let series = Series::new(&self.shared.run, &stored.id.to_string());
+        Station::new(stored.id, target, series, Queue::on_disk(stored.queued > 0), fare)
+    }
+
+    fn fetched(&self, id: &str) -> Way {
+        let series = Mutex::new(Series::new(&self.shared.run, id));
+        Way::Fetched(Fetched {
+            series,
+            arrived: Notify::new(),
+        })
+    }
+
+    /// Makes a subscription; ready once it is on disk.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub async fn subscribe(&self, request: SubscribeRequest) -> Result<Granted, SubscribeError> {
+        let shared = &self.shared;
+        let settings = shared.settings();
+        let lease = settings.terms.grant(request.expires, shared.now())?;
+        let subscription = Arc::new(Subscription {
+            id: uuid::Uuid::new_v4().to_string(),
+            owner: request.owner.clone(),
+            filter: request.filter.clone(),
+            protocol: request.protocol.clone(),
+            created_micros: shared.clock.wall().unix_micros(),
+        });
+        if (subscription.mode() == DeliveryMode::Pull) == request.target.is_some() {
+            return Err(SubscribeError::ModeAndTarget(subscription.mode()));
+        }
+        let destination = request
+            .target
+            .as_ref()
+            .map(|target| new_destination(&request, target));
+        if let Some(new) = &destination {
+            check_destination(&settings, &new.destination)?;
+        }
+        let (filter, predecessors) = {
+            let mut book = shared.book.lock();
+            let own = book
+                .entries
+                .values()
+                .filter(|entry| entry.subscription.owner == request.owner);
+            if own.filter(|entry| entry.is_live()).count() >= settings.max_per_account {
+                return Err(SubscribeError::TooMany(settings.max_per_account));
+            }
+            let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
+            let filter = book.filters.get_or_compile(&request.filter, compile)?;
+            (
+                filter,
+                predecessors_of(&book, &subscription, destination.as_ref()),
+            )
+        };
+        let added = shared
+            .store
+            .ask(AddSubscription {
+                subscription: Subscription::clone(&subscription),
+                destination: destination.clone(),
+                lease,
+                heir_of: predecessors.iter().map(ToString::to_string).collect(),
+            })
+            .await;
+        let added = added.map_err(|error| SubscribeError::Store(error.to_string()))?;
+        let way = match (added.destination, destination) {
+            (Some(id), Some(new)) => Way::Sent(self.station_for(id, new)),
+            _ => self.fetched(&subscription.id),
+        };
+        let life = Life {
+            lease,
+            phase: Phase::Live,
+            last_told: shared.clock.boot(),
+        };
+        let entry = entry(subscription, filter, way, life);
+        let granted = self.begin(entry, request.bookmark, added.inherited).await;
+        let mut book = shared.book.lock();
+        for predecessor in predecessors {
+            book.remove(&predecessor);
+        }
+        granted
+    }
+
+    /// The destination with the number `id`, with what a new subscription says of it.
+    fn station_for(&self, id: i64, new: NewDestination) -> Arc<Station> {
+        let mut book = self.shared.book.lock();
+        if let Some(station) = book.stations.get(&id) {
+            let mut target = station.target.lock();
+            if target.credentials != new.credentials || target.destination != new.destination {
+                let pin = target.pin.clone();
+                *target = Arc::new(Target {
+                    destination: new.destination,
+                    credentials: new.credentials,
+                    pin,
+                });
+            }
+            station.fare.lock().give_up = None;
+            return Arc::clone(station);
+        }
+        let stored = StoredDestination {
+            id,
+            destination: new.destination,
+            credentials: new.credentials,
+            pin: None,
+            give_up: None,
+            queued: 0,
+        };
+        let station = self.station_of(&stored);
+        book.stations.insert(id, Arc::clone(&station));
+        station
+    }
+
+    async fn begin(
+        &self,
+        entry: Arc<Entry>,
+        bookmark: Option<Bookmark>,
+        inherited: u64,
+    ) -> Result<Granted, SubscribeError> {
+        let shared = &self.shared;
+        if let Some(station) = entry.station() {
+            if inherited > 0 {
+                station.fare.lock().queued += inherited;
+                station.queue.lock().reload();
+            }
+            station.kick.notify_waiters();
+        }
+        match bookmark {
+            None => shared.book.lock().insert(Arc::clone(&entry)),
+            Some(bookmark) => {
+                let after = match bookmark {
+                    Bookmark::Earliest => 0,
+                    Bookmark::After(seq) => seq,
+                };
+                let replay = Some((Arc::clone(&entry), after));
+                let publication = Publication {
+                    replay,
+                    ..Publication::default()
+                };
+                shared
+                    .publish(publication)
+                    .await
+                    .map_err(|error| SubscribeError::Store(error.to_string()))?;
+            }
+        }
+        shared.alarm.notify_one();
+        if let Some(station) = entry.station().filter(|station| station.fare.lock().queued > 0) {
+            shared.wake(station);
+        }
+        Ok(self.granted(&entry))
+    }
+
+    /// Grants a new lease; ready once it is on disk. `account` is who asks, none for who may do everything.
+    ///
+    /// # Errors
+    /// There is no such subscription for this account, its lease is over, or the new one cannot be granted.
+    pub async fn renew(
+        &self,
+        id: &str,
+        account: Option<&str>,
+        expires: Option<Expiry>,
+    ) -> Result<Granted, SubscriptionError> {
+        let shared = &self.shared;
+        let entry = self.find(id, account)?;
+        let now = shared.now();
+        let lease = shared.settings().terms.grant(expires, now)?;
+        let before = {
+            let mut book = shared.book.lock();
+            let mut life = entry.life.lock();
+            if life.phase != Phase::Live || life.lease.is_over(now.boot) {
+                return Err(SubscriptionError::Lapsed(id.to_owned()));
+            }
+            let before = std::mem::replace(&mut life.lease, lease);
+            book.reset(before.ends, lease.ends, &Alarm::Lease(Arc::clone(&entry.id)));
+            before
+        };
+        shared.alarm.notify_one();
+        match shared
+            .store
+            .ask(RenewLease {
+                id: id.to_owned(),
+                lease,
+            })
+            .await
+        {
+            Ok(()) => Ok(self.granted(&entry)),
+            Err(error) => {
+                let mut book = shared.book.lock();
+                let mut life = entry.life.lock();
+                if life.lease == lease {
+                    life.lease = before;
+                    book.reset(lease.ends, before.ends, &Alarm::Lease(Arc::clone(&entry.id)));
+                }
+                drop((book, life));
+                shared.alarm.notify_one();
+                match error {
+                    StoreError::NotFound { id, .. } => Err(SubscriptionError::Unknown(id)),
+                    error => Err(SubscriptionError::Store(error.to_string())),
+                }
+            }
+        }
+    }
+
+    /// Where the lease of a subscription stands.
+    ///
+    /// # Errors
+    /// There is no such subscription for this account, or its lease is over.
+    pub fn status(&self, id: &str, account: Option<&str>) -> Result<Granted, SubscriptionError> {
+        let entry = self.find(id, account)?;
+        let is_live = entry.is_live();
+        if is_live {
+            Ok(self.granted(&entry))
+        } else {
+            Err(SubscriptionError::Lapsed(id.to_owned()))
+        }
+    }
+
+    /// Ends a subscription as its subscriber wishes; ready once that is on disk. What was queued is dropped.
+    ///
+    /// # Errors
+    /// There is no such subscription for this account.
+    pub async fn unsubscribe(&self, id: &str, account: Option<&str>) -> Result<(), SubscriptionError> {
+        self.find(id, account)?;
+        self.end(id).await.map(drop)
+    }
+
+    /// Ends a subscription over its subscriber's head, and tells it (`wse:SubscriptionEnd`).
+    ///
+    /// # Errors
+    /// There is no such subscription for this account.
+    pub async fn cancel(&self, id: &str, account: Option<&str>) -> Result<(), SubscriptionError> {
+        self.find(id, account)?;
+        let entry = self.end(id).await?;
+        self.shared.tell_end(&entry, EndReason::Cancelled);
+        Ok(())
+    }
+
+    async fn end(&self, id: &str) -> Result<Arc<Entry>, SubscriptionError> {
+        let shared = &self.shared;
+        let unknown = || SubscriptionError::Unknown(id.to_owned());
+        let entry = shared.book.lock().remove(id).ok_or_else(unknown)?;
+        let publication = Publication {
+            removed: vec![id.to_owned()],
+            ..Publication::default()
+        };
+        let written = shared.publish(publication).await;
+        if let Way::Fetched(fetched) = &entry.way {
+            fetched.arrived.notify_waiters();
+        }
+        if let Some(station) = entry.station() {
+            shared.recount(station).await;
+            station.kick.notify_waiters();
+            shared.wake(station);
+        }
+        written.map_err(|error| SubscriptionError::Store(error.to_string()))?;
+        Ok(entry)
+    }
+
+    /// Fetches up to `max` events of a subscription in the mode Pull, those after `position`, and waits up to
+    /// `wait` for the first. What came up to `position` is taken as arrived.
+    ///
+    /// # Errors
+    /// There is no such subscription for this account, its lease is over, or its events are sent.
+    pub async fn pull(
+        &self,
+        id: &str,
+        account: Option<&str>,
+        position: i64,
+        max: u32,
+        wait: Duration,
+    ) -> Result<PullBatch, SubscriptionError> {
+        let entry = self.find(id, account)?;
+        let Way::Fetched(fetched) = &entry.way else {
+            return Err(SubscriptionError::NotFetched(id.to_owned()));
+        };
+        let failed = |error: StoreError| SubscriptionError::Store(error.to_string());
+        let acknowledge = AcknowledgeUpTo {
+            subscription: id.to_owned(),
+            id: position,
+        };
+        self.shared.store.begin(acknowledge).await.map_err(failed)?;
+        let deadline = self.shared.clock.sleep(wait);
+        tokio::pin!(deadline);
+        loop {
+            let arrived = fetched.arrived.notified();
+            tokio::pin!(arrived);
+            // From here on nothing that arrives is missed.
+            arrived.as_mut().enable();
+            if !entry.is_live() {
+                return Err(SubscriptionError::Lapsed(id.to_owned()));
+            }
+            let of = QueueOf::Subscription(id.to_owned());
+            let rows = self
+                .shared
+                .store
+                .ask(FetchQueue {
+                    of,
+                    after: position,
+                    limit: max.max(1),
+                })
+                .await
+                .map_err(failed)?;
+            if let Some(last) = rows.last().map(|row| row.id) {
+                let items = rows.into_iter().map(|row| Item {
+                    indication: Arc::new(indication(&row.alert)),
+                    context: row.context.into(),
+                    number: row.number,
+                    seq: row.seq,
+                });
+                return Ok(PullBatch {
+                    items: items.collect(),
+                    position: last,
+                });
+            }
+            tokio::select! {
+                () = &mut arrived => {}
+                () = &mut deadline => return Ok(PullBatch { items: Vec::new(), position }),
+                () = self.shared.stopped() => return Ok(PullBatch { items: Vec::new(), position }),
+            }
+        }
+    }
+
+    /// Writes down what happened and has it told; ready once it is on disk.
+    ///
+    /// # Errors
+    /// It is not on disk, and nobody is told.
+    pub async fn publish(&self, publication: Publication) -> Result<(), PublishError> {
+        self.shared.publish(publication).await
+    }
+
+    /// Every subscription, oldest first.
+    pub fn list(&self) -> Vec<SubscriptionStatus> {
+        let now = self.shared.clock.boot();
+        let book = self.shared.book.lock();
+        let mut list: Vec<_> = book
+            .entries
+            .values()
+            .map(|entry| subscription_status(entry, now))
+            .collect();
+        drop(book);
+        list.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+        list
+    }
+
+    /// Every destination, oldest first.
+    pub fn destinations(&self) -> Vec<DestinationStatus> {
+        let mut list: Vec<_> = self
+            .shared
+            .book
+            .lock()
+            .stations
+            .values()
+            .map(|station| destination_status(station))
+            .collect();
+        list.sort_by_key(|status| status.id);
+        list
+    }
+
+    /// Puts other settings in force. Leases that run keep what was granted.
+    pub fn set_settings(&self, settings: Settings) {
+        *self.shared.settings.write() = Arc::new(settings);
+    }
+
+    /// Ends all work: what is under way has until `deadline` to finish. Queues and leases stay as they are, and
+    /// nobody is told that anything ended.
+    pub async fn stop(&self, deadline: Duration) {
+        self.shared.stopping.send_replace(true);
+        let mut tasks = self.shared.tasks.subscribe();
+        tokio::select! {
+            _ = tasks.wait_for(|count| *count == 0) => {}
+            () = self.shared.clock.sleep(deadline) => {
+                tracing::warn!(tasks = *self.shared.tasks.borrow(), "deliveries under way are given up");
+            }
+        }
+    }
+
+    /// A subscription of `account`. To others it is as if it were not there.
+    fn find(&self, id: &str, account: Option<&str>) -> Result<Arc<Entry>, SubscriptionError> {
+        let entry = self.shared.book.lock().entries.get(id).cloned();
+        entry
+            .filter(|entry| account.is_none_or(|account| account == entry.subscription.owner))
+            .ok_or_else(|| SubscriptionError::Unknown(id.to_owned()))
+    }
+
+    fn granted(&self, entry: &Entry) -> Granted {
+        let lease = entry.life.lock().lease;
+        let now = self.shared.now();
+        Granted {
+            id: entry.id.to_string(),
+            lease,
+            remaining: lease.remaining(now.boot),
+            ends_at: lease.ends_at_wall(now),
+        }
+    }
+}
+
+fn entry(subscription: Arc<Subscription>, filter: Arc<AlertFilter>, way: Way, life: Life) -> Arc<Entry> {
+    Arc::new(Entry {
+        id: subscription.id.as_str().into(),
+        subscription,
+        filter,
+        way,
+        life: Mutex::new(life),
+    })
+}
+
+fn new_destination(request: &SubscribeRequest, target: &NewTarget) -> NewDestination {
+    NewDestination {
+        destination: Destination {
+            owner: request.owner.clone(),
+            url: target.url.clone(),
+            user: target
+                .credentials
+                .as_ref()
+                .map(|credentials| credentials.user.clone()),
+            thumbprint: target.thumbprint.clone(),
+            subscriber: request.from,
+        },
+        credentials: target.credentials.clone(),
+    }
+}
+
+/// A host name is looked up, and checked, when something is delivered.
+fn check_destination(settings: &Settings, destination: &Destination) -> Result<(), Forbidden> {
+    match destination.url.ip() {
+        Some(address) => settings
+            .rule
+            .check(address, destination.subscriber, destination.url.scheme),
+        None => Ok(()),
+    }
+}
+
+/// The lapsed subscriptions whose queues the new one takes over.
+fn predecessors_of(book: &Book, new: &Subscription, destination: Option<&NewDestination>) -> Vec<Arc<str>> {
+    let key = destination.map(|new| new.destination.key());
+    let same_place = |entry: &Entry| {
+        entry
+            .station()
+            .map(|station| station.target.lock().destination.key())
+            == key
+    };
+    let lapsed = |entry: &Entry| matches!(entry.life.lock().phase, Phase::Lapsed(_));
+    book.entries
+        .values()
+        .filter(|entry| lapsed(entry) && entry.subscription.same_wish(new) && same_place(entry))
+        .map(|entry| Arc::clone(&entry.id))
+        .collect()
+}
+
+fn subscription_status(entry: &Entry, now: BootTime) -> SubscriptionStatus {
+    let life = *entry.life.lock();
+    let subscription = &entry.subscription;
+    SubscriptionStatus {
+        id: entry.id.to_string(),
+        owner: subscription.owner.clone(),
+        filter: subscription.filter.clone(),
+        mode: subscription.mode(),
+        created: WallTime::from_unix_micros(subscription.created_micros),
+        lease: life.lease,
+        remaining: life.lease.remaining(now),
+        keep_until: match life.phase {
+            Phase::Lapsed(keep_until) => Some(keep_until),
+            Phase::Live | Phase::Gone => None,
+        },
+        destination: entry.station().map(|station| destination_status(station)),
+    }
+}
+
+fn destination_status(station: &Station) -> DestinationStatus {
+    DestinationStatus {
+        id: station.id,
+        destination: station.target.lock().destination.clone(),
+        fare: station.fare.lock().clone(),
+    }
+}

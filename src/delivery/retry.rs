@@ -1,0 +1,58 @@
+//! When a failed delivery is tried again. Pure.
+
+use std::time::Duration;
+
+/// The pauses between tries.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct RetrySchedule {
+    /// The pause after the first failure.
+    pub first: Duration,
+    /// The longest pause.
+    pub max: Duration,
+    /// How long a destination may fail before it is given up.
+    pub total: Duration,
+}
+
+impl RetrySchedule {
+    /// The pause after `failures` failures in a row (1 for the first): each is twice the one before, up to the
+    /// longest. `chance` spreads it by up to a fifth either way, so that many destinations behind one broken
+    /// link do not come back in step.
+    pub fn pause(&self, failures: u32, chance: u32) -> Duration {
+        let doublings = failures.saturating_sub(1).min(20);
+        let plain = self.first.saturating_mul(1 << doublings).min(self.max);
+        let spread = 0.8 + 0.4 * (f64::from(chance) / f64::from(u32::MAX));
+        plain.mul_f64(spread)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEDULE: RetrySchedule = RetrySchedule {
+        first: Duration::from_secs(10),
+        max: Duration::from_secs(300),
+        total: Duration::from_secs(259_200),
+    };
+
+    #[track_caller]
+    fn check(failures: u32, chance: u32, expect_secs: u64) {
+        assert_eq!(
+            SCHEDULE.pause(failures, chance).as_secs_f64().round() as u64,
+            expect_secs
+        );
+    }
+
+    #[test]
+    fn pauses_grow_to_their_limit_and_are_spread() {
+        let middle = u32::MAX / 2;
+        check(1, middle, 10);
+        check(2, middle, 20);
+        check(5, middle, 160);
+        check(6, middle, 300);
+        check(u32::MAX, middle, 300);
+        check(1, 0, 8);
+        check(1, u32::MAX, 12);
+        check(0, middle, 10);
+    }
+}

@@ -1,0 +1,186 @@
+//! What the registry, the publisher, the workers and the alarm clock share.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::book::Book;
+use super::courier::{Courier, Parcel};
+use super::entry::Entry;
+use super::gate::Gate;
+use super::publisher::{Posted, Publication, PublishError, post};
+use super::retry::RetrySchedule;
+use super::rule::DestinationRule;
+use super::station::Station;
+use super::worker;
+use crate::alert::{Alert, Occasion, Target, catalog};
+use crate::cim::schema::Schema;
+use crate::clock::SharedClock;
+use crate::store::Store;
+use crate::store::commands::CountQueue;
+use crate::subscription::{EndReason, LeaseTerms, Moment, Protocol};
+
+/// What can be set.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What leases may be asked for.
+    pub terms: LeaseTerms,
+    /// How long the queue of a lapsed subscription is kept.
+    pub queue_keep: Duration,
+    /// How many subscriptions an account may have.
+    pub max_per_account: usize,
+    /// Where deliveries may go.
+    pub rule: DestinationRule,
+    /// When failed deliveries are tried again.
+    pub retry: RetrySchedule,
+    /// How many alerts the history keeps.
+    pub keep_alerts: u64,
+    /// The name of this host in alerts.
+    pub system_name: String,
+}
+
+/// The common ground of all tasks of this room.
+pub(super) struct Shared {
+    pub store: Store,
+    pub clock: SharedClock,
+    pub courier: Arc<dyn Courier>,
+    pub schema: Arc<Schema>,
+    pub settings: RwLock<Arc<Settings>>,
+    pub book: Mutex<Book>,
+    pub gate: Gate,
+    /// The run of the agent, in the names of sequence contexts.
+    pub run: String,
+    pub publisher: mpsc::Sender<Posted>,
+    /// The alarms have changed.
+    pub alarm: Notify,
+    pub stopping: watch::Sender<bool>,
+    /// Tasks that run; the last one to end says so.
+    pub tasks: watch::Sender<usize>,
+}
+
+impl Shared {
+    /// Both clocks now.
+    pub fn now(&self) -> Moment {
+        Moment {
+            boot: self.clock.boot(),
+            wall: self.clock.wall(),
+        }
+    }
+
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read())
+    }
+
+    /// Whether everything is to end.
+    pub fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Ready when everything is to end.
+    pub async fn stopped(&self) {
+        // The sender lives as long as this.
+        let _ = self.stopping.subscribe().wait_for(|stopping| *stopping).await;
+    }
+
+    /// Has what happened written down and told. Ready once it is on disk.
+    pub async fn publish(&self, publication: Publication) -> Result<(), PublishError> {
+        post(&self.publisher, publication).await
+    }
+
+    /// There is something for the worker of `station`, which is started if there is none.
+    pub fn wake(self: &Arc<Self>, station: &Arc<Station>) {
+        station.wake.notify_one();
+        if !station.working.swap(true, Ordering::AcqRel) {
+            worker::start(Arc::clone(self), Arc::clone(station));
+        }
+    }
+
+    /// An alert of the agent itself. None only if the catalog does not have it.
+    pub fn own_alert(&self, number: u16, about: &str, values: Vec<String>) -> Option<Alert> {
+        let occasion = Occasion {
+            id: uuid::Uuid::new_v4(),
+            at: self.clock.wall(),
+            system_name: self.settings().system_name.clone(),
+        };
+        let target = Target {
+            class: String::new(),
+            path: String::new(),
+            name: about.to_owned(),
+        };
+        Some(catalog::find(number)?.alert(occasion, target, values))
+    }
+
+    /// Gives up a destination: its subscriptions and what was queued for it are gone, and that is told to all
+    /// others.
+    pub async fn give_up(self: &Arc<Self>, station: &Arc<Station>) {
+        let (url, lost) = {
+            let url = station.target.lock().destination.url.to_string();
+            (url, station.fare.lock().queued)
+        };
+        let removed: Vec<Arc<Entry>> = {
+            let mut book = self.book.lock();
+            let ids: Vec<_> = book
+                .of_station(station.id)
+                .map(|entry| Arc::clone(&entry.id))
+                .collect();
+            ids.iter().filter_map(|id| book.remove(id)).collect()
+        };
+        let hours = self.settings().retry.total.as_secs() / 3_600;
+        tracing::error!(destination = %url, lost, "destination given up: it took nothing for {hours} hours");
+        let values = vec![url.clone(), hours.to_string(), lost.to_string()];
+        let alert = self.own_alert(catalog::table::agent::DELIVERY_GIVEN_UP, &url, values);
+        let publication = Publication {
+            removed: removed.iter().map(|entry| entry.id.to_string()).collect(),
+            alerts: alert.into_iter().collect(),
+            ..Publication::default()
+        };
+        if let Err(error) = self.publish(publication).await {
+            tracing::error!(destination = %url, %error, "the end of its subscriptions is not on disk");
+        }
+    }
+
+    /// The subscription of that name, if it is told anything.
+    pub fn live_entry(&self, id: &str) -> Option<Arc<Entry>> {
+        let entry = self.book.lock().entries.get(id).cloned()?;
+        let is_live = entry.is_live();
+        is_live.then_some(entry)
+    }
+
+    /// Tells a subscription that it has ended, if it asked for that. Tried once.
+    pub fn tell_end(self: &Arc<Self>, entry: &Entry, reason: EndReason) {
+        let Protocol::Eventing(options) = &entry.subscription.protocol;
+        if let (Some(_), Some(station)) = (&options.end_to, entry.station()) {
+            let subscription = Arc::clone(&entry.subscription);
+            station.queue.lock().note(Parcel::End { subscription, reason });
+            self.wake(station);
+        }
+    }
+
+    /// Counts anew what waits for a destination, after some of it went.
+    pub async fn recount(&self, station: &Station) {
+        match self.store.ask(CountQueue(station.id)).await {
+            Ok(count) => station.fare.lock().queued = count,
+            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+        }
+    }
+}
+
+/// Counts a task from its making to its end.
+pub(super) struct TaskCount(Arc<Shared>);
+
+impl TaskCount {
+    pub fn new(shared: &Arc<Shared>) -> Self {
+        shared.tasks.send_modify(|count| *count += 1);
+        Self(Arc::clone(shared))
+    }
+}
+
+impl Drop for TaskCount {
+    fn drop(&mut self) {
+        self.0.tasks.send_modify(|count| *count = count.saturating_sub(1));
+    }
+}

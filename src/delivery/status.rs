@@ -1,0 +1,90 @@
+//! How destinations fare, as people see it.
+
+use std::time::Duration;
+
+use crate::subscription::{DeliveryMode, Destination, Filter, Lease};
+use crate::time::{BootTime, WallTime};
+
+/// The state of deliveries to a destination.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum DeliveryState {
+    /// Nothing is wrong.
+    #[default]
+    Active,
+    /// Deliveries fail and are tried again.
+    Retrying,
+    /// Deliveries are refused: they are tried again, but somebody has to act.
+    Suspended,
+}
+
+impl DeliveryState {
+    /// The state's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Retrying => "retrying",
+            Self::Suspended => "suspended",
+        }
+    }
+}
+
+/// How a destination fares.
+#[derive(Clone, Debug, Default)]
+pub struct Fare {
+    /// The state of its deliveries.
+    pub state: DeliveryState,
+    /// Failures in a row.
+    pub failures: u32,
+    /// When the next try is made; none while nothing fails.
+    pub next_try: Option<BootTime>,
+    /// When it is given up; none while nothing fails.
+    pub give_up: Option<BootTime>,
+    /// What was wrong last.
+    pub last_error: Option<String>,
+    /// When something was last handed over.
+    pub last_success: Option<WallTime>,
+    /// How long the last delivery took.
+    pub latency: Option<Duration>,
+    /// Events handed over since the agent started.
+    pub delivered: u64,
+    /// Events that it did not take and that were dropped, since the agent started.
+    pub dropped: u64,
+    /// Events that wait.
+    pub queued: u64,
+    /// How often its worker failed and was started again.
+    pub restarts: u32,
+}
+
+/// A destination and how it fares.
+#[derive(Clone, Debug)]
+pub struct DestinationStatus {
+    /// Its number.
+    pub id: i64,
+    /// What it is.
+    pub destination: Destination,
+    /// How it fares.
+    pub fare: Fare,
+}
+
+/// A subscription and where its life stands.
+#[derive(Clone, Debug)]
+pub struct SubscriptionStatus {
+    /// Its name.
+    pub id: String,
+    /// The account that made it.
+    pub owner: String,
+    /// What it wants.
+    pub filter: Filter,
+    /// How it is told.
+    pub mode: DeliveryMode,
+    /// When it was made.
+    pub created: WallTime,
+    /// Its lease.
+    pub lease: Lease,
+    /// What is left of it.
+    pub remaining: Option<Duration>,
+    /// Until when its queue is kept, if it has lapsed.
+    pub keep_until: Option<BootTime>,
+    /// Where it is delivered to, and how that fares; none where the subscriber fetches.
+    pub destination: Option<DestinationStatus>,
+}

@@ -1,0 +1,7 @@
+//! The engine with a courier of its own and a clock that stands still until it is moved.
+
+mod failures;
+mod harness;
+mod leases;
+mod modes;
+mod restarts;

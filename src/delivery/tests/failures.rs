@@ -1,0 +1,204 @@
+//! Destinations that fail.
+
+use super::harness::{Mood, World, identifiers, numbers, request, until};
+use crate::delivery::DeliveryState;
+use crate::subscription::DeliveryMode;
+
+#[tokio::test]
+async fn what_was_missed_comes_in_order_once_the_destination_is_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    // More than is kept in memory.
+    let mut expect = world.alerts(150).await;
+    world.until_failures("a.example", 1).await;
+    let fare = world.destination("a.example").unwrap().fare;
+    assert_eq!((fare.state, fare.queued), (DeliveryState::Retrying, 150));
+    assert_eq!(fare.last_error.as_deref(), Some("nobody answers"));
+    world.advance(1_800);
+    world.until_failures("a.example", 2).await;
+    expect.extend(world.alerts(3).await);
+    world.courier.set("a.example", Mood::Takes);
+    world.advance(600);
+    let events = world.until_events("a.example", 153).await;
+    assert_eq!(identifiers(&events), expect);
+    assert_eq!(numbers(&events), (0..153).collect::<Vec<_>>());
+    world.until_queued("a.example", 0).await;
+    let fare = world.destination("a.example").unwrap().fare;
+    assert_eq!(
+        (fare.state, fare.failures, fare.delivered),
+        (DeliveryState::Active, 0, 153)
+    );
+    assert_eq!(fare.give_up, None);
+}
+
+#[tokio::test]
+async fn pauses_grow_and_run_on_boot_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    for failures in 1..8 {
+        world.until_failures("a.example", failures).await;
+        let fare = world.destination("a.example").unwrap().fare;
+        let pause = fare
+            .next_try
+            .unwrap()
+            .since(crate::clock::Clock::boot(&world.clock))
+            .as_secs_f64();
+        let plain = f64::min(10.0 * f64::from(1 << (failures - 1)), 300.0);
+        assert!(
+            (plain * 0.79..=plain * 1.21).contains(&pause),
+            "pause {failures} is {pause} s"
+        );
+        // A step of the wall clock alone changes nothing.
+        world.clock.step_wall(86_400_000_000);
+        world.advance(360);
+    }
+}
+
+#[tokio::test]
+async fn a_hung_destination_costs_its_own_worker_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    for host in ["hung.example", "down.example", "well.example"] {
+        world.subscribe(host).await;
+    }
+    world.courier.set("hung.example", Mood::Hangs);
+    world.courier.set("down.example", Mood::Fails);
+    let expect = world.alerts(20).await;
+    let events = world.until_events("well.example", 20).await;
+    assert_eq!(identifiers(&events), expect);
+    assert!(world.courier.events("hung.example").is_empty());
+}
+
+#[tokio::test]
+async fn many_hung_destinations_do_not_hold_up_the_rest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    for number in 0..300 {
+        let host = format!("hung-{number}.example");
+        world.courier.set(&host, Mood::Hangs);
+        world.subscribe(&host).await;
+    }
+    world.alert().await;
+    let tried = || world.courier.tries.lock().len();
+    until(|| tried() == 256, || tried().to_string()).await;
+    world.subscribe("well.example").await;
+    world.alert().await;
+    world.advance(4);
+    world.until_events("well.example", 1).await;
+}
+
+#[tokio::test]
+async fn a_destination_that_refuses_is_suspended_and_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Refuses);
+    world.alert().await;
+    world.until_failures("a.example", 1).await;
+    assert_eq!(
+        world.destination("a.example").unwrap().fare.state,
+        DeliveryState::Suspended
+    );
+    // A new subscription shows that somebody is there: it is not waited any longer.
+    world.courier.set("a.example", Mood::Takes);
+    world.subscribe("a.example").await;
+    world.until_events("a.example", 1).await;
+}
+
+#[tokio::test]
+async fn an_event_that_is_not_wanted_does_not_hold_up_the_rest() {
+    for mode in [DeliveryMode::Push, DeliveryMode::Events] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = World::new(folder.path()).await;
+        world
+            .registry
+            .subscribe(request("a.example", mode))
+            .await
+            .unwrap();
+        world.courier.set("a.example", Mood::Fails);
+        let mut identifiers_sent = world.alerts(5).await;
+        let bad = identifiers_sent.remove(2);
+        world.until_failures("a.example", 1).await;
+        world.courier.set("a.example", Mood::Rejects(bad));
+        let clock = world.clock.clone();
+        let moving = tokio::spawn(async move {
+            loop {
+                clock.advance(std::time::Duration::from_secs(5));
+                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+            }
+        });
+        let events = world.until_events("a.example", 4).await;
+        moving.abort();
+        assert_eq!(identifiers(&events), identifiers_sent);
+        world.until_queued("a.example", 0).await;
+        let fare = world.destination("a.example").unwrap().fare;
+        assert_eq!((fare.dropped, fare.delivered, fare.queued), (1, 4, 0));
+    }
+}
+
+#[tokio::test]
+async fn after_its_time_a_destination_is_given_up_and_that_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    let mut dead = request("dead.example", DeliveryMode::Push);
+    dead.expires = super::harness::for_secs(86_400);
+    let dead = world.registry.subscribe(dead).await.unwrap().id;
+    let well = world.subscribe("well.example").await;
+    world.courier.set("dead.example", Mood::Fails);
+    world.alerts(3).await;
+    world.until_failures("dead.example", 1).await;
+    // Renewed all the time, so that it is the destination that ends it.
+    for hour in 1..=72 {
+        for id in [&dead, &well] {
+            world
+                .registry
+                .renew(id, None, super::harness::for_secs(86_400))
+                .await
+                .unwrap();
+        }
+        world.advance(3_600);
+        if hour < 72 {
+            world.until_failures("dead.example", hour + 1).await;
+        }
+    }
+    until(
+        || world.registry.list().len() == 1,
+        || format!("{:?}", world.registry.list()),
+    )
+    .await;
+    assert!(world.destination("dead.example").is_none());
+    let events = world.until_events("well.example", 4).await;
+    let last = events.last().unwrap();
+    assert_eq!(last.event_id, "C0000605");
+    let history = crate::store::commands::History {
+        after: 0,
+        limit: 10,
+        newest: true,
+    };
+    let told = world.store.ask(history).await.unwrap().pop().unwrap().alert;
+    assert_eq!(told.arguments, ["https://dead.example:6736/", "72", "3"]);
+    assert!(world.registry.renew(&dead, None, None).await.is_err());
+}
+
+#[tokio::test]
+async fn a_worker_that_panics_is_started_again_and_loses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Panics);
+    let expect = world.alerts(3).await;
+    let restarts = || {
+        world
+            .destination("a.example")
+            .map_or(0, |status| status.fare.restarts)
+    };
+    until(|| restarts() == 1, || "no restart".to_owned()).await;
+    world.advance(60);
+    let events = world.until_events("a.example", 3).await;
+    assert_eq!(identifiers(&events), expect);
+}

@@ -1,0 +1,398 @@
+//! The worker of one destination.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use super::courier::{Item, Line, Parcel, Receipt, SendError, Target};
+use super::gate::PATIENCE;
+use super::queue::{IN_MEMORY, Next, Row};
+use super::shared::{Shared, TaskCount};
+use super::station::Station;
+use super::status::DeliveryState;
+use crate::alert::indication::indication;
+use crate::store::commands::{Acknowledge, FetchQueue, LearnPin, QueueOf, SetGiveUp};
+
+/// How long a connection is kept when there is nothing to send.
+const KEEP_OPEN: Duration = Duration::from_secs(30);
+
+/// How often a message that the destination does not want is offered before it is dropped.
+const OFFERS: u32 = 6;
+
+/// The pause after a fault of our own (the database, a panic), growing with each.
+const FAULT_PAUSE: Duration = Duration::from_secs(1);
+
+/// Starts the worker of `station`. The caller has marked it as working.
+pub(super) fn start(shared: Arc<Shared>, station: Arc<Station>) {
+    let count = TaskCount::new(&shared);
+    tokio::spawn(async move {
+        let _count = count;
+        let mut faults: u32 = 0;
+        loop {
+            let worker = Worker::new(&shared, &station);
+            let work = tokio::spawn(worker.work());
+            let Err(failure) = work.await else { return };
+            faults = faults.saturating_add(1);
+            note_fault(&station, faults, &failure.to_string());
+            let pause = FAULT_PAUSE.saturating_mul(1 << faults.min(8));
+            tokio::select! {
+                () = shared.clock.sleep(pause) => {}
+                () = shared.stopped() => return,
+            }
+        }
+    });
+}
+
+/// What was in hand is loaded again from the disk.
+fn note_fault(station: &Station, faults: u32, error: &str) {
+    station.queue.lock().reload();
+    let url = station.target.lock().destination.url.to_string();
+    tracing::error!(destination = %url, faults, error, "delivery worker failed and is started again");
+    let mut fare = station.fare.lock();
+    fare.restarts += 1;
+    fare.last_error = Some(format!("the worker failed: {error}"));
+}
+
+struct Worker {
+    shared: Arc<Shared>,
+    station: Arc<Station>,
+    line: Option<(Arc<Target>, Box<dyn Line>)>,
+    /// How often the message at the head was not wanted.
+    rejections: u32,
+}
+
+/// Whether there is more to do.
+enum Then {
+    Go,
+    End,
+}
+
+impl Worker {
+    fn new(shared: &Arc<Shared>, station: &Arc<Station>) -> Self {
+        Self {
+            shared: Arc::clone(shared),
+            station: Arc::clone(station),
+            line: None,
+            rejections: 0,
+        }
+    }
+
+    async fn work(mut self) {
+        while !self.shared.is_stopping() {
+            let next = self.station.queue.lock().next(self.shared.clock.boot());
+            let then = match next {
+                Next::Note(note) => self.send_note(&note).await,
+                Next::Send(parcel, ids) => self.send_events(&parcel, ids).await,
+                Next::Load(after) => self.load(after).await,
+                Next::WaitUntil(at) => {
+                    tokio::select! {
+                        () = self.shared.clock.sleep_until(at) => {}
+                        () = self.station.wake.notified() => {}
+                        () = self.shared.stopped() => {}
+                    }
+                    Then::Go
+                }
+                Next::Idle => self.rest().await,
+            };
+            if matches!(then, Then::End) {
+                return;
+            }
+        }
+    }
+
+    /// Nothing to do: the connection is kept for a while, then the worker ends.
+    async fn rest(&mut self) -> Then {
+        if self.line.as_ref().is_some_and(|(_, line)| line.is_connected()) {
+            let woken = tokio::select! {
+                () = self.station.wake.notified() => true,
+                () = self.shared.clock.sleep(KEEP_OPEN) => false,
+                () = self.shared.stopped() => return Then::End,
+            };
+            if woken {
+                return Then::Go;
+            }
+        }
+        self.line = None;
+        let queue = self.station.queue.lock();
+        if !queue.is_idle() {
+            return Then::Go;
+        }
+        // Whoever puts something into the queue after this finds nobody at work and starts a new worker.
+        self.station.working.store(false, Ordering::Release);
+        Then::End
+    }
+
+    async fn load(&mut self, after: i64) -> Then {
+        let of = QueueOf::Destination(self.station.id);
+        let limit = u32::try_from(IN_MEMORY).unwrap_or(u32::MAX);
+        match self.shared.store.ask(FetchQueue { of, after, limit }).await {
+            Ok(queued) => {
+                let more = queued.len() >= IN_MEMORY;
+                let last = queued.last().map_or(after, |row| row.id);
+                let since = self.shared.clock.boot();
+                let book = self.shared.book.lock();
+                let rows = queued.into_iter().filter_map(|row| {
+                    Some(Row {
+                        id: row.id,
+                        entry: Arc::clone(book.entries.get(row.subscription.as_str())?),
+                        item: Item {
+                            indication: Arc::new(indication(&row.alert)),
+                            context: row.context.into(),
+                            number: row.number,
+                            seq: row.seq,
+                        },
+                        since,
+                    })
+                });
+                let rows = rows.collect();
+                drop(book);
+                self.station.queue.lock().loaded(rows, last, more);
+                Then::Go
+            }
+            Err(error) => {
+                self.station.queue.lock().not_loaded(after);
+                tracing::error!(%error, "the outbox cannot be read");
+                self.pause(FAULT_PAUSE).await
+            }
+        }
+    }
+
+    /// Heartbeats and ends are tried once: nobody relies on them.
+    async fn send_note(&mut self, note: &Parcel) -> Then {
+        match self.offer(note).await {
+            Some(Ok(receipt)) => self.succeeded(&receipt, 0).await,
+            Some(Err(error)) => {
+                self.line = None;
+                tracing::debug!(%error, "a heartbeat or end was not taken");
+                self.station.fare.lock().last_error = Some(error.to_string());
+            }
+            None => return Then::End,
+        }
+        Then::Go
+    }
+
+    async fn send_events(&mut self, parcel: &Parcel, ids: Vec<i64>) -> Then {
+        match self.offer(parcel).await {
+            None => Then::End,
+            Some(Ok(receipt)) => {
+                let taken: Vec<i64> = ids.into_iter().take(receipt.accepted.max(1)).collect();
+                self.rejections = 0;
+                self.succeeded(&receipt, taken.len()).await;
+                self.note_told(parcel);
+                self.acknowledge(taken).await;
+                self.station.queue.lock().set_one_by_one(false);
+                Then::Go
+            }
+            Some(Err(SendError::Rejected(reason))) => self.rejected(parcel, &ids, &reason).await,
+            Some(Err(error)) => self.failed(&error).await,
+        }
+    }
+
+    /// Offers a parcel; none if everything ends meanwhile.
+    async fn offer(&mut self, parcel: &Parcel) -> Option<Result<Receipt, SendError>> {
+        let after_failure = self.station.fare.lock().failures > 0;
+        let shared = Arc::clone(&self.shared);
+        let place = tokio::select! {
+            place = shared.gate.enter(after_failure) => place?,
+            () = shared.stopped() => return None,
+        };
+        let began = shared.clock.boot();
+        let station = Arc::clone(&self.station);
+        let sending = self.line().send(parcel);
+        tokio::pin!(sending);
+        let mut place = Some(place);
+        let patience = shared.clock.sleep(PATIENCE);
+        tokio::pin!(patience);
+        loop {
+            tokio::select! {
+                outcome = &mut sending => {
+                    station.fare.lock().latency = Some(shared.clock.boot().since(began));
+                    return Some(outcome);
+                }
+                () = &mut patience, if place.is_some() && !after_failure => place = None,
+            }
+        }
+    }
+
+    /// The line to where the destination is now: a new subscription may have changed its credentials.
+    fn line(&mut self) -> &mut dyn Line {
+        let target = Arc::clone(&self.station.target.lock());
+        let line = match self.line.take() {
+            Some((known, line)) if Arc::ptr_eq(&known, &target) => line,
+            _ => self.shared.courier.line(&target),
+        };
+        self.line.insert((target, line)).1.as_mut()
+    }
+
+    async fn succeeded(&mut self, receipt: &Receipt, events: usize) {
+        let was_failing = {
+            let mut fare = self.station.fare.lock();
+            let events = events as u64;
+            fare.delivered += events;
+            fare.queued = fare.queued.saturating_sub(events);
+            fare.state = DeliveryState::Active;
+            fare.failures = 0;
+            fare.next_try = None;
+            fare.last_success = Some(self.shared.clock.wall());
+            fare.give_up.take().is_some()
+        };
+        if was_failing {
+            let url = self.station.target.lock().destination.url.to_string();
+            tracing::info!(destination = %url, "destination answers again");
+            self.keep(SetGiveUp {
+                destination: self.station.id,
+                at: None,
+            })
+            .await;
+        }
+        if let Some(pin) = receipt.learned_pin.clone()
+            && self.learn(&pin)
+        {
+            self.keep(LearnPin {
+                destination: self.station.id,
+                pin,
+            })
+            .await;
+        }
+    }
+
+    /// The line has learned the certificate by itself: this is for the lines after it.
+    fn learn(&mut self, pin: &[u8]) -> bool {
+        let mut target = self.station.target.lock();
+        if target.pin.is_some() {
+            return false;
+        }
+        let learned = Arc::new(Target {
+            pin: Some(pin.to_vec()),
+            ..Target::clone(&target)
+        });
+        if let Some((known, _)) = self
+            .line
+            .as_mut()
+            .filter(|(known, _)| Arc::ptr_eq(known, &target))
+        {
+            *known = Arc::clone(&learned);
+        }
+        *target = learned;
+        true
+    }
+
+    /// Writes something down without waiting for the disk.
+    async fn keep<C: crate::store::Command>(&mut self, command: C) {
+        let lost = "what a delivery came to is not on disk: events may come twice";
+        match self.shared.store.begin(command).await {
+            Ok(answer) => {
+                tokio::spawn(async move {
+                    if let Ok(Err(error)) = answer.await {
+                        tracing::error!(%error, lost);
+                    }
+                });
+            }
+            Err(error) => tracing::error!(%error, lost),
+        }
+    }
+
+    fn note_told(&self, parcel: &Parcel) {
+        if let Parcel::Events { subscription, .. } = parcel
+            && let Some(entry) = self.shared.live_entry(&subscription.id)
+        {
+            entry.life.lock().last_told = self.shared.clock.boot();
+        }
+    }
+
+    /// Not waited for: should it be lost, the same events come again under the same numbers.
+    async fn acknowledge(&mut self, ids: Vec<i64>) {
+        self.station.queue.lock().done(&ids);
+        self.keep(Acknowledge(ids)).await;
+    }
+
+    /// The destination answers and does not want this message: it must not hold up the rest for ever.
+    async fn rejected(&mut self, parcel: &Parcel, ids: &[i64], reason: &str) -> Then {
+        self.rejections += 1;
+        let url = self.station.target.lock().destination.url.to_string();
+        tracing::warn!(destination = %url, offers = self.rejections, reason, "delivery rejected");
+        self.station.queue.lock().set_one_by_one(true);
+        if self.rejections >= OFFERS && ids.len() == 1 {
+            self.drop_first(parcel, ids, reason).await;
+            return Then::Go;
+        }
+        let pause = self.shared.settings().retry.pause(self.rejections, chance());
+        {
+            let mut fare = self.station.fare.lock();
+            fare.state = DeliveryState::Retrying;
+            fare.last_error = Some(reason.to_owned());
+            fare.next_try = Some(self.shared.clock.boot() + pause);
+        }
+        self.pause(pause).await
+    }
+
+    async fn drop_first(&mut self, parcel: &Parcel, ids: &[i64], reason: &str) {
+        let identifier = match parcel {
+            Parcel::Events { items, .. } => items
+                .first()
+                .and_then(|item| item.indication.get_str("IndicationIdentifier"))
+                .unwrap_or(""),
+            Parcel::Heartbeat { .. } | Parcel::End { .. } => "",
+        };
+        tracing::error!(
+            identifier,
+            reason,
+            "an event that its destination does not want is dropped"
+        );
+        {
+            let mut fare = self.station.fare.lock();
+            fare.dropped += 1;
+            fare.queued = fare.queued.saturating_sub(1);
+        }
+        self.rejections = 0;
+        self.acknowledge(ids.to_vec()).await;
+        self.station.queue.lock().set_one_by_one(false);
+    }
+
+    async fn failed(&mut self, error: &SendError) -> Then {
+        self.line = None;
+        let now = self.shared.clock.boot();
+        let retry = self.shared.settings().retry;
+        let (first, give_up, pause) = {
+            let mut fare = self.station.fare.lock();
+            fare.failures = fare.failures.saturating_add(1);
+            fare.state = match error {
+                SendError::Refused(_) => DeliveryState::Suspended,
+                SendError::Unreachable(_) | SendError::Rejected(_) => DeliveryState::Retrying,
+            };
+            fare.last_error = Some(error.to_string());
+            let first = fare.give_up.is_none();
+            let give_up = *fare.give_up.get_or_insert(now + retry.total);
+            let pause = retry.pause(fare.failures, chance());
+            fare.next_try = Some((now + pause).min(give_up));
+            (first, give_up, pause)
+        };
+        let url = self.station.target.lock().destination.url.to_string();
+        tracing::warn!(destination = %url, %error, "delivery failed");
+        if first {
+            self.keep(SetGiveUp {
+                destination: self.station.id,
+                at: Some(give_up),
+            })
+            .await;
+        }
+        if now >= give_up {
+            self.shared.give_up(&self.station).await;
+            return Then::Go;
+        }
+        self.pause(pause.min(give_up.since(now))).await
+    }
+
+    async fn pause(&mut self, pause: Duration) -> Then {
+        tokio::select! {
+            () = self.shared.clock.sleep(pause) => Then::Go,
+            () = self.station.kick.notified() => Then::Go,
+            () = self.shared.stopped() => Then::End,
+        }
+    }
+}
+
+/// A random number; where the system gives none, every pause is the plain one.
+fn chance() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX / 2)
+}
