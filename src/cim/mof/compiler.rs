@@ -38,7 +38,8 @@ pub struct Compiled {
 /// Compiles the files of `roots` as one unit: what one declares the others may use, in any order.
 ///
 /// # Errors
-/// All faults that were found, up to a hundred.
+/// All faults that were found, up to a hundred. Faults of the grammar come alone: what cannot be read would be
+/// missed everywhere.
 pub fn compile(roots: &[Root<'_>], loader: &dyn Loader) -> Result<Compiled, MofErrors> {
     let mut sources = Sources::default();
     let mut files = Vec::new();
@@ -47,7 +48,6 @@ pub fn compile(roots: &[Root<'_>], loader: &dyn Loader) -> Result<Compiled, MofE
             files.push((file, root.namespace.clone()));
         }
     }
-    // What could not be parsed would be missed everywhere else.
     sources.errors(Vec::new())?;
     let mut units = Units::default();
     for (file, namespace) in files {
@@ -152,8 +152,7 @@ struct Faults<'s> {
 
 impl Faults<'_> {
     fn add(&mut self, at: At, problem: Problem) {
-        // Only the first in the order of the places are reported; the rest is kept low all the same.
-        if self.found.len() < limits::FAULTS * limits::FAULTS {
+        if self.found.len() < limits::FAULTS {
             self.found.push((at, problem));
         }
     }
@@ -164,8 +163,11 @@ impl Faults<'_> {
     }
 
     fn add_duplicate(&mut self, kind: &'static str, name: &Name, at: At, first: At) {
-        let first = self.sources.place(first).to_string();
-        let name = name.clone();
-        self.add(at, Problem::Duplicate { kind, name, first });
+        // A place is costly to find in a large file.
+        if self.found.len() < limits::FAULTS {
+            let first = self.sources.place(first).to_string();
+            let name = name.clone();
+            self.add(at, Problem::Duplicate { kind, name, first });
+        }
     }
 }

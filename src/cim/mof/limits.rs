@@ -21,5 +21,5 @@ pub(super) const NESTED_INSTANCES: usize = 32;
 /// Properties, methods, or qualifiers of one element, inherited ones included.
 pub(super) const MEMBERS: usize = 1024;
 
-/// Members of all classes, inherited ones included.
-pub(super) const ALL_MEMBERS: usize = 4_000_000;
+/// Members and qualifiers of all classes, inherited ones included.
+pub(super) const ALL_MEMBERS: usize = 1_000_000;

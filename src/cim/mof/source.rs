@@ -135,7 +135,7 @@ impl Sources {
         let count = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
         Place {
             file,
-            line: count(before.matches('\n').count()),
+            line: count(before.bytes().filter(|byte| *byte == b'\n').count()),
             column: count(before.get(line_start..).unwrap_or_default().chars().count()),
         }
     }
@@ -146,12 +146,12 @@ impl Sources {
         faults.sort_by_key(|(at, _)| *at);
         // A file in several namespaces has its faults in each.
         faults.dedup();
+        faults.truncate(limits::FAULTS);
         let mut errors = self.unplaced.clone();
         errors.extend(faults.into_iter().map(|(at, problem)| MofError {
             place: self.place(at),
             problem,
         }));
-        errors.truncate(limits::FAULTS);
         if errors.is_empty() {
             Ok(())
         } else {

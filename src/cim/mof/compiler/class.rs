@@ -158,12 +158,15 @@ impl<'s> Classes<'s, '_> {
             let legacy = parent.legacy.get_or_insert_with(|| Legacy::of(&parent.class));
             class = inherit(class, legacy);
         }
-        self.shared.members += class.properties.len() + class.methods.len();
+        self.shared.members += class.properties.len() + class.methods.len() + class.qualifiers.len();
         let count = class.properties.len().max(class.methods.len());
         let too_many = if count > limits::MEMBERS {
             Some(("properties or methods in one class", limits::MEMBERS))
         } else if self.shared.members > limits::ALL_MEMBERS {
-            Some(("properties and methods in all classes", limits::ALL_MEMBERS))
+            Some((
+                "properties, methods and qualifiers of all classes",
+                limits::ALL_MEMBERS,
+            ))
         } else {
             None
         };

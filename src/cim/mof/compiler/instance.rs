@@ -18,6 +18,7 @@ pub(super) fn compile(unit: &Unit<'_>, schema: &NamespaceSchema, faults: &mut Fa
         unit,
         schema,
         qualifiers: Qualifiers::new(schema.qualifier_types()),
+        declared: unit.classes.iter().map(|decl| &decl.name.name).collect(),
         aliases: aliases(unit, faults),
         states: unit.instances.iter().map(|_| State::New).collect(),
         open: 0,
@@ -99,6 +100,8 @@ struct Instances<'a, 's> {
     unit: &'a Unit<'a>,
     schema: &'a NamespaceSchema,
     qualifiers: Qualifiers<'a>,
+    /// The classes that are declared, with and without faults.
+    declared: HashSet<&'a Name>,
     aliases: HashMap<&'a Name, Alias>,
     states: Vec<State>,
     /// How many instances are being made because one needs the next.
@@ -127,7 +130,7 @@ impl<'a> Instances<'a, '_> {
         let Some(class) = self.schema.class(&decl.class.name).map(Arc::clone) else {
             let name = decl.class.name.clone();
             // A class with a fault of its own is declared: that fault is enough.
-            if !self.unit.classes.iter().any(|class| class.name.name == name) {
+            if !self.declared.contains(&name) {
                 self.faults.add(decl.class.at, Problem::UnknownClass(name));
             }
             return None;
