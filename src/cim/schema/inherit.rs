@@ -26,7 +26,8 @@ impl Legacy {
 /// The class with everything that it inherits; `declared` holds what the class itself says.
 ///
 /// Inherited members come first, in the superclass's order; a member of the same name takes the inherited
-/// one's place and is its override. What is inherited unchanged is marked as propagated.
+/// one's place and is its override: it keeps the inherited origin and qualifiers, but no default value, as
+/// servers in use have it. What is inherited unchanged is marked as propagated.
 pub fn inherit(declared: Class, legacy: &Legacy) -> Class {
     Class {
         name: declared.name,
@@ -87,9 +88,6 @@ impl Member for PropertyDecl {
 
     fn over(mut self, inherited: &Self) -> Self {
         self.qualifiers = inherit_qualifiers(self.qualifiers, &inherited.qualifiers);
-        if self.default.is_none() {
-            self.default.clone_from(&inherited.default);
-        }
         self.class_origin = inherited.class_origin.clone();
         self
     }
