@@ -70,13 +70,18 @@ pub fn encode_instance(
         }
         // Instances are made in the order of declaration, as a rule.
         let property = match instance.properties().get(index) {
-            Some(property) if property.name == declared.name => Some(property),
+            Some(property) if same_name(&property.name, &declared.name) => Some(property),
             _ => instance.property(declared.name.as_str()),
         };
         let value = property.and_then(|property| property.value.as_ref());
         Properties::new(w, style).value(declared.name.as_str(), value);
     }
     w.end(root);
+}
+
+/// Whether names are equal. Those of an instance are, as a rule, the very ones of its class.
+fn same_name(a: &Name, b: &Name) -> bool {
+    std::ptr::eq(a.as_str(), b.as_str()) || a == b
 }
 
 /// Declares the namespace of a class on the element that was just opened.
@@ -117,12 +122,35 @@ pub(super) struct Properties<'w, 's> {
     w: &'w mut Writer,
     style: &'s Style,
     prefix: &'static str,
+    /// How the tags begin: there are many, so each is put together from as few pieces as can be.
+    open: &'static str,
+    close: &'static str,
 }
 
 impl<'w, 's> Properties<'w, 's> {
     pub(super) const fn new(w: &'w mut Writer, style: &'s Style) -> Self {
-        let prefix = PREFIX;
-        Self { w, style, prefix }
+        Self {
+            w,
+            style,
+            prefix: PREFIX,
+            open: "<p:",
+            close: "</p:",
+        }
+    }
+
+    /// The properties of an instance inside.
+    fn embedded(&mut self) -> Properties<'_, 's> {
+        let (prefix, open, close) = match self.prefix {
+            PREFIX => (EMBEDDED_PREFIX, "<e:", "</e:"),
+            _ => (PREFIX, "<p:", "</p:"),
+        };
+        Properties {
+            w: self.w,
+            style: self.style,
+            prefix,
+            open,
+            close,
+        }
     }
 
     /// Writes a property: once, once for each item of an array, or as NULL. An array without items cannot be
@@ -132,8 +160,9 @@ impl<'w, 's> Properties<'w, 's> {
             Some(Value::Array(items)) => items.iter().for_each(|item| self.scalar(name, item)),
             Some(value) => self.scalar(name, value),
             None => {
-                let out = self.open(name);
-                out.pop();
+                let out = self.w.out();
+                out.push_str(self.open);
+                out.push_str(name);
                 out.push_str(" xsi:nil=\"true\"/>");
             }
         }
@@ -141,7 +170,7 @@ impl<'w, 's> Properties<'w, 's> {
 
     fn scalar(&mut self, name: &str, value: &Value) {
         if let Value::Instance(instance) = value {
-            return self.embedded(name, instance);
+            return self.instance(name, instance);
         }
         let datetime_style = self.style.datetime;
         let out = self.open(name);
@@ -157,45 +186,39 @@ impl<'w, 's> Properties<'w, 's> {
     }
 
     /// An embedded instance: the type of its element names the class (DSP0230, 8.2).
-    fn embedded(&mut self, name: &str, instance: &Instance) {
+    fn instance(&mut self, name: &str, instance: &Instance) {
         let tag = Tag {
             prefix: self.prefix,
             local: name,
         };
         let class_name = instance.class_name.as_str();
-        let inner = if self.prefix == PREFIX {
-            EMBEDDED_PREFIX
-        } else {
-            PREFIX
-        };
+        let uri = self.style.form.class_uri(class_name);
         self.w.start(tag);
-        self.w.declare_as(inner, &self.style.form.class_uri(class_name));
-        self.w
-            .attr(Ns::XSI.name("type"), &format!("{inner}:{class_name}_Type"));
-        let mut properties = Properties {
-            w: self.w,
-            style: self.style,
-            prefix: inner,
-        };
+        let mut inner = self.embedded();
+        inner.w.declare_as(inner.prefix, &uri);
+        inner.w.attr(
+            Ns::XSI.name("type"),
+            &format!("{}:{class_name}_Type", inner.prefix),
+        );
         for property in instance.properties() {
-            properties.value(property.name.as_str(), property.value.as_ref());
+            inner.value(property.name.as_str(), property.value.as_ref());
         }
         self.w.end(tag);
     }
 
     fn open(&mut self, name: &str) -> &mut String {
         let out = self.w.out();
-        for part in ["<", self.prefix, ":", name, ">"] {
-            out.push_str(part);
-        }
+        out.push_str(self.open);
+        out.push_str(name);
+        out.push('>');
         out
     }
 
     fn close(&mut self, name: &str) {
         let out = self.w.out();
-        for part in ["</", self.prefix, ":", name, ">"] {
-            out.push_str(part);
-        }
+        out.push_str(self.close);
+        out.push_str(name);
+        out.push('>');
     }
 }
 

@@ -116,14 +116,45 @@ pub(super) fn shorten(text: &str) -> String {
     text.chars().take(60).collect()
 }
 
-/// Whether `part` can be the prefix or the local part of a name (Namespaces in XML 1.0, NCName, with every
-/// character from U+0080 up taken for a letter).
-pub(super) fn is_name_part(part: &str) -> bool {
-    let letter = |b: u8| b.is_ascii_alphabetic() || b == b'_' || b >= 0x80;
-    let mut bytes = part.bytes();
-    bytes.next().is_some_and(letter)
-        && bytes.all(|b| letter(b) || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
+/// Prefix and local part of a name (Namespaces in XML 1.0, QName, with every character from U+0080 up taken for
+/// a letter); `None` for what is no name.
+pub(super) fn split_qname(name: &str) -> Option<(&str, &str)> {
+    let colon = name.bytes().position(|byte| byte == b':');
+    let (prefix, local) = match colon {
+        Some(at) => (name.get(..at)?, name.get(at + 1..)?),
+        None => ("", name),
+    };
+    let is_name = |part: &str| {
+        let starts = part
+            .as_bytes()
+            .first()
+            .is_some_and(|&byte| NAME[usize::from(byte)] == NAME_START);
+        starts && part.bytes().all(|byte| NAME[usize::from(byte)] != NO_NAME)
+    };
+    (is_name(local) && (colon.is_none() || is_name(prefix))).then_some((prefix, local))
 }
+
+const NO_NAME: u8 = 0;
+const NAME_START: u8 = 1;
+const NAME_REST: u8 = 2;
+
+/// Where each byte may stand in a part of a name.
+const NAME: [u8; 256] = {
+    let mut table = [NO_NAME; 256];
+    let mut byte = 0_usize;
+    while byte < 256 {
+        let b = byte as u8;
+        table[byte] = if b.is_ascii_alphabetic() || b == b'_' || b >= 0x80 {
+            NAME_START
+        } else if b.is_ascii_digit() || matches!(b, b'-' | b'.') {
+            NAME_REST
+        } else {
+            NO_NAME
+        };
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {

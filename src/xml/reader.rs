@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use quick_xml::events::Event;
 use quick_xml::events::attributes::Attributes;
 
-use super::chars::{self, BadValue, is_forbidden_control, is_name_part, shorten};
+use super::chars::{self, BadValue, is_forbidden_control, shorten, split_qname};
 use super::{Limits, Name, Ns, XmlError, XmlErrorKind};
 
 /// Reads a document from its start to its end.
@@ -263,7 +263,13 @@ impl<'a> Reader<'a> {
             return Ok(match event {
                 Event::Start(_) | Event::Empty(_) => Token::Start(self.start(begin)?),
                 Event::End(_) => {
-                    self.bindings.retain(|binding| binding.depth < self.depth);
+                    while self
+                        .bindings
+                        .last()
+                        .is_some_and(|binding| binding.depth >= self.depth)
+                    {
+                        self.bindings.pop();
+                    }
                     self.depth = self.depth.saturating_sub(1);
                     Token::End
                 }
@@ -303,7 +309,7 @@ impl<'a> Reader<'a> {
         if self.depth > limits.depth {
             return Err(at(XmlErrorKind::TooDeep { limit: limits.depth }));
         }
-        let name_end = tag.find([' ', '\t', '\n', '\r']).unwrap_or(tag.len());
+        let name_end = tag.bytes().position(is_blank_byte).unwrap_or(tag.len());
         let (name, _) = tag.split_at(name_end);
         let (prefix, local) = self.split_name(name).map_err(at)?;
         let mut attributes = self.attributes(tag, name_end).map_err(at)?;
@@ -381,16 +387,7 @@ impl<'a> Reader<'a> {
                 limit: self.limits.name_bytes,
             });
         }
-        let (prefix, local) = match name.split_once(':') {
-            Some((prefix, local)) if is_name_part(prefix) => (prefix, local),
-            Some(_) => return Err(XmlErrorKind::BadName(shorten(name))),
-            None => ("", name),
-        };
-        if is_name_part(local) {
-            Ok((prefix, local))
-        } else {
-            Err(XmlErrorKind::BadName(shorten(name)))
-        }
+        split_qname(name).ok_or_else(|| XmlErrorKind::BadName(shorten(name)))
     }
 
     fn declare(&mut self, prefix: &'a str, uri: Cow<'a, str>) -> Result<(), XmlErrorKind> {
@@ -437,7 +434,11 @@ impl<'a> Reader<'a> {
 }
 
 fn is_blank(text: &str) -> bool {
-    text.bytes().all(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
+    text.bytes().all(is_blank_byte)
+}
+
+const fn is_blank_byte(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 #[cfg(test)]
