@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use house::house;
-pub use inherit::{Legacy, inherit};
+pub use inherit::{Inheritance, inherit};
 pub use namespace::NamespaceSchema;
 pub use qualifier_type::{QualifierType, QualifierTypes, Scopes};
 

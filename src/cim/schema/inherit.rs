@@ -6,13 +6,13 @@ use crate::cim::{Class, Method, Name, Parameter, PropertyDecl, Qualifier};
 
 /// What a class hands down to its subclasses: made once, so that all of them share it.
 #[derive(Clone, Debug)]
-pub struct Legacy {
+pub struct Inheritance {
     qualifiers: Vec<Qualifier>,
     properties: Vec<Arc<PropertyDecl>>,
     methods: Vec<Arc<Method>>,
 }
 
-impl Legacy {
+impl Inheritance {
     /// What this resolved class hands down.
     pub fn of(class: &Class) -> Self {
         Self {
@@ -28,13 +28,13 @@ impl Legacy {
 /// Inherited members come first, in the superclass's order; a member of the same name takes the inherited
 /// one's place and is its override: it keeps the inherited origin and qualifiers, but no default value, as
 /// servers in use have it. What is inherited unchanged is marked as propagated.
-pub fn inherit(declared: Class, legacy: &Legacy) -> Class {
+pub fn inherit(declared: Class, inheritance: &Inheritance) -> Class {
     Class {
         name: declared.name,
         superclass: declared.superclass,
-        qualifiers: inherit_qualifiers(declared.qualifiers, &legacy.qualifiers),
-        properties: inherit_members(declared.properties, &legacy.properties),
-        methods: inherit_members(declared.methods, &legacy.methods),
+        qualifiers: inherit_qualifiers(declared.qualifiers, &inheritance.qualifiers),
+        properties: inherit_members(declared.properties, &inheritance.properties),
+        methods: inherit_members(declared.methods, &inheritance.methods),
     }
 }
 

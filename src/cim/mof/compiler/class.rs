@@ -11,7 +11,7 @@ use super::super::error::Problem;
 use super::super::limits;
 use super::qualifier::{Element, Qualifiers};
 use super::{Faults, Shared, Unit};
-use crate::cim::schema::{Legacy, NamespaceSchema, QualifierTypes, Scopes, inherit};
+use crate::cim::schema::{Inheritance, NamespaceSchema, QualifierTypes, Scopes, inherit};
 use crate::cim::{Class, Name, Namespace, Value};
 
 pub(super) use reference::check_references;
@@ -67,7 +67,7 @@ enum State {
 /// A finished class and, once something derives from it, what it hands down.
 struct Resolved {
     class: Arc<Class>,
-    legacy: Option<Legacy>,
+    inheritance: Option<Inheritance>,
 }
 
 struct Classes<'s, 'u> {
@@ -122,7 +122,10 @@ impl<'s> Classes<'s, '_> {
             broken = resolved.is_none();
             if let Some(state) = self.states.get_mut(at) {
                 *state = resolved.map_or(State::Broken, |class| {
-                    State::Resolved(Resolved { class, legacy: None })
+                    State::Resolved(Resolved {
+                        class,
+                        inheritance: None,
+                    })
                 });
             }
             superclass = Some(at);
@@ -155,8 +158,10 @@ impl<'s> Classes<'s, '_> {
         };
         let mut class = declare.class();
         if let Some(parent) = parent {
-            let legacy = parent.legacy.get_or_insert_with(|| Legacy::of(&parent.class));
-            class = inherit(class, legacy);
+            let inheritance = parent
+                .inheritance
+                .get_or_insert_with(|| Inheritance::of(&parent.class));
+            class = inherit(class, inheritance);
         }
         self.shared.members += class.properties.len() + class.methods.len() + class.qualifiers.len();
         let count = class.properties.len().max(class.methods.len());

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::cim::mof::tests::{Memory, classes};
 use crate::cim::mof::{Root, compile};
-use crate::cim::schema::{Legacy, inherit};
+use crate::cim::schema::{Inheritance, inherit};
 use crate::cim::{DateTime, InstancePath, Namespace};
 
 #[test]
@@ -207,7 +207,7 @@ proptest! {
         for class in declared {
             let superclass = resolved.iter().find(|known| Some(&known.name) == class.superclass.as_ref());
             let class = match superclass {
-                Some(superclass) => inherit(class, &Legacy::of(superclass)),
+                Some(superclass) => inherit(class, &Inheritance::of(superclass)),
                 None => class,
             };
             resolved.push(Arc::new(class));
