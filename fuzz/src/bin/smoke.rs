@@ -103,20 +103,25 @@ fn run(target: &Target, options: &Options) -> Result<(), String> {
     let current = Arc::new(AtomicU64::new(0));
     watch(target.name, options.seed, Arc::clone(&current));
     let start = Instant::now();
+    let mut slowest = (Duration::ZERO, 0);
     let mut number = 0;
     while start.elapsed() < options.time {
         current.store(number, Ordering::Relaxed);
         let shown = format!("{} {number:020}\n", options.seed);
         let _ = progress.write_all_at(shown.as_bytes(), 0);
+        let before = Instant::now();
         try_one(target, &mutator, options.seed, number, &artifacts)?;
+        slowest = slowest.max((before.elapsed(), number));
         number += 1;
     }
     current.store(u64::MAX, Ordering::Relaxed);
     println!(
-        "{:14} {number:>10} inputs in {:.0?}, seed {}",
+        "{:14} {number:>10} inputs in {:.0?}, seed {}; the slowest, number {}, took {:.1?}",
         target.name,
         start.elapsed(),
-        options.seed
+        options.seed,
+        slowest.1,
+        slowest.0
     );
     Ok(())
 }
