@@ -8,6 +8,7 @@ use super::target::Target;
 use crate::cim::{Class, InstancePath, Name};
 use crate::wsman::addressing::encode_path;
 use crate::wsman::fragment::Fragment;
+use crate::wsman::intrinsic::{Intrinsic, encode_class, encode_class_names};
 use crate::wsman::invoke::encode_invoke_response;
 use crate::wsman::transfer::{
     Representation, encode_class_response, encode_create_response, encode_delete_response,
@@ -113,6 +114,10 @@ impl Shared {
 
     /// Calls a method of an instance, or a static one of the class.
     pub(super) fn invoke(&self, exchange: &Exchange, call: &Invoke) -> Result<String, Fault> {
+        let resource = exchange.resource()?;
+        if let ResourceUri::Intrinsic { class_name } = &resource {
+            return self.intrinsic(exchange, &resource, class_name.as_ref(), call);
+        }
         let target = self.target(exchange)?;
         let Some(method) = target.class.method(&call.method) else {
             return Err(Fault::action_not_supported(&exchange.headers.action));
@@ -138,6 +143,33 @@ impl Shared {
             &result.out,
             &target.style,
         ))
+    }
+
+    /// The operations on classes that openwsman's clients call as methods.
+    fn intrinsic(
+        &self,
+        exchange: &Exchange,
+        resource: &ResourceUri,
+        class_name: Option<&Name>,
+        call: &Invoke,
+    ) -> Result<String, Fault> {
+        let uri = exchange.headers.resource_uri.as_deref().unwrap_or_default();
+        let namespace = exchange.headers.namespace(resource);
+        let head = exchange.head();
+        match (Intrinsic::from_method(&call.method), class_name) {
+            (Some(Intrinsic::EnumerateClassNames), _) => {
+                let schema = self.broker.namespace(&namespace)?;
+                let names: Vec<Name> = schema.classes().map(|class| class.name.clone()).collect();
+                Ok(encode_class_names(&head, uri, &names))
+            }
+            (Some(Intrinsic::GetClass), Some(class_name)) => Ok(encode_class(
+                &head,
+                uri,
+                self.broker.class(&namespace, class_name)?,
+            )),
+            (Some(Intrinsic::GetClass), None) => Err(Fault::invalid_resource_uri(uri)),
+            (None, _) => Err(Fault::action_not_supported(&exchange.headers.action)),
+        }
     }
 
     fn class_in(&self, target: &Target, name: &Name) -> Option<Arc<Class>> {
