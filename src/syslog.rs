@@ -1,1 +1,5 @@
-//! Writing and following system logs.
+//! Writing to the system log.
+
+mod writer;
+
+pub use writer::{SyslogWriter, WriterCounts};

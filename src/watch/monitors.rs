@@ -1,0 +1,361 @@
+//! The rules in force, and where each monitor stands.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+use super::sample::Sample;
+use crate::alert::catalog::threshold_alert;
+use crate::alert::{Alert, Crossing, Occasion, State, Target};
+use crate::clock::SharedClock;
+use crate::monitor::{MonitorState, Overrides, Rule, RuleError, RuleSet, SettingSource, Setting, Subject};
+use crate::store::commands::MonitorRow;
+use crate::time::BootTime;
+
+/// The monitors of this agent. Clones share them.
+#[derive(Clone)]
+pub struct Monitors {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    clock: SharedClock,
+    inner: Mutex<Inner>,
+    /// The rules changed, or a pause ended.
+    changed: Notify,
+}
+
+struct Inner {
+    rules: Arc<RuleSet>,
+    /// By rule and identity.
+    monitors: BTreeMap<(String, String), Monitor>,
+    /// When each rule is looked at as a whole: what instances there are.
+    rule_due: HashMap<String, BootTime>,
+    /// Until when a rule (identity empty) or one monitor is paused.
+    paused: HashMap<(String, String), BootTime>,
+}
+
+struct Monitor {
+    name: String,
+    state: MonitorState,
+    due: BootTime,
+    /// Whether the last look found the instance.
+    present: bool,
+}
+
+/// A monitor as it was saved before a restart.
+pub type Saved = MonitorRow;
+
+/// One monitor, or a rule as a whole, for those who show it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MonitorView {
+    /// The rule in force for it.
+    pub rule: Rule,
+    /// The rule's name.
+    pub rule_id: String,
+    /// What people call the instance; `None` for the rule as a whole.
+    pub instance: Option<String>,
+    /// What stays of the instance when its name changes.
+    pub identity: Option<String>,
+    /// Where it stands; `None` for a rule as a whole that has several instances.
+    pub state: Option<MonitorState>,
+    /// Where the most remote of its settings comes from.
+    pub source: SettingSource,
+    /// What is left of a pause.
+    pub paused: Option<Duration>,
+}
+
+/// Why a monitor cannot be changed.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum MonitorError {
+    /// There is no such rule, or it has no such instance.
+    #[error("there is no monitor `{0}`")]
+    Unknown(String),
+    /// The settings do not go together.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Rule(Vec<RuleError>),
+}
+
+/// What a round of samples changed; it counts once it is on disk.
+#[derive(Debug, Default)]
+pub(super) struct Round {
+    pub(super) rows: Vec<MonitorRow>,
+    pub(super) alerts: Vec<Alert>,
+    states: Vec<((String, String), Monitor)>,
+}
+
+impl std::fmt::Debug for Monitor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {:?}", self.name, self.state.state)
+    }
+}
+
+impl Monitors {
+    /// The monitors of `rules`, standing where they stood when they were saved.
+    pub fn new(rules: RuleSet, saved: Vec<Saved>, clock: SharedClock) -> Self {
+        let now = clock.boot();
+        let monitors = saved
+            .into_iter()
+            .map(|row| {
+                let monitor = Monitor { name: row.name, state: row.state, due: now, present: false };
+                ((row.rule, row.identity), monitor)
+            })
+            .collect();
+        let inner = Inner { rules: Arc::new(rules), monitors, rule_due: HashMap::new(), paused: HashMap::new() };
+        Self { shared: Arc::new(Shared { clock, inner: Mutex::new(inner), changed: Notify::new() }) }
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> Arc<RuleSet> {
+        Arc::clone(&self.shared.inner.lock().rules)
+    }
+
+    /// Puts other rules in force, from the next sample on. States are kept.
+    pub fn set_rules(&self, rules: RuleSet) {
+        let now = self.shared.clock.boot();
+        let mut inner = self.shared.inner.lock();
+        inner.rules = Arc::new(rules);
+        // A shorter interval counts from now, not from the sample that the longer one would have taken.
+        let Inner { rules, monitors, rule_due, .. } = &mut *inner;
+        for ((rule_id, identity), monitor) in monitors.iter_mut() {
+            let subject = Subject { name: &monitor.name, identity };
+            if let Ok(rule) = rules.resolve(rule_id, Some(subject)) {
+                monitor.due = monitor.due.min(now + rule.interval());
+            }
+        }
+        for (rule_id, due) in rule_due.iter_mut() {
+            if let Ok(rule) = rules.resolve(rule_id, None) {
+                *due = (*due).min(now + rule.interval());
+            }
+        }
+        drop(inner);
+        self.shared.changed.notify_one();
+    }
+
+    /// What remote callers set, with `change` made to it, checked as a whole. It is not in force yet: the
+    /// caller writes it down and then calls [`Monitors::set_rules`].
+    ///
+    /// # Errors
+    /// What does not go together.
+    pub fn changed_rules(
+        &self,
+        change: impl FnOnce(&mut Overrides) -> Result<(), RuleError>,
+    ) -> Result<RuleSet, MonitorError> {
+        let rules = self.rules();
+        let mut remote = rules.remote().clone();
+        change(&mut remote).map_err(|error| MonitorError::Rule(vec![error]))?;
+        let changed = rules.with_remote(remote);
+        changed
+            .validate()
+            .map_err(|faults| MonitorError::Rule(faults.into_iter().map(|(_, error)| error).collect()))?;
+        Ok(changed)
+    }
+
+    /// Every rule as a whole, each followed by its instances.
+    pub fn list(&self) -> Vec<MonitorView> {
+        let now = self.shared.clock.boot();
+        let inner = self.shared.inner.lock();
+        let mut views = Vec::new();
+        for rule_id in inner.rules.rules() {
+            views.extend(inner.rule_view(rule_id, now));
+            let of_rule = inner.monitors.iter().filter(|((rule, identity), _)| rule == rule_id && !identity.is_empty());
+            views.extend(of_rule.filter_map(|((_, identity), monitor)| inner.view(rule_id, identity, monitor, now)));
+        }
+        views
+    }
+
+    /// Pauses a rule as a whole (`identity` empty) or one monitor; `None` ends a pause.
+    ///
+    /// # Errors
+    /// There is no such rule or monitor.
+    pub fn pause(&self, rule: &str, identity: &str, length: Option<Duration>) -> Result<(), MonitorError> {
+        let now = self.shared.clock.boot();
+        let mut inner = self.shared.inner.lock();
+        let key = (rule.to_owned(), identity.to_owned());
+        let is_known = if identity.is_empty() {
+            inner.rules.rules().any(|known| known == rule)
+        } else {
+            inner.monitors.contains_key(&key)
+        };
+        if !is_known {
+            return Err(MonitorError::Unknown(format!("{rule}:{identity}")));
+        }
+        match length {
+            Some(length) => inner.paused.insert(key, now + length),
+            None => inner.paused.remove(&key),
+        };
+        drop(inner);
+        self.shared.changed.notify_one();
+        Ok(())
+    }
+
+    /// Ends when the rules have changed.
+    pub(super) async fn changed(&self) {
+        self.shared.changed.notified().await;
+    }
+
+    /// The rules of which something is due now, and when the next one is.
+    pub(super) fn due(&self) -> (Vec<Rule>, BootTime) {
+        let now = self.shared.clock.boot();
+        let inner = self.shared.inner.lock();
+        let mut due = Vec::new();
+        let mut next = now + Duration::from_secs(86_400);
+        for rule_id in inner.rules.rules() {
+            let Ok(rule) = inner.rules.resolve(rule_id, None) else { continue };
+            let of_rule = inner.monitors.iter().filter(|((rule, _), monitor)| rule == rule_id && monitor.present);
+            let first = of_rule
+                .map(|(_, monitor)| monitor.due)
+                .chain(inner.rule_due.get(rule_id).copied())
+                .min()
+                .unwrap_or(now);
+            // A rule that nobody has looked at yet is due at once.
+            let first = if inner.rule_due.contains_key(rule_id) { first } else { now };
+            if first <= now {
+                due.push(rule);
+            } else {
+                next = next.min(first);
+            }
+        }
+        (due, next)
+    }
+
+    /// Takes the samples of one rule in, and says what they change. Nothing counts before [`Monitors::keep`].
+    pub(super) fn judge(&self, rule: &Rule, samples: &[Sample], system_name: &str) -> Round {
+        let (now, wall) = (self.shared.clock.boot(), self.shared.clock.wall());
+        let inner = self.shared.inner.lock();
+        let mut round = Round::default();
+        for sample in samples {
+            let key = (rule.id.clone(), if rule.target_name.is_some() { String::new() } else { sample.identity.clone() });
+            let old = inner.monitors.get(&key);
+            if old.is_some_and(|old| old.present && old.due > now) {
+                continue;
+            }
+            let subject = (!key.1.is_empty()).then_some(Subject { name: &sample.name, identity: &sample.identity });
+            let Ok(own) = inner.rules.resolve(&rule.id, subject) else { continue };
+            let state = old.map(|old| old.state.clone()).unwrap_or_default();
+            let (state, transition) = if inner.is_paused(&key, now) {
+                (state, None)
+            } else {
+                state.step(&own, sample.value, wall)
+            };
+            let due = now + own.interval();
+            if let Some(transition) = transition {
+                round.rows.push(row(&key, &sample.name, &state));
+                let told = transition.told.then(|| Crossing {
+                    monitor: monitor_id(&key, &sample.name),
+                    previous: transition.from,
+                    state: transition.to,
+                    observed: transition.value,
+                    threshold: transition.threshold,
+                });
+                let target = Target {
+                    class: own.target_class.clone(),
+                    path: sample.path.clone(),
+                    name: sample.name.clone(),
+                };
+                let occasion =
+                    || Occasion { id: uuid::Uuid::new_v4(), at: wall, system_name: system_name.to_owned() };
+                round.alerts.extend(told.and_then(|crossing| threshold_alert(&rule.id, occasion(), target, crossing)));
+            }
+            round.states.push((key, Monitor { name: sample.name.clone(), state, due, present: true }));
+        }
+        // What is not there any more is not monitored, and that is no alert.
+        let gone = inner.monitors.iter().filter(|((of, _), _)| *of == rule.id);
+        let gone = gone.filter(|((_, identity), _)| {
+            !samples.iter().any(|sample| identity.is_empty() || sample.identity == *identity)
+        });
+        for (key, monitor) in gone.filter(|(_, monitor)| monitor.present || monitor.state.state != State::Unmonitored) {
+            let (state, transition) = monitor.state.clone().unmonitored(wall);
+            if transition.is_some() {
+                round.rows.push(row(key, &monitor.name, &state));
+            }
+            let name = monitor.name.clone();
+            round.states.push((key.clone(), Monitor { name, state, due: now, present: false }));
+        }
+        round
+    }
+
+    /// Puts in force what [`Monitors::judge`] said, now that it is on disk.
+    pub(super) fn keep(&self, rule: &Rule, round: Round) {
+        let now = self.shared.clock.boot();
+        let mut inner = self.shared.inner.lock();
+        inner.monitors.extend(round.states);
+        inner.rule_due.insert(rule.id.clone(), now + rule.interval());
+        inner.paused.retain(|_, until| *until > now);
+    }
+
+    /// The samples of a rule could not be taken or written down: it is tried again after its interval.
+    pub(super) fn postpone(&self, rule: &Rule) {
+        let now = self.shared.clock.boot();
+        let mut inner = self.shared.inner.lock();
+        let next = now + rule.interval();
+        inner.rule_due.insert(rule.id.clone(), next);
+        for ((of, _), monitor) in &mut inner.monitors {
+            if *of == rule.id {
+                monitor.due = monitor.due.max(next);
+            }
+        }
+    }
+}
+
+impl Inner {
+    fn is_paused(&self, key: &(String, String), now: BootTime) -> bool {
+        self.pause_left(key, now).is_some()
+    }
+
+    /// What is left of the pause of a monitor or of its rule.
+    fn pause_left(&self, key: &(String, String), now: BootTime) -> Option<Duration> {
+        let whole = (key.0.clone(), String::new());
+        let until = self.paused.get(key).max(self.paused.get(&whole))?;
+        Some(until.since(now)).filter(|left| !left.is_zero())
+    }
+
+    fn rule_view(&self, rule_id: &str, now: BootTime) -> Option<MonitorView> {
+        let key = (rule_id.to_owned(), String::new());
+        Some(MonitorView {
+            rule: self.rules.resolve(rule_id, None).ok()?,
+            rule_id: rule_id.to_owned(),
+            instance: None,
+            identity: None,
+            state: self.monitors.get(&key).map(|monitor| monitor.state.clone()),
+            source: self.source(rule_id, None),
+            paused: self.pause_left(&key, now),
+        })
+    }
+
+    fn view(&self, rule_id: &str, identity: &str, monitor: &Monitor, now: BootTime) -> Option<MonitorView> {
+        let subject = Subject { name: &monitor.name, identity };
+        Some(MonitorView {
+            rule: self.rules.resolve(rule_id, Some(subject)).ok()?,
+            rule_id: rule_id.to_owned(),
+            instance: Some(monitor.name.clone()),
+            identity: Some(identity.to_owned()),
+            state: Some(monitor.state.clone()),
+            source: self.source(rule_id, Some(subject)),
+            paused: self.pause_left(&(rule_id.to_owned(), identity.to_owned()), now),
+        })
+    }
+
+    fn source(&self, rule_id: &str, subject: Option<Subject<'_>>) -> SettingSource {
+        let sources = Setting::ALL.map(|setting| self.rules.source(rule_id, subject, setting));
+        if sources.contains(&SettingSource::Remote) {
+            SettingSource::Remote
+        } else if sources.contains(&SettingSource::File) {
+            SettingSource::File
+        } else {
+            SettingSource::Default
+        }
+    }
+}
+
+/// `<rule>` or `<rule>:<instance>`.
+fn monitor_id(key: &(String, String), name: &str) -> String {
+    if key.1.is_empty() { key.0.clone() } else { format!("{}:{name}", key.0) }
+}
+
+fn row(key: &(String, String), name: &str, state: &MonitorState) -> MonitorRow {
+    MonitorRow { rule: key.0.clone(), identity: key.1.clone(), name: name.to_owned(), state: state.clone() }
+}
