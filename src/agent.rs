@@ -3,17 +3,25 @@
 mod build;
 pub mod greeting;
 pub mod identity;
+mod reports;
 pub mod state_dir;
+mod upkeep;
 
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
 
+use crate::alert::catalog::table::agent as alerts;
 use crate::broker::{Broker, BrokerError};
 use crate::cim::mof::MofErrors;
-use crate::cim::schema::house;
+use crate::cim::schema::{Schema, house};
 use crate::clock::SharedClock;
-use crate::config::Config;
+use crate::config::{Config, Mode};
+use crate::delivery::wsman::WsmanCourier;
+use crate::delivery::{Registry, RegistryParts};
 use crate::host::Host;
 use crate::host::load::LOAD_SPACING;
 use crate::net::accounts::{AccountError, Accounts};
@@ -24,10 +32,20 @@ use crate::net::tls::server::ServerTls;
 use crate::provider::MissingClass;
 use crate::server::wsman::WsmanService;
 use crate::server::{Authenticator, BindError, Server, ServerHandle, ShutdownReport, raise_file_limit};
+use crate::store::commands::{Begin, Loaded, Seen};
+use crate::store::{Store, StoreError};
+use crate::subscription::Moment;
+use crate::syslog::SyslogWriter;
+use crate::watch::{self, Monitors, Supervisor, Watch};
 
 use greeting::Greeting;
 use identity::FirstPassword;
+use reports::Reports;
 use state_dir::{StateDir, StateDirError};
+use upkeep::{LastLook, Reporting, Upkeep};
+
+/// How long deliveries under way may take to end when the agent stops.
+const DELIVERY_STOP: Duration = Duration::from_secs(5);
 
 /// Why the agent could not start.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +63,8 @@ pub enum StartError {
     Bind(#[from] BindError),
     #[error("accounts: {0}")]
     Random(std::io::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
     #[error("the schema in this binary is faulty: {0}")]
     Schema(#[from] MofErrors),
     #[error(transparent)]
@@ -56,58 +76,146 @@ pub enum StartError {
 /// A running agent.
 pub struct Agent {
     config: Arc<RwLock<Arc<Config>>>,
+    clock: SharedClock,
     greeting: Greeting,
     first_password: Option<FirstPassword>,
-    server: ServerHandle,
+    server: Arc<Mutex<Option<ServerHandle>>>,
     broker: Arc<Broker>,
-    _load_sampler: tokio::task::JoinHandle<()>,
+    store: Store,
+    reporting: Option<Reporting>,
+    supervisor: Arc<Supervisor>,
+    reload: Arc<Notify>,
     _state_dir: StateDir,
 }
 
 impl Agent {
-    /// Starts everything; the agent is ready when this returns.
+    /// Starts everything; the agent is ready when this returns. `on_reload` is told of each configuration
+    /// that is taken while it runs.
     ///
     /// # Errors
     /// What is in the way, with what would be right.
-    pub async fn start(config: Config, clock: SharedClock) -> Result<Self, StartError> {
+    pub async fn start(
+        config: Config,
+        clock: SharedClock,
+        on_reload: Arc<dyn Fn(&Config) + Send + Sync>,
+    ) -> Result<Self, StartError> {
         raise_file_limit();
         let state_dir = StateDir::take(&config.state_dir)?;
-        let host = build::host(&config, &clock);
-        let (pair, _made) = identity::ensure_certificate(&config, &host, clock.wall().timestamp())?;
-        let accounts = Arc::new(Accounts::open(&config.accounts.file).map_err(StartError::Random)?);
-        let first_password = identity::ensure_account(&accounts)?;
-        for fault in accounts.faults() {
-            tracing::warn!(file = %accounts.path().display(), %fault, "a line of the accounts file gives nobody access");
-        }
+        let opened = Store::open(state_dir.path(), clock.wall())?;
+        let store = opened.store;
+        let loaded = begin(&store, &config, &clock).await?;
+        let (config, refused) = build::with_remote(config, &loaded.settings);
 
+        let host = build::host(&config, &clock);
+        let (pair, _) = identity::ensure_certificate(&config, &host, clock.wall().timestamp())?;
+        let accounts = open_accounts(&config)?;
         let schema = Arc::new(house()?);
-        let broker = Arc::new(build::broker(&config, schema, &host, &clock)?);
-        let wsman = WsmanService::new(
-            Arc::clone(&broker),
-            Arc::clone(&clock),
-            build::wsman_options(&config),
-        );
+        let supervisor = Arc::new(Supervisor::new(Arc::clone(&clock)));
+
+        let reporting = match config.agent.mode {
+            Mode::Service => Some(start_reporting(&config, &clock, &schema, &host, &store, &loaded)?),
+            Mode::ProviderOnly => None,
+        };
+        let parts = build::AgentParts {
+            config: &config,
+            clock: &clock,
+            host: &host,
+            reporting: reporting.as_ref(),
+        };
+        let broker = Arc::new(build::broker(Arc::clone(&schema), &parts)?);
+        let registry = reporting.as_ref().map(|reporting| reporting.registry.clone());
+        let options = build::wsman_options(&config);
+        let wsman = WsmanService::new(Arc::clone(&broker), registry, Arc::clone(&clock), options);
         let tls = Arc::new(ServerTls::new(&pair, build::client_certificates(&config)?)?);
         let listeners = build::listeners(&config, &tls)?;
-        let authenticator = Authenticator::new(
-            Some(Arc::clone(&accounts)),
-            Some(LocalPeers::new(config.local.group.clone())),
-        );
-        let server = Server::new(Arc::new(wsman), authenticator)
+        let peers = LocalPeers::new(config.local.group.clone());
+        let authenticator = Authenticator::new(Some(Arc::clone(&accounts)), Some(peers));
+        let server = Server::new(Arc::new(wsman.clone()), authenticator)
             .with_limits(build::limits(&config))
             .start(listeners);
-
+        // Made last: had anything else failed, nobody would have been told its password.
+        let first_password = identity::ensure_account(&accounts)?;
         let greeting = Greeting::new(&config, &host, &server.addresses(), pair.description(), &accounts);
-        let load_sampler = tokio::spawn(sample_load(host, clock));
-        Ok(Self {
-            config: Arc::new(RwLock::new(Arc::new(config))),
+
+        let agent = Self {
             greeting,
             first_password,
-            server,
+            server: Arc::new(Mutex::new(Some(server))),
             broker,
-            _load_sampler: load_sampler,
+            reporting,
+            supervisor,
+            reload: Arc::new(Notify::new()),
+            clock: Arc::clone(&clock),
+            store: store.clone(),
+            config: Arc::new(RwLock::new(Arc::new(config))),
             _state_dir: state_dir,
-        })
+        };
+        agent.start_workers(host, tls, wsman, on_reload);
+        if let Some(Reporting { reports, .. }) = &agent.reporting {
+            if let Some(damage) = opened.damage {
+                let values = vec![damage.moved_to.display().to_string(), damage.found];
+                reports.raise(alerts::STORE_DAMAGED, "database", values).await;
+            }
+            for fault in refused {
+                reports
+                    .raise(
+                        alerts::CONFIGURATION_REFUSED,
+                        "remote values",
+                        vec!["remote values".into(), fault],
+                    )
+                    .await;
+            }
+            reports
+                .raise(alerts::STARTED, "esm", vec![env!("CARGO_PKG_VERSION").to_owned()])
+                .await;
+        }
+        Ok(agent)
+    }
+
+    fn start_workers(
+        &self,
+        host: Host,
+        tls: Arc<ServerTls>,
+        wsman: WsmanService,
+        on_reload: Arc<dyn Fn(&Config) + Send + Sync>,
+    ) {
+        if let Some(reporting) = &self.reporting {
+            let reports = reporting.reports.clone();
+            self.supervisor.on_failure(Arc::new(move |worker, error| {
+                reports.raise_soon(
+                    alerts::WORKER_RESTARTED,
+                    worker.to_owned(),
+                    vec![worker.to_owned(), error.to_owned()],
+                );
+            }));
+            let watch = Watch {
+                broker: Arc::clone(&self.broker),
+                monitors: reporting.monitors.clone(),
+                registry: reporting.registry.clone(),
+                clock: Arc::clone(&self.clock),
+                system_name: Arc::from(host.general().name()),
+            };
+            self.supervisor
+                .start("monitors", move || watch::run(watch.clone()));
+        }
+        let (sampled, clock) = (host.clone(), Arc::clone(&self.clock));
+        self.supervisor
+            .start("load", move || sample_load(sampled.clone(), Arc::clone(&clock)));
+        let config = self.config();
+        let upkeep = Arc::new(Upkeep {
+            config: Arc::clone(&self.config),
+            clock: Arc::clone(&self.clock),
+            host,
+            tls,
+            wsman,
+            server: Arc::clone(&self.server),
+            store: self.store.clone(),
+            reporting: self.reporting.clone(),
+            reload: Arc::clone(&self.reload),
+            on_reload,
+            seen: Mutex::new(LastLook::new(&config, &self.clock)),
+        });
+        self.supervisor.start("upkeep", move || Arc::clone(&upkeep).run());
     }
 
     /// How to reach it.
@@ -130,11 +238,112 @@ impl Agent {
         &self.broker
     }
 
-    /// Stops: requests in flight have the configured time to end.
+    /// Has the configuration read again, whether its file has changed or not.
+    pub fn reload(&self) {
+        self.reload.notify_one();
+    }
+
+    /// Stops: requests in flight have the configured time to end, then deliveries theirs; leases and what is
+    /// queued are on disk.
     pub async fn stop(self) -> ShutdownReport {
         let deadline = self.config().limits.stop;
-        self.server.shutdown(deadline).await
+        let server = self.server.lock().take();
+        let report = match server {
+            Some(server) => server.shutdown(deadline).await,
+            None => ShutdownReport { cut_off: 0 },
+        };
+        self.supervisor.stop();
+        if let Some(Reporting {
+            reports, registry, ..
+        }) = &self.reporting
+        {
+            reports
+                .raise(alerts::STOPPED, "esm", vec![env!("CARGO_PKG_VERSION").to_owned()])
+                .await;
+            registry.stop(DELIVERY_STOP).await;
+        }
+        let seen = Seen(Moment {
+            boot: self.clock.boot(),
+            wall: self.clock.wall(),
+        });
+        if let Err(error) = self.store.ask(seen).await {
+            tracing::error!(%error, "the database takes nothing");
+        }
+        self.store.close_async().await;
+        report
     }
+}
+
+/// Opens the run in the database and loads what is kept.
+async fn begin(store: &Store, config: &Config, clock: &SharedClock) -> Result<Loaded, StoreError> {
+    let boot_id = std::fs::read_to_string(Path::new("/proc/sys/kernel/random/boot_id")).unwrap_or_default();
+    let now = Moment {
+        boot: clock.boot(),
+        wall: clock.wall(),
+    };
+    let grace = config.subscriptions.reboot_grace;
+    store
+        .ask(Begin {
+            boot_id: boot_id.trim().to_owned(),
+            now,
+            grace,
+        })
+        .await
+}
+
+fn open_accounts(config: &Config) -> Result<Arc<Accounts>, StartError> {
+    let accounts = Accounts::open(&config.accounts.file).map_err(StartError::Random)?;
+    for fault in accounts.faults() {
+        tracing::warn!(file = %accounts.path().display(), %fault, "a line of the accounts file gives nobody access");
+    }
+    Ok(Arc::new(accounts))
+}
+
+/// Everything that tells managers: subscriptions, deliveries, monitors, the system log.
+fn start_reporting(
+    config: &Config,
+    clock: &SharedClock,
+    schema: &Arc<Schema>,
+    host: &Host,
+    store: &Store,
+    loaded: &Loaded,
+) -> Result<Reporting, StartError> {
+    let general = host.general();
+    let syslog = config
+        .syslog
+        .enabled
+        .then(|| SyslogWriter::start(config.syslog.socket.clone(), Arc::clone(clock)));
+    let journal = reports::Journal::new(syslog);
+    let courier = Arc::new(WsmanCourier::new(
+        Arc::clone(schema),
+        build::courier_options(config)?,
+    ));
+    let parts = RegistryParts {
+        store: store.clone(),
+        clock: Arc::clone(clock),
+        courier: Arc::clone(&courier) as Arc<_>,
+        schema: Arc::clone(schema),
+        settings: build::delivery_settings(config, general.name()),
+        on_alert: journal.observer(),
+    };
+    let registry = Registry::start(parts, loaded);
+    let monitors = Monitors::new(
+        config.monitors.clone(),
+        loaded.monitors.clone(),
+        Arc::clone(clock),
+    );
+    let reports = Reports::new(
+        registry.clone(),
+        Arc::clone(clock),
+        Arc::from(general.name()),
+        journal,
+    );
+    Ok(Reporting {
+        reports,
+        registry,
+        courier,
+        monitors,
+    })
 }
 
 /// Keeps the ring of load samples filled, so that the mean over a minute is one.

@@ -25,14 +25,15 @@ mod shared;
 mod station;
 mod status;
 mod worker;
+pub mod wsman;
 
 #[cfg(test)]
 mod tests;
 
 pub use self::publisher::{Publication, PublishError};
 pub use self::registry::{
-    Bookmark, Granted, NewTarget, PullBatch, Registry, RegistryParts, SubscribeError, SubscribeRequest,
-    SubscriptionError,
+    AlertObserver, Bookmark, Granted, NewTarget, PullBatch, Registry, RegistryParts, SubscribeError,
+    SubscribeRequest, SubscriptionError,
 };
 pub use self::retry::RetrySchedule;
 pub use self::rule::{DestinationRule, Forbidden};

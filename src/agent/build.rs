@@ -1,24 +1,34 @@
 //! From the configuration to the parts of an agent.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StartError;
+use super::upkeep::Reporting;
 use crate::broker::Broker;
-use crate::cim::Namespace;
 use crate::cim::schema::Schema;
+use crate::cim::{Name, Namespace};
 use crate::clock::SharedClock;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Remote, Trust, Value};
+use crate::delivery::wsman::{DestinationTrust, WsmanCourierOptions};
+use crate::delivery::{DestinationRule, RetrySchedule, Settings};
 use crate::host::{FileSystemRule, Host, HostOptions, Root};
+use crate::net::tls::client::system_authorities;
 use crate::net::tls::server::{ClientCertificates, ClientMapping, ServerTls};
 use crate::net::tls::{TlsError, read_authorities};
+use crate::provider::alive::AliveProvider;
 use crate::provider::{HostProviders, MissingClass};
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
 use crate::server::{BindError, Limits, Listener};
+use crate::subscription::LeaseTerms;
 use crate::xml;
 
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
 const CIMV2: Namespace = Namespace::from_static("root/cimv2");
+const INTEROP: Namespace = Namespace::from_static("root/interop");
+/// Alerts that the history keeps.
+const KEEP_ALERTS: u64 = 10_000;
 
 /// The machine, read as configured.
 pub(super) fn host(config: &Config, clock: &SharedClock) -> Host {
@@ -47,23 +57,107 @@ pub(super) fn file_system_rule(config: &Config) -> FileSystemRule {
     }
 }
 
+/// What providers are made of.
+pub(super) struct AgentParts<'a> {
+    pub(super) config: &'a Config,
+    pub(super) clock: &'a SharedClock,
+    pub(super) host: &'a Host,
+    pub(super) reporting: Option<&'a Reporting>,
+}
+
 /// Every provider in its namespaces.
-pub(super) fn broker(
-    config: &Config,
-    schema: Arc<Schema>,
-    host: &Host,
-    clock: &SharedClock,
-) -> Result<Broker, StartError> {
+pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Broker, StartError> {
     let classes = schema
         .shared(&ESM)
         .ok_or_else(|| MissingClass("ESM_GeneralInformation".into()))?;
-    let provider_only = config.agent.mode == Mode::ProviderOnly;
-    let HostProviders { system, parts } = HostProviders::new(host, clock, &classes, provider_only)?;
-    let mut broker = Broker::builder(schema);
-    for provider in system.into_iter().chain(parts) {
+    let class = |name: &Name| {
+        classes
+            .class(name)
+            .cloned()
+            .ok_or_else(|| MissingClass(name.clone()))
+    };
+    let provider_only = parts.config.agent.mode == Mode::ProviderOnly;
+    let HostProviders {
+        system,
+        parts: devices,
+    } = HostProviders::new(parts.host, parts.clock, &classes, provider_only)?;
+    let mut broker = Broker::builder(Arc::clone(&schema));
+    for provider in system {
+        broker = broker.serve(&[ESM, CIMV2, INTEROP], provider);
+    }
+    for provider in devices {
         broker = broker.serve(&[ESM, CIMV2], provider);
     }
+    if let Some(reporting) = parts.reporting {
+        let alive = AliveProvider::new(
+            class(&AliveProvider::CLASS)?,
+            Arc::clone(parts.clock),
+            reporting.reports.alive(),
+        );
+        broker = broker.serve(&[ESM], Arc::new(alive));
+    }
     Ok(broker.build()?)
+}
+
+/// The configuration with the remote values that were kept. What no longer fits is left out and returned.
+pub(super) fn with_remote(config: Config, kept: &BTreeMap<String, String>) -> (Config, Vec<String>) {
+    let mut refused = Vec::new();
+    let mut remote = Remote::new();
+    for (key, text) in kept {
+        match text.parse::<Value>() {
+            Ok(value) => drop(remote.insert(key.clone(), value)),
+            Err(error) => refused.push(format!("{key}: {error}")),
+        }
+    }
+    match config.with_remote(&remote) {
+        Ok(config) => (config, refused),
+        Err(faults) => {
+            refused.extend(faults.iter().map(ToString::to_string));
+            (config, refused)
+        }
+    }
+}
+
+/// What of subscriptions and deliveries can be set.
+pub(super) fn delivery_settings(config: &Config, system_name: &str) -> Settings {
+    let (subscriptions, delivery) = (&config.subscriptions, &config.delivery);
+    Settings {
+        terms: LeaseTerms {
+            default: subscriptions.default_lease,
+            min: subscriptions.min_lease,
+            max: subscriptions.max_lease,
+        },
+        queue_keep: subscriptions.queue_keep,
+        max_per_account: subscriptions.max_per_account,
+        rule: DestinationRule::new(subscriptions.allow_destinations.clone()),
+        retry: RetrySchedule {
+            first: delivery.retry_first,
+            max: delivery.retry_max,
+            total: delivery.retry_total,
+        },
+        keep_alerts: KEEP_ALERTS,
+        system_name: system_name.to_owned(),
+    }
+}
+
+/// How deliveries are made.
+pub(super) fn courier_options(config: &Config) -> Result<WsmanCourierOptions, TlsError> {
+    let delivery = &config.delivery;
+    let trust = match delivery.trust {
+        Trust::Pin => DestinationTrust::Pin,
+        Trust::Off => DestinationTrust::Off,
+        Trust::Ca => DestinationTrust::Authorities(match &delivery.ca_file {
+            Some(file) => read_authorities(file)?,
+            None => system_authorities()?,
+        }),
+    };
+    Ok(WsmanCourierOptions {
+        trust,
+        connect: delivery.connect,
+        reply: delivery.reply,
+        rule: DestinationRule::new(config.subscriptions.allow_destinations.clone()),
+        manager_address: config.wsman.path.clone(),
+    })
 }
 
 /// How WS-Management is served.
@@ -78,6 +172,7 @@ pub(super) fn wsman_options(config: &Config) -> WsmanOptions {
             .map(|prefix| Arc::from(prefix.as_str()))
             .collect(),
         max_envelope_bytes: config.wsman.max_envelope_bytes,
+        delivery_port: config.delivery.default_port,
         xml: xml::Limits {
             total_bytes: config.limits.max_body_bytes,
             depth: config.limits.max_xml_depth,

@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 
+use std::sync::Arc;
+
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::Global;
@@ -34,29 +36,34 @@ pub struct Args {}
 /// What keeps the agent from starting.
 pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
     let config = global.load()?;
-    logging::start(&config.log);
+    let logging = logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .thread_stack_size(1 << 20)
         .build()
         .map_err(|error| Failure::new(Exit::Local, format!("no runtime: {error}")))?;
-    runtime.block_on(serve(config))
+    runtime.block_on(serve(config, logging))
 }
 
-async fn serve(config: crate::config::Config) -> Result<Exit, Failure> {
+async fn serve(config: crate::config::Config, logging: logging::Logging) -> Result<Exit, Failure> {
     let local = |error: std::io::Error| Failure::new(Exit::Local, error);
     let mut terminate = signal(SignalKind::terminate()).map_err(local)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(local)?;
-    let agent = Agent::start(config, SystemClock::shared())
+    let mut hangup = signal(SignalKind::hangup()).map_err(local)?;
+    let on_reload = Arc::new(move |config: &crate::config::Config| logging.apply(&config.log));
+    let agent = Agent::start(config, SystemClock::shared(), on_reload)
         .await
         .map_err(|error| Failure::new(Exit::Local, error))?;
     greet(&agent)?;
     let notifier = Notifier::from_environment();
     notifier.ready("serving");
 
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("stopping on SIGTERM"),
-        _ = interrupt.recv() => tracing::info!("stopping on SIGINT"),
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => break tracing::info!("stopping on SIGTERM"),
+            _ = interrupt.recv() => break tracing::info!("stopping on SIGINT"),
+            _ = hangup.recv() => agent.reload(),
+        }
     }
     notifier.stopping();
     let report = agent.stop().await;

@@ -89,6 +89,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Posted>) 
 
 /// An alert or a part of the history, and whom it goes to.
 struct Letter {
+    alert: Arc<Alert>,
     indication: Arc<Instance>,
     to: Vec<(Arc<Entry>, Arc<str>, i64)>,
 }
@@ -105,9 +106,10 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Res
         change.lapsed.extend(publication.lapsed);
         change.removed.extend(publication.removed);
         for alert in publication.alerts {
+            let alert = Arc::new(alert);
             let letter = address(shared, &alert);
             change.alerts.push(NewAlert {
-                alert: Arc::new(alert),
+                alert,
                 queue: letter.queue_entries(),
             });
             letters.push(letter);
@@ -129,7 +131,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Res
 }
 
 /// Whom an alert goes to. A filter that many share is asked once.
-fn address(shared: &Shared, alert: &Alert) -> Letter {
+fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
     let indication = Arc::new(indication(alert));
     let mut asked: Vec<(*const super::filters::AlertFilter, bool)> = Vec::new();
     let mut to = Vec::new();
@@ -154,7 +156,11 @@ fn address(shared: &Shared, alert: &Alert) -> Letter {
             to.push((Arc::clone(entry), Arc::clone(&series.context), series.take()));
         }
     }
-    Letter { indication, to }
+    Letter {
+        alert: Arc::clone(alert),
+        indication,
+        to,
+    }
 }
 
 impl Letter {
@@ -179,6 +185,7 @@ impl Letter {
 fn hand_out(shared: &Arc<Shared>, letters: &[Letter], changed: &Changed) {
     let since = shared.clock.boot();
     for (letter, recorded) in letters.iter().zip(&changed.alerts) {
+        (shared.on_alert)(&letter.alert);
         for ((entry, context, number), id) in letter.to.iter().zip(&recorded.queued) {
             // A subscription that ended meanwhile has no row.
             let Some(id) = *id else { continue };

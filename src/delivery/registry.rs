@@ -19,6 +19,7 @@ use super::shared::{Settings, Shared, TaskCount};
 use super::station::Station;
 use super::status::{DeliveryState, DestinationStatus, Fare, SubscriptionStatus};
 use super::{alarms, publisher};
+use crate::alert::Alert;
 use crate::alert::indication::indication;
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
@@ -54,7 +55,12 @@ pub struct RegistryParts {
     pub schema: Arc<Schema>,
     /// What can be set.
     pub settings: Settings,
+    /// Told of every alert once it is on disk. It must not block.
+    pub on_alert: AlertObserver,
 }
+
+/// Somebody who is told of alerts.
+pub type AlertObserver = Arc<dyn Fn(&Alert) + Send + Sync>;
 
 /// A subscription that is asked for.
 #[derive(Clone, Debug)]
@@ -166,6 +172,7 @@ impl Registry {
         let (postbox, inbox) = mpsc::channel(POSTBOX);
         let shared = Arc::new(Shared {
             store: parts.store,
+            on_alert: parts.on_alert,
             clock: parts.clock,
             courier: parts.courier,
             schema: parts.schema,

@@ -12,6 +12,7 @@ use super::courier::{Courier, Parcel};
 use super::entry::Entry;
 use super::gate::Gate;
 use super::publisher::{Posted, Publication, PublishError, post};
+use super::registry::AlertObserver;
 use super::retry::RetrySchedule;
 use super::rule::DestinationRule;
 use super::station::Station;
@@ -45,6 +46,7 @@ pub struct Settings {
 /// The common ground of all tasks of this room.
 pub(super) struct Shared {
     pub store: Store,
+    pub on_alert: AlertObserver,
     pub clock: SharedClock,
     pub courier: Arc<dyn Courier>,
     pub schema: Arc<Schema>,

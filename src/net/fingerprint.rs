@@ -14,6 +14,13 @@ pub struct Fingerprint([u8; 32]);
 #[error("`{0}` is no SHA-256 fingerprint: expected 64 hexadecimal digits, with or without colons")]
 pub struct ParseFingerprintError(String);
 
+/// A digest that was kept.
+impl From<[u8; 32]> for Fingerprint {
+    fn from(digest: [u8; 32]) -> Self {
+        Self(digest)
+    }
+}
+
 impl Fingerprint {
     /// The fingerprint of a certificate in DER.
     pub fn of(der: &[u8]) -> Self {

@@ -9,7 +9,9 @@ mod error;
 mod link;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -104,11 +106,16 @@ pub struct ClientResponse {
     pub body: Bytes,
 }
 
+/// Says whether a connection may be made to an address, or why not. A name is held against it each time it
+/// is resolved.
+pub type AddressRule = Arc<dyn Fn(IpAddr) -> Result<(), String> + Send + Sync>;
+
 /// A connection to one endpoint, with one request at a time.
 pub struct HttpClient {
     endpoint: Endpoint,
     credentials: Option<BasicCredentials>,
     limits: ClientLimits,
+    allowed: Option<AddressRule>,
     host: HeaderValue,
     link: Option<Link>,
     fingerprint: Option<Fingerprint>,
@@ -129,10 +136,18 @@ impl HttpClient {
             endpoint,
             credentials,
             limits,
+            allowed: None,
             host,
             link: None,
             fingerprint: None,
         })
+    }
+
+    /// The same client, which connects to no address that `rule` refuses.
+    #[must_use]
+    pub fn with_rule(mut self, rule: AddressRule) -> Self {
+        self.allowed = Some(rule);
+        self
     }
 
     /// Sends a request and waits for the whole reply, whatever its status.
@@ -149,7 +164,7 @@ impl HttpClient {
                 outcome => return self.keep(link, outcome),
             }
         }
-        let mut link = link::open(&self.endpoint, &self.limits).await?;
+        let mut link = link::open(&self.endpoint, &self.limits, self.allowed.as_ref()).await?;
         self.fingerprint = link.fingerprint();
         let outcome = self.exchange(&mut link, request).await;
         self.keep(link, outcome)

@@ -3,6 +3,7 @@
 //! What is here knows no XML: `crate::wsman` turns bytes into typed requests and typed replies into text.
 
 mod enumerate;
+mod eventing;
 mod exchange;
 mod filter;
 mod target;
@@ -17,10 +18,11 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::broker::Broker;
 use crate::clock::SharedClock;
+use crate::delivery::Registry;
 use crate::net::principal::Principal;
 use crate::provider::Caller;
 use crate::server::contexts::{ContextLimits, Contexts};
-use crate::server::{BoxFuture, HttpReply, HttpRequest, HttpService, RequestHead, Route, Transport};
+use crate::server::{BoxFuture, HttpReply, HttpRequest, HttpService, Peer, RequestHead, Route, Transport};
 use crate::wsman::identify::{HTTP_BASIC, HTTPS_BASIC, IdentifyResponse};
 use crate::wsman::{Body, DateTimeStyle, Fault, FaultCause, FaultDetail, Refused, Request};
 use crate::xml::{self, Encoding};
@@ -42,6 +44,8 @@ pub struct WsmanOptions {
     pub vendor_prefixes: Vec<Arc<str>>,
     /// The largest reply, in bytes.
     pub max_envelope_bytes: usize,
+    /// The port of a destination that names none.
+    pub delivery_port: u16,
     /// Limits on the XML of requests.
     pub xml: xml::Limits,
     /// Limits on open enumerations.
@@ -54,6 +58,7 @@ impl Default for WsmanOptions {
             path: "/wsman".to_owned(),
             vendor_prefixes: Vec::new(),
             max_envelope_bytes: 512 * 1024,
+            delivery_port: 6736,
             xml: xml::Limits::default(),
             contexts: ContextLimits::default(),
         }
@@ -71,11 +76,17 @@ struct Shared {
     clock: SharedClock,
     options: RwLock<Arc<WsmanOptions>>,
     contexts: Arc<Mutex<Contexts<OpenEnumeration>>>,
+    subscriptions: Option<Registry>,
 }
 
 impl WsmanService {
-    /// A service over `broker`.
-    pub fn new(broker: Arc<Broker>, clock: SharedClock, options: WsmanOptions) -> Self {
+    /// A service over `broker` and `subscriptions`; without these nothing can be subscribed to.
+    pub fn new(
+        broker: Arc<Broker>,
+        subscriptions: Option<Registry>,
+        clock: SharedClock,
+        options: WsmanOptions,
+    ) -> Self {
         let contexts = Arc::new(Mutex::new(Contexts::new(options.contexts)));
         let options = RwLock::new(Arc::new(options));
         Self {
@@ -84,6 +95,7 @@ impl WsmanService {
                 clock,
                 options,
                 contexts,
+                subscriptions,
             }),
         }
     }
@@ -139,6 +151,10 @@ impl WsmanService {
             datetime: DateTimeStyle::for_user_agent(user_agent),
             encoding,
             max_envelope_bytes: options.max_envelope_bytes,
+            from: match request.head.peer {
+                Peer::Network(address) => Some(address.ip()),
+                Peer::Local { .. } => None,
+            },
             options,
         };
         let exchange = Arc::new(exchange.limited());
@@ -169,6 +185,9 @@ impl WsmanService {
                 })
                 .await
             }
+            Body::Pull(request) if eventing::is_subscription(&request.context) => {
+                shared.fetch(exchange, &request).await
+            }
             Body::Pull(request) => {
                 let taken = Taken::take(&shared.contexts, &request.context, exchange, shared.clock.boot())?;
                 let quick = shared.pulls_from_memory(&taken);
@@ -176,6 +195,9 @@ impl WsmanService {
                     shared.pull(exchange, &request, taken)
                 })
                 .await
+            }
+            Body::Release(request) if eventing::is_subscription(&request.context) => {
+                shared.release_subscription(exchange, &request).await
             }
             Body::Release(request) => shared.release(exchange, &request),
             Body::Put(body) => {
@@ -195,12 +217,11 @@ impl WsmanService {
                     .await
             }
             Body::Identify => Ok(identity(Transport::Tls).encode()),
-            Body::Subscribe(_)
-            | Body::Renew(_)
-            | Body::GetStatus
-            | Body::Unsubscribe
-            | Body::Ack
-            | Body::Unknown => Err(Fault::action_not_supported(&exchange.headers.action)),
+            Body::Subscribe(request) => shared.subscribe(exchange, &request).await,
+            Body::Renew(request) => shared.renew(exchange, &request).await,
+            Body::GetStatus => shared.subscription_status(exchange),
+            Body::Unsubscribe => shared.unsubscribe(exchange).await,
+            Body::Ack | Body::Unknown => Err(Fault::action_not_supported(&exchange.headers.action)),
         }
     }
 

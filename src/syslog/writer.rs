@@ -137,7 +137,12 @@ impl Socket {
 /// `<PRI>Mmm dd hh:mm:ss TAG: text`, in the local time as RFC 3164 has it; the daemon adds the host name.
 fn message(at: WallTime, line: &SyslogLine) -> String {
     let local = at.timestamp().to_zoned(jiff::tz::TimeZone::system());
-    format!("<{}>{} {TAG}: {}", line.priority, local.strftime("%b %e %H:%M:%S"), line.text)
+    format!(
+        "<{}>{} {TAG}: {}",
+        line.priority,
+        local.strftime("%b %e %H:%M:%S"),
+        line.text
+    )
 }
 
 #[cfg(test)]
@@ -146,7 +151,10 @@ mod tests {
     use crate::clock::SystemClock;
 
     fn line(text: &str) -> SyslogLine {
-        SyslogLine { priority: 12, text: text.to_owned() }
+        SyslogLine {
+            priority: 12,
+            text: text.to_owned(),
+        }
     }
 
     async fn receive(socket: &UnixDatagram) -> String {
@@ -161,11 +169,20 @@ mod tests {
         let path = folder.path().join("log");
         let daemon = UnixDatagram::bind(&path).unwrap();
         let writer = SyslogWriter::start(path, SystemClock::shared());
-        writer.send(WallTime::from_unix_micros(0), line("SRC:A, ID:80000101, MSG:two lines"));
+        writer.send(
+            WallTime::from_unix_micros(0),
+            line("SRC:A, ID:80000101, MSG:two lines"),
+        );
         let received = receive(&daemon).await;
         assert!(received.starts_with("<12>"), "{received}");
-        assert!(received.ends_with(" esm: SRC:A, ID:80000101, MSG:two lines"), "{received}");
-        assert_eq!(received.len(), "<12>Jan  1 00:00:00 esm: SRC:A, ID:80000101, MSG:two lines".len());
+        assert!(
+            received.ends_with(" esm: SRC:A, ID:80000101, MSG:two lines"),
+            "{received}"
+        );
+        assert_eq!(
+            received.len(),
+            "<12>Jan  1 00:00:00 esm: SRC:A, ID:80000101, MSG:two lines".len()
+        );
     }
 
     #[tokio::test]

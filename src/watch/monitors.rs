@@ -11,7 +11,7 @@ use super::sample::Sample;
 use crate::alert::catalog::threshold_alert;
 use crate::alert::{Alert, Crossing, Occasion, State, Target};
 use crate::clock::SharedClock;
-use crate::monitor::{MonitorState, Overrides, Rule, RuleError, RuleSet, SettingSource, Setting, Subject};
+use crate::monitor::{MonitorState, Overrides, Rule, RuleError, RuleSet, Setting, SettingSource, Subject};
 use crate::store::commands::MonitorRow;
 use crate::time::BootTime;
 
@@ -69,7 +69,7 @@ pub struct MonitorView {
 }
 
 /// Why a monitor cannot be changed.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum MonitorError {
     /// There is no such rule, or it has no such instance.
     #[error("there is no monitor `{0}`")]
@@ -100,12 +100,28 @@ impl Monitors {
         let monitors = saved
             .into_iter()
             .map(|row| {
-                let monitor = Monitor { name: row.name, state: row.state, due: now, present: false };
+                let monitor = Monitor {
+                    name: row.name,
+                    state: row.state,
+                    due: now,
+                    present: false,
+                };
                 ((row.rule, row.identity), monitor)
             })
             .collect();
-        let inner = Inner { rules: Arc::new(rules), monitors, rule_due: HashMap::new(), paused: HashMap::new() };
-        Self { shared: Arc::new(Shared { clock, inner: Mutex::new(inner), changed: Notify::new() }) }
+        let inner = Inner {
+            rules: Arc::new(rules),
+            monitors,
+            rule_due: HashMap::new(),
+            paused: HashMap::new(),
+        };
+        Self {
+            shared: Arc::new(Shared {
+                clock,
+                inner: Mutex::new(inner),
+                changed: Notify::new(),
+            }),
+        }
     }
 
     /// The rules in force.
@@ -119,9 +135,17 @@ impl Monitors {
         let mut inner = self.shared.inner.lock();
         inner.rules = Arc::new(rules);
         // A shorter interval counts from now, not from the sample that the longer one would have taken.
-        let Inner { rules, monitors, rule_due, .. } = &mut *inner;
+        let Inner {
+            rules,
+            monitors,
+            rule_due,
+            ..
+        } = &mut *inner;
         for ((rule_id, identity), monitor) in monitors.iter_mut() {
-            let subject = Subject { name: &monitor.name, identity };
+            let subject = Subject {
+                name: &monitor.name,
+                identity,
+            };
             if let Ok(rule) = rules.resolve(rule_id, Some(subject)) {
                 monitor.due = monitor.due.min(now + rule.interval());
             }
@@ -161,8 +185,13 @@ impl Monitors {
         let mut views = Vec::new();
         for rule_id in inner.rules.rules() {
             views.extend(inner.rule_view(rule_id, now));
-            let of_rule = inner.monitors.iter().filter(|((rule, identity), _)| rule == rule_id && !identity.is_empty());
-            views.extend(of_rule.filter_map(|((_, identity), monitor)| inner.view(rule_id, identity, monitor, now)));
+            let of_rule = inner
+                .monitors
+                .iter()
+                .filter(|((rule, identity), _)| rule == rule_id && !identity.is_empty());
+            views.extend(
+                of_rule.filter_map(|((_, identity), monitor)| inner.view(rule_id, identity, monitor, now)),
+            );
         }
         views
     }
@@ -204,15 +233,24 @@ impl Monitors {
         let mut due = Vec::new();
         let mut next = now + Duration::from_secs(86_400);
         for rule_id in inner.rules.rules() {
-            let Ok(rule) = inner.rules.resolve(rule_id, None) else { continue };
-            let of_rule = inner.monitors.iter().filter(|((rule, _), monitor)| rule == rule_id && monitor.present);
+            let Ok(rule) = inner.rules.resolve(rule_id, None) else {
+                continue;
+            };
+            let of_rule = inner
+                .monitors
+                .iter()
+                .filter(|((rule, _), monitor)| rule == rule_id && monitor.present);
             let first = of_rule
                 .map(|(_, monitor)| monitor.due)
                 .chain(inner.rule_due.get(rule_id).copied())
                 .min()
                 .unwrap_or(now);
             // A rule that nobody has looked at yet is due at once.
-            let first = if inner.rule_due.contains_key(rule_id) { first } else { now };
+            let first = if inner.rule_due.contains_key(rule_id) {
+                first
+            } else {
+                now
+            };
             if first <= now {
                 due.push(rule);
             } else {
@@ -228,13 +266,25 @@ impl Monitors {
         let inner = self.shared.inner.lock();
         let mut round = Round::default();
         for sample in samples {
-            let key = (rule.id.clone(), if rule.target_name.is_some() { String::new() } else { sample.identity.clone() });
+            let key = (
+                rule.id.clone(),
+                if rule.target_name.is_some() {
+                    String::new()
+                } else {
+                    sample.identity.clone()
+                },
+            );
             let old = inner.monitors.get(&key);
             if old.is_some_and(|old| old.present && old.due > now) {
                 continue;
             }
-            let subject = (!key.1.is_empty()).then_some(Subject { name: &sample.name, identity: &sample.identity });
-            let Ok(own) = inner.rules.resolve(&rule.id, subject) else { continue };
+            let subject = (!key.1.is_empty()).then_some(Subject {
+                name: &sample.name,
+                identity: &sample.identity,
+            });
+            let Ok(own) = inner.rules.resolve(&rule.id, subject) else {
+                continue;
+            };
             let state = old.map(|old| old.state.clone()).unwrap_or_default();
             let (state, transition) = if inner.is_paused(&key, now) {
                 (state, None)
@@ -256,24 +306,49 @@ impl Monitors {
                     path: sample.path.clone(),
                     name: sample.name.clone(),
                 };
-                let occasion =
-                    || Occasion { id: uuid::Uuid::new_v4(), at: wall, system_name: system_name.to_owned() };
-                round.alerts.extend(told.and_then(|crossing| threshold_alert(&rule.id, occasion(), target, crossing)));
+                let occasion = || Occasion {
+                    id: uuid::Uuid::new_v4(),
+                    at: wall,
+                    system_name: system_name.to_owned(),
+                };
+                round.alerts.extend(
+                    told.and_then(|crossing| threshold_alert(&rule.id, occasion(), target, crossing)),
+                );
             }
-            round.states.push((key, Monitor { name: sample.name.clone(), state, due, present: true }));
+            round.states.push((
+                key,
+                Monitor {
+                    name: sample.name.clone(),
+                    state,
+                    due,
+                    present: true,
+                },
+            ));
         }
         // What is not there any more is not monitored, and that is no alert.
         let gone = inner.monitors.iter().filter(|((of, _), _)| *of == rule.id);
         let gone = gone.filter(|((_, identity), _)| {
-            !samples.iter().any(|sample| identity.is_empty() || sample.identity == *identity)
+            !samples
+                .iter()
+                .any(|sample| identity.is_empty() || sample.identity == *identity)
         });
-        for (key, monitor) in gone.filter(|(_, monitor)| monitor.present || monitor.state.state != State::Unmonitored) {
+        for (key, monitor) in
+            gone.filter(|(_, monitor)| monitor.present || monitor.state.state != State::Unmonitored)
+        {
             let (state, transition) = monitor.state.clone().unmonitored(wall);
             if transition.is_some() {
                 round.rows.push(row(key, &monitor.name, &state));
             }
             let name = monitor.name.clone();
-            round.states.push((key.clone(), Monitor { name, state, due: now, present: false }));
+            round.states.push((
+                key.clone(),
+                Monitor {
+                    name,
+                    state,
+                    due: now,
+                    present: false,
+                },
+            ));
         }
         round
     }
@@ -327,7 +402,10 @@ impl Inner {
     }
 
     fn view(&self, rule_id: &str, identity: &str, monitor: &Monitor, now: BootTime) -> Option<MonitorView> {
-        let subject = Subject { name: &monitor.name, identity };
+        let subject = Subject {
+            name: &monitor.name,
+            identity,
+        };
         Some(MonitorView {
             rule: self.rules.resolve(rule_id, Some(subject)).ok()?,
             rule_id: rule_id.to_owned(),
@@ -353,9 +431,18 @@ impl Inner {
 
 /// `<rule>` or `<rule>:<instance>`.
 fn monitor_id(key: &(String, String), name: &str) -> String {
-    if key.1.is_empty() { key.0.clone() } else { format!("{}:{name}", key.0) }
+    if key.1.is_empty() {
+        key.0.clone()
+    } else {
+        format!("{}:{name}", key.0)
+    }
 }
 
 fn row(key: &(String, String), name: &str, state: &MonitorState) -> MonitorRow {
-    MonitorRow { rule: key.0.clone(), identity: key.1.clone(), name: name.to_owned(), state: state.clone() }
+    MonitorRow {
+        rule: key.0.clone(),
+        identity: key.1.clone(),
+        name: name.to_owned(),
+        state: state.clone(),
+    }
 }

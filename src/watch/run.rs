@@ -4,13 +4,10 @@ use std::sync::Arc;
 
 use super::monitors::Monitors;
 use super::sample::sample;
-use crate::alert::syslog::syslog_line;
-use crate::alert::{Alert, Language};
 use crate::broker::Broker;
 use crate::clock::SharedClock;
 use crate::delivery::{Publication, Registry};
 use crate::monitor::Rule;
-use crate::syslog::SyslogWriter;
 
 /// What sampling needs.
 #[derive(Clone)]
@@ -21,8 +18,6 @@ pub struct Watch {
     pub monitors: Monitors,
     /// Who writes down what changed, and has it told.
     pub registry: Registry,
-    /// The system log, if alerts are to stand there.
-    pub syslog: Option<SyslogWriter>,
     /// The clocks.
     pub clock: SharedClock,
     /// The name of this host in alerts.
@@ -63,24 +58,15 @@ impl Watch {
             self.monitors.keep(rule, round);
             return;
         }
-        let alerts = round.alerts.clone();
-        let publication =
-            Publication { monitors: round.rows.clone(), alerts: round.alerts.clone(), ..Publication::default() };
+        let mut publication = Publication::default();
+        publication.monitors.clone_from(&round.rows);
+        publication.alerts.clone_from(&round.alerts);
         match self.registry.publish(publication).await {
-            Ok(()) => {
-                self.monitors.keep(rule, round);
-                alerts.iter().for_each(|alert| self.log(alert));
-            }
+            Ok(()) => self.monitors.keep(rule, round),
             Err(error) => {
                 tracing::error!(rule = rule.id, %error, "a change of state could not be written down");
                 self.monitors.postpone(rule);
             }
-        }
-    }
-
-    fn log(&self, alert: &Alert) {
-        if let Some(syslog) = &self.syslog {
-            syslog.send(alert.at, syslog_line(alert, Language::English));
         }
     }
 }

@@ -23,7 +23,10 @@ pub(super) struct Sample {
 
 /// Samples what `rule` watches. It may block as providers may.
 pub(super) fn sample(broker: &Broker, rule: &Rule) -> Result<Vec<Sample>, CimError> {
-    let context = RequestContext { caller: Caller::Agent, namespace: NAMESPACE };
+    let context = RequestContext {
+        caller: Caller::Agent,
+        namespace: NAMESPACE,
+    };
     let class = Name::new(&rule.target_class);
     let mut samples = Vec::new();
     for instance in broker.enumerate(&context, &class, Polymorphism::default(), None)? {
@@ -50,7 +53,10 @@ fn name_of(instance: &Instance) -> &str {
 
 /// A file system is the same wherever it is mounted: its UUID, else its device, says which it is.
 fn identity_of(instance: &Instance) -> Option<&str> {
-    instance.get_str("UUID").or_else(|| instance.get_str("Device")).filter(|_| instance.property("MountPoint").is_some())
+    instance
+        .get_str("UUID")
+        .or_else(|| instance.get_str("Device"))
+        .filter(|_| instance.property("MountPoint").is_some())
 }
 
 /// What says of itself that it is not monitored is not; of nothing (a page file of no size) there is no share.

@@ -42,20 +42,32 @@ pub struct WorkerStatus {
     pub last_error: Option<(WallTime, String)>,
 }
 
+/// A worker's status, and the task that looks after it.
+type Supervised = (Arc<Mutex<WorkerStatus>>, JoinHandle<()>);
+
 /// Told of each failure: the worker, and what it failed of.
 pub type OnFailure = Arc<dyn Fn(&'static str, &str) + Send + Sync>;
 
 /// Starts workers and looks after them. Dropping it ends them.
 pub struct Supervisor {
     clock: SharedClock,
-    on_failure: OnFailure,
-    workers: Mutex<Vec<(Arc<Mutex<WorkerStatus>>, JoinHandle<()>)>>,
+    on_failure: Arc<Mutex<Option<OnFailure>>>,
+    workers: Mutex<Vec<Supervised>>,
 }
 
 impl Supervisor {
     /// No workers yet.
-    pub fn new(clock: SharedClock, on_failure: OnFailure) -> Self {
-        Self { clock, on_failure, workers: Mutex::default() }
+    pub fn new(clock: SharedClock) -> Self {
+        Self {
+            clock,
+            on_failure: Arc::default(),
+            workers: Mutex::default(),
+        }
+    }
+
+    /// Has failures told from now on.
+    pub fn on_failure(&self, told: OnFailure) {
+        *self.on_failure.lock() = Some(told);
     }
 
     /// Starts a worker; `make` is called again each time it must start again.
@@ -63,14 +75,26 @@ impl Supervisor {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let status = Arc::new(Mutex::new(WorkerStatus { name, ..WorkerStatus::default() }));
-        let supervised = supervise(Arc::clone(&status), self.clock.clone(), Arc::clone(&self.on_failure), make);
+        let status = Arc::new(Mutex::new(WorkerStatus {
+            name,
+            ..WorkerStatus::default()
+        }));
+        let supervised = supervise(
+            Arc::clone(&status),
+            self.clock.clone(),
+            Arc::clone(&self.on_failure),
+            make,
+        );
         self.workers.lock().push((status, tokio::spawn(supervised)));
     }
 
     /// How every worker fares.
     pub fn status(&self) -> Vec<WorkerStatus> {
-        self.workers.lock().iter().map(|(status, _)| status.lock().clone()).collect()
+        self.workers
+            .lock()
+            .iter()
+            .map(|(status, _)| status.lock().clone())
+            .collect()
     }
 
     /// Ends all workers.
@@ -100,7 +124,7 @@ impl Drop for Owned {
 async fn supervise<F>(
     status: Arc<Mutex<WorkerStatus>>,
     clock: SharedClock,
-    on_failure: OnFailure,
+    on_failure: Arc<Mutex<Option<OnFailure>>>,
     make: impl Fn() -> F + Send + 'static,
 ) where
     F: Future<Output = ()> + Send + 'static,
@@ -118,15 +142,25 @@ async fn supervise<F>(
             status.lock().state = WorkerState::Stopped;
             return;
         };
-        let text = failed.try_into_panic().map_or_else(|_| "it was cancelled".to_owned(), |panic| text_of(&*panic));
-        tracing::error!(worker = name, panic = text, pause_secs = pause.as_secs(), "a worker failed and is started again");
+        let text = failed
+            .try_into_panic()
+            .map_or_else(|_| "it was cancelled".to_owned(), |panic| text_of(&*panic));
+        tracing::error!(
+            worker = name,
+            panic = text,
+            pause_secs = pause.as_secs(),
+            "a worker failed and is started again"
+        );
         {
             let mut status = status.lock();
             status.state = WorkerState::Restarting;
             status.restarts += 1;
             status.last_error = Some((clock.wall(), text.clone()));
         }
-        on_failure(name, &text);
+        let told = on_failure.lock().clone();
+        if let Some(told) = told {
+            told(name, &text);
+        }
         if clock.boot().since(started) >= TRUSTED_AFTER {
             pause = FIRST_PAUSE;
         }
@@ -139,7 +173,8 @@ async fn supervise<F>(
 /// What a panic said.
 fn text_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "a panic without words".to_owned())
 }
 
 #[cfg(test)]
@@ -161,7 +196,8 @@ mod tests {
             assert_eq!(text, "oh dear");
             counted.fetch_add(1, Ordering::Relaxed);
         });
-        let supervisor = Supervisor::new(Arc::new(clock.clone()), on_failure);
+        let supervisor = Supervisor::new(Arc::new(clock.clone()));
+        supervisor.on_failure(on_failure);
         let (starts, started) = (Arc::new(AtomicU32::new(0)), Arc::new(Notify::new()));
         let (count, notify) = (Arc::clone(&starts), Arc::clone(&started));
         supervisor.start("test", move || {
@@ -189,7 +225,10 @@ mod tests {
         started.notified().await;
         let status = supervisor.status().remove(0);
         assert_eq!((status.restarts, told.load(Ordering::Relaxed)), (2, 2));
-        assert_eq!(status.last_error.map(|(_, text)| text).as_deref(), Some("oh dear"));
+        assert_eq!(
+            status.last_error.map(|(_, text)| text).as_deref(),
+            Some("oh dear")
+        );
         supervisor.stop();
         assert_eq!(supervisor.status()[0].state, WorkerState::Stopped);
     }

@@ -244,6 +244,7 @@ impl World {
             courier: Arc::new(Arc::clone(&courier)),
             schema: schema(),
             settings: settings(),
+            on_alert: Arc::new(|_| {}),
         };
         let registry = Registry::start(parts, &loaded);
         Self {

@@ -19,6 +19,14 @@ pub enum ClientError {
         /// What the resolver said.
         error: io::Error,
     },
+    /// A rule forbids every address of the endpoint.
+    #[error("`{host}` may not be connected to: {reason}")]
+    Forbidden {
+        /// The name or address.
+        host: String,
+        /// What the rule says of the last address.
+        reason: String,
+    },
     /// No address of the endpoint answered.
     #[error("no connection to {to}: {error}")]
     Connect {

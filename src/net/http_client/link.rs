@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
-use super::{ClientError, ClientLimits, ClientResponse, Endpoint};
+use super::{AddressRule, ClientError, ClientLimits, ClientResponse, Endpoint};
 use crate::net::carrier::Carrier;
 use crate::net::fingerprint::Fingerprint;
 use crate::net::tls::client::{ClientTls, pin_mismatch};
@@ -34,7 +34,11 @@ pub(super) struct Link {
 }
 
 /// Opens a connection to `endpoint`.
-pub(super) async fn open(endpoint: &Endpoint, limits: &ClientLimits) -> Result<Link, ClientError> {
+pub(super) async fn open(
+    endpoint: &Endpoint,
+    limits: &ClientLimits,
+    allowed: Option<&AddressRule>,
+) -> Result<Link, ClientError> {
     let (carrier, fingerprint) = match endpoint {
         Endpoint::Local { path } => {
             let to = path.display().to_string();
@@ -43,9 +47,11 @@ pub(super) async fn open(endpoint: &Endpoint, limits: &ClientLimits) -> Result<L
                 .map_err(|error| ClientError::Connect { to, error })?;
             (Carrier::Local(stream), None)
         }
-        Endpoint::Plain { host, port } => (Carrier::Plain(connect(host, *port, limits).await?), None),
+        Endpoint::Plain { host, port } => {
+            (Carrier::Plain(connect(host, *port, limits, allowed).await?), None)
+        }
         Endpoint::Tls { host, port, tls } => {
-            let stream = connect(host, *port, limits).await?;
+            let stream = connect(host, *port, limits, allowed).await?;
             let (stream, fingerprint) = shake_hands(stream, host, *port, tls, limits).await?;
             (Carrier::Tls(Box::new(stream.into())), Some(fingerprint))
         }
@@ -161,10 +167,15 @@ async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, ClientError> {
     Ok(collected.freeze())
 }
 
-async fn connect(host: &str, port: u16, limits: &ClientLimits) -> Result<TcpStream, ClientError> {
+async fn connect(
+    host: &str,
+    port: u16,
+    limits: &ClientLimits,
+    allowed: Option<&AddressRule>,
+) -> Result<TcpStream, ClientError> {
     let to = super::address::authority(host, port, 0);
     let limit = limits.connect;
-    let connected = tokio::time::timeout(limit, connect_any(host, port, &to)).await;
+    let connected = tokio::time::timeout(limit, connect_any(host, port, &to, allowed)).await;
     let stream = connected.unwrap_or_else(|_| {
         Err(ClientError::ConnectTimeout {
             to: to.clone(),
@@ -178,7 +189,12 @@ async fn connect(host: &str, port: u16, limits: &ClientLimits) -> Result<TcpStre
 }
 
 /// Tries the addresses of the name one after the other.
-async fn connect_any(host: &str, port: u16, to: &str) -> Result<TcpStream, ClientError> {
+async fn connect_any(
+    host: &str,
+    port: u16,
+    to: &str,
+    allowed: Option<&AddressRule>,
+) -> Result<TcpStream, ClientError> {
     let resolved = tokio::net::lookup_host((host, port)).await;
     let addresses: Vec<SocketAddr> = resolved
         .map_err(|error| ClientError::Resolve {
@@ -187,11 +203,23 @@ async fn connect_any(host: &str, port: u16, to: &str) -> Result<TcpStream, Clien
         })?
         .collect();
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
+    let mut forbidden = None;
     for address in addresses {
+        if let Some(Err(reason)) = allowed.map(|rule| rule(address.ip().to_canonical())) {
+            forbidden = Some(reason);
+            continue;
+        }
+        forbidden = None;
         match TcpStream::connect(address).await {
             Ok(stream) => return Ok(stream),
             Err(error) => last = error,
         }
+    }
+    if let Some(reason) = forbidden {
+        return Err(ClientError::Forbidden {
+            host: host.to_owned(),
+            reason,
+        });
     }
     Err(ClientError::Connect {
         to: to.to_owned(),

@@ -1,5 +1,6 @@
 //! One request on its way: who asks, how it wants to be answered.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{WsmanOptions, message_id};
@@ -16,6 +17,8 @@ pub(super) struct Exchange {
     pub(super) encoding: Encoding,
     /// The largest reply: what the client asks for, within what the server allows.
     pub(super) max_envelope_bytes: usize,
+    /// The address that asks; `None` on the local socket.
+    pub(super) from: Option<IpAddr>,
     pub(super) options: Arc<WsmanOptions>,
 }
 

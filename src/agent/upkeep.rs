@@ -1,0 +1,290 @@
+//! What an agent does for itself: it looks after its certificate, its configuration and its clocks.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, RwLock};
+use tokio::sync::Notify;
+
+use super::build;
+use super::identity::{self, Made};
+use super::reports::{ClockWatch, Reports};
+use crate::alert::catalog::table::agent as alerts;
+use crate::clock::SharedClock;
+use crate::config::{Config, FileStamp, Section};
+use crate::delivery::Registry;
+use crate::delivery::wsman::WsmanCourier;
+use crate::host::Host;
+use crate::net::certificate::{self, RENEW_DAYS_BEFORE_END};
+use crate::net::tls::server::ServerTls;
+use crate::server::ServerHandle;
+use crate::server::wsman::WsmanService;
+use crate::store::Store;
+use crate::store::commands::Seen;
+use crate::subscription::Moment;
+use crate::watch::Monitors;
+
+/// How often files and clocks are looked at.
+const LOOK: Duration = Duration::from_secs(2);
+/// How often the names and addresses of the host are held against the certificate, and the agent notes on
+/// disk that it lives.
+const SLOW_LOOK: Duration = Duration::from_secs(60);
+/// How often an ending certificate is told of.
+const TELL_AGAIN: Duration = Duration::from_secs(86_400);
+
+/// What is looked after.
+pub(super) struct Upkeep {
+    pub(super) config: Arc<RwLock<Arc<Config>>>,
+    pub(super) clock: SharedClock,
+    pub(super) host: Host,
+    pub(super) tls: Arc<ServerTls>,
+    pub(super) wsman: WsmanService,
+    pub(super) server: Arc<Mutex<Option<ServerHandle>>>,
+    pub(super) store: Store,
+    pub(super) reporting: Option<Reporting>,
+    /// Somebody wants the configuration to be read again now.
+    pub(super) reload: Arc<Notify>,
+    /// Called with a configuration that was taken.
+    pub(super) on_reload: Arc<dyn Fn(&Config) + Send + Sync>,
+    pub(super) seen: Mutex<LastLook>,
+}
+
+/// The parts of an agent that reports, as opposed to one that serves data alone.
+#[derive(Clone)]
+pub(super) struct Reporting {
+    pub(super) reports: Reports,
+    pub(super) registry: Registry,
+    pub(super) courier: Arc<WsmanCourier>,
+    pub(super) monitors: Monitors,
+}
+
+/// What the last look saw; it outlives a worker that is started again.
+pub(super) struct LastLook {
+    clock: ClockWatch,
+    config: FileStamp,
+    pair: PairStamp,
+    slow: crate::time::BootTime,
+    told_expiry: Option<crate::time::BootTime>,
+}
+
+/// When the two files of the pair were last changed.
+type PairStamp = [Option<std::time::SystemTime>; 2];
+
+impl LastLook {
+    pub(super) fn new(config: &Config, clock: &SharedClock) -> Self {
+        Self {
+            clock: ClockWatch::new(clock.boot(), clock.wall()),
+            config: config.file_stamp(),
+            pair: pair_stamp(config),
+            slow: clock.boot(),
+            told_expiry: None,
+        }
+    }
+}
+
+fn pair_stamp(config: &Config) -> PairStamp {
+    let changed = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
+    [changed(&config.tls.certificate), changed(&config.tls.key)]
+}
+
+impl Upkeep {
+    /// Looks for ever.
+    pub(super) async fn run(self: Arc<Self>) {
+        loop {
+            let asked = tokio::select! {
+                () = self.clock.sleep(LOOK) => false,
+                () = self.reload.notified() => true,
+            };
+            self.look_at_clocks().await;
+            self.look_at_config(asked).await;
+            self.look_at_certificate().await;
+            self.look_slowly().await;
+        }
+    }
+
+    fn config(&self) -> Arc<Config> {
+        Arc::clone(&self.config.read())
+    }
+
+    async fn look_at_clocks(&self) {
+        let stepped = self.seen.lock().clock.step(self.clock.boot(), self.clock.wall());
+        if let Some(seconds) = stepped {
+            tracing::warn!(
+                seconds,
+                "the wall clock was set; leases and intervals do not mind"
+            );
+            if let Some(reporting) = &self.reporting {
+                reporting
+                    .reports
+                    .raise(alerts::CLOCK_STEPPED, "clock", vec![format!("{seconds:+}")])
+                    .await;
+            }
+        }
+    }
+
+    /// Takes a changed configuration as a whole, or not at all.
+    async fn look_at_config(&self, asked: bool) {
+        let old = self.config();
+        let stamp = old.file_stamp();
+        let changed = {
+            let mut seen = self.seen.lock();
+            let changed = seen.config != stamp;
+            seen.config = stamp;
+            changed
+        };
+        if !asked && !changed {
+            return;
+        }
+        let refusal = match old.reload() {
+            Ok(new) => match self.apply(&old, new) {
+                Ok(()) => return,
+                Err(refusal) => refusal,
+            },
+            Err(faults) => faults.to_string(),
+        };
+        tracing::error!(
+            fault = refusal,
+            "the changed configuration is not taken; the old one stays in force"
+        );
+        if let Some(reporting) = &self.reporting {
+            let file = old
+                .file()
+                .map(|file| file.display().to_string())
+                .unwrap_or_default();
+            let first = refusal.lines().next().unwrap_or_default().to_owned();
+            reporting
+                .reports
+                .raise(alerts::CONFIGURATION_REFUSED, &file, vec![file.clone(), first])
+                .await;
+        }
+    }
+
+    fn apply(&self, old: &Config, new: Config) -> Result<(), String> {
+        let changed = old.changed(&new);
+        let fixed = needs_restart(old, &new, &changed);
+        if !fixed.is_empty() {
+            return Err(format!(
+                "{} cannot change while the agent runs: restart it",
+                fixed.join(", ")
+            ));
+        }
+        let courier = build::courier_options(&new).map_err(|error| error.to_string())?;
+        if changed.contains(&Section::Tls) {
+            let clients = build::client_certificates(&new).map_err(|error| error.to_string())?;
+            self.tls.set_clients(clients).map_err(|error| error.to_string())?;
+        }
+        if let Some(server) = &*self.server.lock() {
+            server.set_limits(build::limits(&new));
+        }
+        self.host.set_file_system_rule(build::file_system_rule(&new));
+        self.wsman.reconfigure(build::wsman_options(&new));
+        if let Some(reporting) = &self.reporting {
+            reporting
+                .registry
+                .set_settings(build::delivery_settings(&new, self.host.general().name()));
+            reporting.courier.set_options(courier);
+            if changed.contains(&Section::Monitors) {
+                reporting.monitors.set_rules(new.monitors.clone());
+            }
+        }
+        (self.on_reload)(&new);
+        let sections: Vec<String> = changed.iter().map(|section| format!("{section:?}")).collect();
+        tracing::info!(changed = sections.join(", "), "the configuration was read again");
+        *self.config.write() = Arc::new(new);
+        Ok(())
+    }
+
+    /// Takes a new pair as soon as it is there, whoever made it.
+    async fn look_at_certificate(&self) {
+        let config = self.config();
+        let stamp = pair_stamp(&config);
+        if std::mem::replace(&mut self.seen.lock().pair, stamp) == stamp {
+            return;
+        }
+        match certificate::read(&identity::pair_paths(&config)) {
+            Ok(pair) => {
+                self.tls.replace(&pair);
+                tracing::info!(fingerprint = %pair.description().fingerprint, "a new certificate is in use");
+            }
+            // The key and the certificate are two files: between them the pair may not fit for a moment.
+            Err(error) => {
+                tracing::warn!(%error, "the certificate changed and cannot be used; the old one stays in use");
+                self.seen.lock().pair = [None, None];
+            }
+        }
+    }
+
+    async fn look_slowly(&self) {
+        let now = self.clock.boot();
+        if now.since(self.seen.lock().slow) < SLOW_LOOK {
+            return;
+        }
+        self.seen.lock().slow = now;
+        let seen = Seen(Moment {
+            boot: now,
+            wall: self.clock.wall(),
+        });
+        if let Err(error) = self.store.ask(seen).await {
+            tracing::error!(%error, "the database takes nothing");
+        }
+        let (config, host, wall) = (self.config(), self.host.clone(), self.clock.wall());
+        let renewal = move || identity::ensure_certificate(&config, &host, wall.timestamp());
+        match tokio::task::spawn_blocking(renewal).await {
+            Ok(Ok((_, Some(Made::Anew(reason))))) => tracing::info!(%reason, "the certificate was made anew"),
+            Ok(Ok((pair, _))) => self.tell_expiry(pair.description(), now).await,
+            Ok(Err(error)) => tracing::warn!(%error, "the certificate cannot be looked after"),
+            Err(failed) => tracing::error!(error = %failed, "looking after the certificate failed"),
+        }
+    }
+
+    /// A certificate that ends and is not ours to renew is told of once a day.
+    async fn tell_expiry(&self, pair: &certificate::CertificateDescription, now: crate::time::BootTime) {
+        let ahead = jiff::SignedDuration::from_hours(24 * RENEW_DAYS_BEFORE_END);
+        let wall = self.clock.wall().timestamp();
+        let told = self.seen.lock().told_expiry;
+        if !pair.ends_within(ahead, wall) || told.is_some_and(|told| now.since(told) < TELL_AGAIN) {
+            return;
+        }
+        self.seen.lock().told_expiry = Some(now);
+        let days = pair.not_after.duration_since(wall).as_hours() / 24;
+        let date = pair.not_after.strftime("%Y-%m-%d").to_string();
+        tracing::warn!(date, days, "the certificate ends soon: replace it");
+        if let Some(reporting) = &self.reporting {
+            let values = vec![date, days.to_string()];
+            reporting
+                .reports
+                .raise(alerts::CERTIFICATE_EXPIRING, &pair.subject, values)
+                .await;
+        }
+    }
+}
+
+/// The keys that changed and cannot while the agent runs.
+fn needs_restart(old: &Config, new: &Config, changed: &[Section]) -> Vec<&'static str> {
+    let mut fixed = Vec::new();
+    for section in changed {
+        match section {
+            Section::StateDir => fixed.push("`state_dir`"),
+            Section::Agent => fixed.push("`[agent] mode`"),
+            Section::Local => fixed.push("`[local]`"),
+            Section::Accounts => fixed.push("`[accounts] file`"),
+            Section::Host => fixed.push("`[host]`"),
+            Section::Syslog => fixed.push("`[syslog]`"),
+            Section::Wsman if old.wsman.listen != new.wsman.listen => fixed.push("`wsman.listen`"),
+            Section::Wsman if old.wsman.http_listen != new.wsman.http_listen => {
+                fixed.push("`wsman.http_listen`")
+            }
+            Section::Log if old.log.format != new.log.format => fixed.push("`log.format`"),
+            Section::Wsman
+            | Section::Tls
+            | Section::Limits
+            | Section::Log
+            | Section::FileSystems
+            | Section::Monitors
+            | Section::Subscriptions
+            | Section::Delivery => {}
+        }
+    }
+    fixed
+}

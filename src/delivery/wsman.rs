@@ -1,0 +1,434 @@
+//! Deliveries over WS-Management (DSP0226, 10.2): the courier of subscriptions made by WS-Eventing.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use rustls::RootCertStore;
+use sha2::{Digest as _, Sha256};
+
+use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Target};
+use super::rule::DestinationRule;
+use crate::alert::indication::number;
+use crate::cim::schema::Schema;
+use crate::cim::{Instance, Namespace};
+use crate::net::fingerprint::Fingerprint;
+use crate::net::http_client::{
+    AddressRule, BasicCredentials, ClientError, ClientLimits, ClientRequest, ClientResponse, Endpoint,
+    HttpClient,
+};
+use crate::net::tls::client::{ClientTls, Trust};
+use crate::subscription::{
+    DeliveryMode, DestinationUrl, EndReason, EventingOptions, Protocol, Scheme, Subscription,
+};
+use crate::wsman::delivery::{DeliveryHead, EncodedEvent, EndStatus, SubscriptionEnd, decode_ack};
+use crate::wsman::{self, Addressing, EndpointReference, Style};
+use crate::xml::{Encoding, Limits, decode};
+
+/// Where the classes of indications are.
+const NAMESPACE: Namespace = Namespace::from_static("root/ESMPRO/AS");
+/// The largest delivery to a subscriber that names no limit, in bytes.
+const DEFAULT_ENVELOPE_BYTES: u64 = 512 * 1024;
+/// What an answer to a delivery may be long, in bytes.
+const MAX_ANSWER_BYTES: usize = 256 * 1024;
+
+/// Whom to take for a destination.
+#[derive(Clone, Debug)]
+pub enum DestinationTrust {
+    /// Whoever shows the certificate that was shown first.
+    Pin,
+    /// Whoever one of these authorities vouches for.
+    Authorities(RootCertStore),
+    /// Anyone.
+    Off,
+}
+
+/// How deliveries are made.
+#[derive(Clone, Debug)]
+pub struct WsmanCourierOptions {
+    /// Whom to take for a destination.
+    pub trust: DestinationTrust,
+    /// The time to connect, the TLS handshake included.
+    pub connect: Duration,
+    /// The time that a destination has to answer.
+    pub reply: Duration,
+    /// Where deliveries may go.
+    pub rule: DestinationRule,
+    /// The address of the subscription manager in messages that end a subscription.
+    pub manager_address: String,
+}
+
+/// Carries deliveries over WS-Management.
+pub struct WsmanCourier {
+    schema: Arc<Schema>,
+    options: Arc<parking_lot::RwLock<Arc<WsmanCourierOptions>>>,
+}
+
+impl WsmanCourier {
+    /// A courier of indications whose classes are in `schema`.
+    pub fn new(schema: Arc<Schema>, options: WsmanCourierOptions) -> Self {
+        Self {
+            schema,
+            options: Arc::new(parking_lot::RwLock::new(Arc::new(options))),
+        }
+    }
+
+    /// Other options, for connections that are made from now on.
+    pub fn set_options(&self, options: WsmanCourierOptions) {
+        *self.options.write() = Arc::new(options);
+    }
+}
+
+impl Courier for WsmanCourier {
+    fn line(&self, target: &Target) -> Box<dyn Line> {
+        let options = Arc::clone(&self.options.read());
+        Box::new(WsmanLine {
+            schema: Arc::clone(&self.schema),
+            options,
+            target: target.clone(),
+            client: None,
+        })
+    }
+}
+
+/// A line to one destination.
+struct WsmanLine {
+    schema: Arc<Schema>,
+    options: Arc<WsmanCourierOptions>,
+    target: Target,
+    client: Option<HttpClient>,
+}
+
+impl Line for WsmanLine {
+    fn send<'a>(&'a mut self, parcel: &'a Parcel) -> Sending<'a> {
+        Box::pin(async move {
+            match parcel {
+                Parcel::Events { subscription, items } => self.send_events(subscription, items).await,
+                Parcel::Heartbeat { subscription } => {
+                    let head = self.head(
+                        subscription,
+                        message_id(&[&subscription.id, "heartbeat", &unique()]),
+                        None,
+                    );
+                    let text = head.encode_heartbeat(mode(subscription));
+                    self.deliver(subscription, &head, text, 0).await
+                }
+                Parcel::End { subscription, reason } => self.send_end(subscription, *reason).await,
+            }
+        })
+    }
+
+    fn is_connected(&self) -> bool {
+        self.client.as_ref().is_some_and(HttpClient::is_connected)
+    }
+}
+
+impl WsmanLine {
+    /// As many of the items as one message takes: one, or in batches as many as fit.
+    async fn send_events(
+        &mut self,
+        subscription: &Subscription,
+        items: &[Item],
+    ) -> Result<Receipt, SendError> {
+        let options = options(subscription);
+        let offered = if options.mode == DeliveryMode::Events {
+            items
+        } else {
+            items.get(..1).unwrap_or(items)
+        };
+        let style = Style {
+            addressing: addressing(options),
+            ..Style::default()
+        };
+        let limit = options.max_envelope_bytes.unwrap_or(DEFAULT_ENVELOPE_BYTES);
+        let mut events = Vec::with_capacity(offered.len());
+        let mut bytes = 4096_u64;
+        for item in offered {
+            let event = self.encode(item, &style)?;
+            let weight = event.as_xml().len() as u64 * if options.utf16 { 2 } else { 1 } + 512;
+            if !events.is_empty() && bytes + weight > limit {
+                break;
+            }
+            bytes += weight;
+            events.push(event);
+        }
+        let (Some(first), Some(last)) = (offered.first(), offered.get(events.len().saturating_sub(1))) else {
+            return Err(SendError::Rejected("there is nothing to deliver".to_owned()));
+        };
+        // The same events have the same message id on every retry.
+        let id = message_id(&[&subscription.id, &first.seq.to_string(), &last.seq.to_string()]);
+        let head = self.head(subscription, id, options.bookmarks.then_some(last.seq));
+        let text = head.encode_events(mode(subscription), &events);
+        self.deliver(subscription, &head, text, events.len()).await
+    }
+
+    fn encode(&self, item: &Item, style: &Style) -> Result<EncodedEvent, SendError> {
+        let mut indication = Instance::clone(&item.indication);
+        number(&mut indication, &item.context, item.number);
+        let class = self
+            .schema
+            .namespace(&NAMESPACE)
+            .and_then(|schema| schema.class(&indication.class_name));
+        let class = class
+            .ok_or_else(|| SendError::Rejected(format!("there is no class {}", indication.class_name)))?;
+        Ok(EncodedEvent::new(&indication, class, style))
+    }
+
+    /// Tells that a subscription has ended, where the subscriber wants to be told.
+    async fn send_end(
+        &mut self,
+        subscription: &Subscription,
+        reason: EndReason,
+    ) -> Result<Receipt, SendError> {
+        let Some(end_to) = options(subscription).end_to.clone() else {
+            return Ok(Receipt {
+                accepted: 0,
+                learned_pin: None,
+            });
+        };
+        let (status, words) = match reason {
+            EndReason::Cancelled => (EndStatus::SourceCanceling, "It was ended at the agent."),
+            EndReason::Lapsed => (EndStatus::SourceCanceling, "Its lease has ended."),
+            EndReason::DeliveryFailed => (EndStatus::DeliveryFailure, "Deliveries failed for too long."),
+        };
+        let mut head = self.head(subscription, message_id(&[&subscription.id, "end"]), None);
+        head.to = epr(&end_to.url, &end_to.reference_parameters);
+        head.ack_requested = false;
+        let end = SubscriptionEnd {
+            manager_address: self.options.manager_address.clone(),
+            identifier: format!("uuid:{}", subscription.id),
+            status,
+            reason: Some(words.to_owned()),
+        };
+        let text = head.encode_subscription_end(&end);
+        let mut client = self.connect_to(&end_to.url)?;
+        let request = request(&end_to.url, text, options(subscription).utf16);
+        let answer = client.send(&request).await.map_err(|error| send_error(&error))?;
+        judge(&answer).map(|()| Receipt {
+            accepted: 0,
+            learned_pin: None,
+        })
+    }
+
+    fn head(&self, subscription: &Subscription, message_id: String, bookmark: Option<i64>) -> DeliveryHead {
+        let options = options(subscription);
+        DeliveryHead {
+            to: epr(&self.target.destination.url, &options.reference_parameters),
+            addressing: addressing(options),
+            message_id,
+            ack_requested: wants_ack(options.mode),
+            bookmark: bookmark.map(|seq| format!("<wsman:Bookmark>{seq}</wsman:Bookmark>")),
+        }
+    }
+
+    /// Posts a message and takes the answer for what it is.
+    async fn deliver(
+        &mut self,
+        subscription: &Subscription,
+        head: &DeliveryHead,
+        text: String,
+        accepted: usize,
+    ) -> Result<Receipt, SendError> {
+        let options = options(subscription);
+        let url = self.target.destination.url.clone();
+        let mut client = match self.client.take() {
+            Some(client) => client,
+            None => self.connect_to(&url)?,
+        };
+        let answer = client.send(&request(&url, text, options.utf16)).await;
+        let learned_pin = self
+            .target
+            .pin
+            .is_none()
+            .then(|| client.peer_fingerprint())
+            .flatten();
+        // A connection over which something failed is not trusted with the next try.
+        let answer = answer.map_err(|error| send_error(&error))?;
+        self.client = Some(client);
+        judge(&answer)?;
+        if wants_ack(options.mode) && !is_acknowledged(&answer, &head.message_id)? {
+            return Err(SendError::Unreachable(
+                "the destination answered, and did not acknowledge".to_owned(),
+            ));
+        }
+        let learned_pin = match self.options.trust {
+            DestinationTrust::Pin => learned_pin.map(|pin| pin.as_bytes().to_vec()),
+            DestinationTrust::Authorities(_) | DestinationTrust::Off => None,
+        };
+        if let Some(pin) = &learned_pin {
+            self.target.pin = Some(pin.clone());
+        }
+        Ok(Receipt {
+            accepted,
+            learned_pin,
+        })
+    }
+
+    fn connect_to(&self, url: &DestinationUrl) -> Result<HttpClient, SendError> {
+        let (host, port) = (url.host.clone(), url.port);
+        let endpoint = match url.scheme {
+            Scheme::Http => Endpoint::Plain { host, port },
+            Scheme::Https => Endpoint::Tls {
+                host,
+                port,
+                tls: self.tls()?,
+            },
+        };
+        let login = self.target.credentials.as_ref();
+        let credentials = login
+            .map(|login| BasicCredentials::new(&login.user, &login.password))
+            .transpose()
+            .map_err(|error| SendError::Refused(error.to_string()))?;
+        let limits = ClientLimits {
+            connect: self.options.connect,
+            handshake: self.options.connect,
+            response: self.options.reply,
+            body_bytes: MAX_ANSWER_BYTES,
+        };
+        let client = HttpClient::new(endpoint, credentials, limits);
+        Ok(client
+            .map_err(|error| SendError::Refused(error.to_string()))?
+            .with_rule(self.rule(url.scheme)))
+    }
+
+    /// The rule for addresses, held against what a name resolves to each time.
+    fn rule(&self, scheme: Scheme) -> AddressRule {
+        let (options, subscriber) = (Arc::clone(&self.options), self.target.destination.subscriber);
+        Arc::new(move |address: IpAddr| {
+            options
+                .rule
+                .check(address, subscriber, scheme)
+                .map_err(|forbidden| forbidden.to_string())
+        })
+    }
+
+    fn tls(&self) -> Result<ClientTls, SendError> {
+        let named = self.target.destination.thumbprint.as_deref();
+        let named = named.map(str::parse::<Fingerprint>).transpose();
+        let named =
+            named.map_err(|error| SendError::Refused(format!("the certificate thumbprint: {error}")))?;
+        let pin = self
+            .target
+            .pin
+            .as_deref()
+            .and_then(|pin| <[u8; 32]>::try_from(pin).ok())
+            .map(Fingerprint::from);
+        let trust = match (named, &self.options.trust) {
+            (Some(named), _) => Trust::Pin(named),
+            (None, DestinationTrust::Pin) => pin.map_or(Trust::FirstUse, Trust::Pin),
+            (None, DestinationTrust::Authorities(authorities)) => Trust::Authorities(authorities.clone()),
+            (None, DestinationTrust::Off) => Trust::Off,
+        };
+        ClientTls::new(trust).map_err(|error| SendError::Refused(error.to_string()))
+    }
+}
+
+fn options(subscription: &Subscription) -> &EventingOptions {
+    let Protocol::Eventing(options) = &subscription.protocol;
+    options
+}
+
+fn addressing(options: &EventingOptions) -> Addressing {
+    if options.addressing_1_0 {
+        Addressing::V10
+    } else {
+        Addressing::V200408
+    }
+}
+
+fn mode(subscription: &Subscription) -> wsman::DeliveryMode {
+    match subscription.mode() {
+        DeliveryMode::Push => wsman::DeliveryMode::Push,
+        DeliveryMode::PushWithAck => wsman::DeliveryMode::PushWithAck,
+        DeliveryMode::Events => wsman::DeliveryMode::Events,
+        DeliveryMode::Pull => wsman::DeliveryMode::Pull,
+    }
+}
+
+const fn wants_ack(mode: DeliveryMode) -> bool {
+    matches!(mode, DeliveryMode::PushWithAck | DeliveryMode::Events)
+}
+
+fn epr(url: &DestinationUrl, parameters: &str) -> EndpointReference {
+    let mut epr = EndpointReference::to(url.to_string());
+    if !parameters.is_empty() {
+        epr.parameters.push(parameters.to_owned());
+    }
+    epr
+}
+
+/// A message id made of what the message is: the same message has the same id.
+fn message_id(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0; 16];
+    bytes.iter_mut().zip(digest).for_each(|(byte, from)| *byte = from);
+    format!("uuid:{}", uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+fn unique() -> String {
+    uuid::Uuid::new_v4().to_string()
+}
+
+fn request(url: &DestinationUrl, text: String, utf16: bool) -> ClientRequest {
+    let (content_type, body) = if utf16 {
+        (
+            "application/soap+xml;charset=UTF-16",
+            Encoding::Utf16Le.encode(text),
+        )
+    } else {
+        ("application/soap+xml;charset=UTF-8", text.into_bytes())
+    };
+    let agent: (HeaderName, HeaderValue) = (
+        USER_AGENT,
+        HeaderValue::from_static(concat!("esm/", env!("CARGO_PKG_VERSION"))),
+    );
+    ClientRequest::post(url.path_and_query.clone(), content_type, body).with_header(agent.0, agent.1)
+}
+
+/// What a status says of a delivery. Whatever may be different the next time is tried again.
+fn judge(answer: &ClientResponse) -> Result<(), SendError> {
+    let said = || format!("the destination answered {}", answer.status);
+    match answer.status {
+        200..=299 => Ok(()),
+        400 | 413 | 415 => Err(SendError::Rejected(said())),
+        300..=499 => Err(SendError::Refused(said())),
+        _ => Err(SendError::Unreachable(said())),
+    }
+}
+
+/// Whether the answer is an acknowledgement of that message.
+fn is_acknowledged(answer: &ClientResponse, message_id: &str) -> Result<bool, SendError> {
+    let charset = answer
+        .header(CONTENT_TYPE.as_str())
+        .and_then(|value| value.split_once("charset="))
+        .map(|(_, set)| set);
+    let unreadable =
+        |error: &dyn std::fmt::Display| SendError::Unreachable(format!("the acknowledgement: {error}"));
+    let (text, _) =
+        decode(&answer.body, charset.map(|set| set.trim_matches('"'))).map_err(|error| unreadable(&error))?;
+    decode_ack(&text, Limits::default(), message_id).map_err(|fault| unreadable(&fault))
+}
+
+fn send_error(error: &ClientError) -> SendError {
+    let text = error.to_string();
+    match error {
+        ClientError::PinMismatch(_) | ClientError::Forbidden { .. } | ClientError::BadRequest(_) => {
+            SendError::Refused(text)
+        }
+        ClientError::Resolve { .. }
+        | ClientError::Connect { .. }
+        | ClientError::ConnectTimeout { .. }
+        | ClientError::Tls { .. }
+        | ClientError::HandshakeTimeout { .. }
+        | ClientError::Broken(_)
+        | ClientError::Malformed(_)
+        | ClientError::TooLarge(_)
+        | ClientError::ResponseTimeout(_) => SendError::Unreachable(text),
+    }
+}
