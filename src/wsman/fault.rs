@@ -405,7 +405,8 @@ impl Fault {
             );
         }
         match &self.extra {
-            FaultExtra::None | FaultExtra::Header(_) | FaultExtra::NotUnderstood(..) => {}
+            FaultExtra::None | FaultExtra::NotUnderstood(..) => {}
+            FaultExtra::Header(header) => w.leaf(ns::WSA.name("ProblemHeaderQName"), header),
             FaultExtra::Action(action) => w.leaf(ns::WSA.name("Action"), action),
             FaultExtra::Resource(uri) => w.leaf(ns::WSMAN.name("ResourceURI"), uri),
             FaultExtra::DeliveryModes(modes) => {
@@ -429,7 +430,11 @@ impl FaultExtra {
     const fn has_detail(&self) -> bool {
         matches!(
             self,
-            Self::Action(_) | Self::Resource(_) | Self::DeliveryModes(_) | Self::Dialects(_)
+            Self::Action(_)
+                | Self::Header(_)
+                | Self::Resource(_)
+                | Self::DeliveryModes(_)
+                | Self::Dialects(_)
         )
     }
 }

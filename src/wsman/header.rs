@@ -298,10 +298,10 @@ impl Headers {
 
     /// Reads the resource URI.
     pub fn resource(&self, vendor_prefixes: &[Arc<str>]) -> Result<ResourceUri, Fault> {
-        let uri = self
-            .resource_uri
-            .as_deref()
-            .ok_or_else(|| Fault::header_required("wsman:ResourceURI"))?;
+        let uri = self.resource_uri.as_deref().ok_or_else(|| {
+            let reason = "The header wsman:ResourceURI is missing: it names the class.";
+            Fault::new(FaultCause::DestinationUnreachable, reason).detail(FaultDetail::InvalidResourceURI)
+        })?;
         ResourceUri::parse(uri, vendor_prefixes)
     }
 

@@ -130,10 +130,7 @@ impl RawInstance {
 
 impl RawValue {
     fn decode<'a>(reader: &mut Reader<'a>, element: &Start<'a>, embedding: usize) -> Result<Self, Fault> {
-        if matches!(
-            element.attribute(Ns::XSI.name("nil")).map(str::trim),
-            Some("true" | "1")
-        ) {
+        if matches!(schema_instance(element, "nil").map(str::trim), Some("true" | "1")) {
             reader.skip(element)?;
             return Ok(Self::Null);
         }
@@ -235,10 +232,18 @@ impl RawDateTime {
     }
 }
 
+/// An attribute of XML Schema instance. Some clients bind its prefix to XML Schema itself.
+fn schema_instance<'s>(element: &'s Start<'_>, local: &'static str) -> Option<&'s str> {
+    const XSD: Ns = Ns::new("xsi", "http://www.w3.org/2001/XMLSchema");
+    element
+        .attribute(Ns::XSI.name(local))
+        .or_else(|| element.attribute(XSD.name(local)))
+}
+
 /// An instance, still without properties, of the class that an `xsi:type` of the form `prefix:Class_Type`
 /// names (DSP0230, 8.2); types of XML Schema and of the common types name none.
 fn embedded_class<'a>(reader: &Reader<'a>, element: &Start<'a>) -> Result<Option<RawInstance>, Fault> {
-    let Some(ty) = element.attribute(Ns::XSI.name("type")) else {
+    let Some(ty) = schema_instance(element, "type") else {
         return Ok(None);
     };
     let (uri, local) = reader.resolve_qname(ty)?;
@@ -250,4 +255,91 @@ fn embedded_class<'a>(reader: &Reader<'a>, element: &Start<'a>) -> Result<Option
         ns: uri.into_owned(),
         properties: Vec::new(),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::Limits;
+
+    fn decode(xml: &str) -> Result<RawInstance, Fault> {
+        let mut reader = Reader::new(xml, Limits::default())?;
+        let root = reader.root()?;
+        let instance = RawInstance::decode(&mut reader, &root)?;
+        reader.finish()?;
+        Ok(instance)
+    }
+
+    #[track_caller]
+    fn check(content: &str, expect: &[(&str, RawValue)]) {
+        let xml = format!(
+            "<p:C xmlns:p='urn:c' xmlns:xsi='{}' xmlns:bad='http://www.w3.org/2001/XMLSchema' xmlns:cim='{}' \
+             xmlns:a='{}'>{content}</p:C>",
+            Ns::XSI.uri,
+            ns::CIM.uri,
+            ns::WSA.uri
+        );
+        let instance = decode(&xml).unwrap();
+        let expected: Vec<_> = expect
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), value.clone()))
+            .collect();
+        assert_eq!(
+            (instance.class_name.as_str(), instance.ns.as_str()),
+            ("C", "urn:c")
+        );
+        assert_eq!(instance.properties, expected, "{content}");
+    }
+
+    fn text(text: &str) -> RawValue {
+        RawValue::Text(text.to_owned())
+    }
+
+    #[test]
+    fn values_are_told_apart_by_their_shape() {
+        check("<p:A> x </p:A><p:B/>", &[("A", text(" x ")), ("B", text(""))]);
+        check(
+            "<p:A xsi:nil='true'/><p:B bad:nil='1'/>",
+            &[("A", RawValue::Null), ("B", RawValue::Null)],
+        );
+        check("<p:A xsi:type='cim:cimString'>x</p:A>", &[("A", text("x"))]);
+        let three = RawValue::Array(vec![text("1"), text("2"), text("3")]);
+        check("<p:A>1</p:A><p:A>2</p:A><p:A>3</p:A>", &[("A", three)]);
+        check(
+            "<p:A><cim:Datetime>2026-01-31T00:00:00Z</cim:Datetime></p:A>",
+            &[(
+                "A",
+                RawValue::DateTime(RawDateTime::Point, "2026-01-31T00:00:00Z".to_owned()),
+            )],
+        );
+        let epr = EndpointReference::to("urn:there");
+        check(
+            "<p:A><a:Address>urn:there</a:Address></p:A>",
+            &[("A", RawValue::Reference(epr.clone()))],
+        );
+        check(
+            "<p:A><a:EndpointReference><a:Address>urn:there</a:Address></a:EndpointReference></p:A>",
+            &[("A", RawValue::Reference(epr))],
+        );
+        let embedded = |class_name: &str, ns: &str| {
+            RawValue::Instance(RawInstance {
+                class_name: class_name.to_owned(),
+                ns: ns.to_owned(),
+                properties: vec![("B".to_owned(), text("1"))],
+            })
+        };
+        check(
+            "<p:A xsi:type='p:D_Type'><p:B>1</p:B></p:A>",
+            &[("A", embedded("D", "urn:c"))],
+        );
+        check("<p:A><p:B>1</p:B></p:A>", &[("A", embedded("", ""))]);
+    }
+
+    #[test]
+    fn instances_inside_one_another_end_somewhere() {
+        let nested = |depth| format!("<c>{}1{}</c>", "<a>".repeat(depth), "</a>".repeat(depth));
+        assert!(decode(&nested(MAX_EMBEDDING + 1)).is_ok());
+        let fault = decode(&nested(MAX_EMBEDDING + 2)).unwrap_err();
+        assert_eq!(fault.cause, crate::wsman::FaultCause::EncodingLimit);
+    }
 }
