@@ -13,7 +13,7 @@ pub struct Limits {
     pub anonymous_body_bytes: usize,
     /// Bytes of a request's head: request line and headers (32 KiB, at least 8 KiB). More is answered 431.
     pub head_bytes: usize,
-    /// Open connections in all (1024).
+    /// Open connections in all (1024). Never more than the limit on open files leaves room for.
     pub connections: usize,
     /// Open connections from one address, or one /64 of IPv6, or one local user (256).
     pub connections_per_source: usize,
@@ -49,6 +49,18 @@ impl Default for Limits {
             write_stall: Duration::from_secs(30),
             failed_login_pause: Duration::from_secs(5),
         }
+    }
+}
+
+/// Open files that connections leave to the rest of the process, as far as it is allowed twice as many.
+const FILES_FOR_OTHERS: u64 = 128;
+
+impl Limits {
+    /// How many connections may be open, with the limit on open files that is in force.
+    pub(super) fn connections_within_files(&self) -> usize {
+        let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+        let room = files - FILES_FOR_OTHERS.min(files / 2);
+        self.connections.min(usize::try_from(room).unwrap_or(usize::MAX))
     }
 }
 

@@ -93,7 +93,7 @@ impl Registry {
     /// Connections that are open beyond new limits stay.
     pub(super) fn set_limits(&self, limits: &Limits) {
         let mut open = self.open.lock();
-        open.limit = limits.connections;
+        open.limit = limits.connections_within_files();
         open.limit_per_source = limits.connections_per_source;
     }
 

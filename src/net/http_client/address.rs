@@ -192,4 +192,13 @@ mod tests {
         assert_eq!(authority("::1", 6736, 443), "[::1]:6736");
         assert_eq!(authority("fe80::1%eth0", 80, 80), "[fe80::1]");
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_a_url_or_an_error(text in "(http|https)?(://)?[\\[\\]@:%/?#a-z0-9.\\-\u{80}-\u{ff}]{0,40}") {
+            if let Ok(url) = text.parse::<HttpUrl>() {
+                assert_eq!(url.to_string().parse::<HttpUrl>(), Ok(url));
+            }
+        }
+    }
 }

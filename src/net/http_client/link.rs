@@ -262,7 +262,11 @@ impl AsyncRead for AnswerNoted {
         if buf.filled().len() > before {
             self.answered.store(true, Relaxed);
         }
-        polled
+        match polled {
+            // Many listeners close TLS without saying so. Whether a reply of known length is whole, hyper tells.
+            Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            polled => polled,
+        }
     }
 }
 

@@ -41,6 +41,7 @@ pub enum Trust {
 pub struct ClientTls {
     config: Arc<ClientConfig>,
     pin: Option<Arc<Pin>>,
+    verifies_name: bool,
 }
 
 /// The server showed another certificate than the pinned one.
@@ -86,6 +87,7 @@ impl ClientTls {
             Trust::FirstUse => Some(Arc::default()),
             Trust::Authorities(_) | Trust::Off => None,
         };
+        let verifies_name = matches!(trust, Trust::Authorities(_));
         let builder = match trust {
             Trust::Authorities(roots) => builder.with_root_certificates(roots),
             Trust::Pin(_) | Trust::FirstUse | Trust::Off => {
@@ -104,6 +106,7 @@ impl ClientTls {
         Ok(Self {
             config: Arc::new(config),
             pin,
+            verifies_name,
         })
     }
 
@@ -138,7 +141,7 @@ impl ClientTls {
     fn server_name(&self, host: &str) -> io::Result<ServerName<'static>> {
         match ServerName::try_from(host.to_owned()) {
             Ok(name) => Ok(name),
-            Err(_) if self.pin.is_some() => Ok(ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4])))),
+            Err(_) if !self.verifies_name => Ok(ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([0; 4])))),
             Err(error) => Err(io::Error::new(io::ErrorKind::InvalidInput, error)),
         }
     }
