@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket, UnixListener};
 
@@ -20,6 +20,7 @@ const BACKLOG: u32 = 1024;
 /// The pause after an accept that failed for want of files or memory; it doubles to the longest.
 const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
 
 /// A bound socket. Connections wait in it until the server starts.
 pub struct Listener {
@@ -111,6 +112,7 @@ impl Listener {
     /// Accepts until the server stops. No error ends this loop.
     pub(super) async fn run(self, shared: Arc<Shared>) {
         let mut backoff = FIRST_BACKOFF;
+        let mut last_warning: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 () = shared.stop.cancelled() => return,
@@ -123,7 +125,10 @@ impl Listener {
                 }
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "accepting connections is delayed");
+                    if last_warning.is_none_or(|at| at.elapsed() >= BETWEEN_WARNINGS) {
+                        last_warning = Some(Instant::now());
+                        tracing::warn!(%error, "accepting connections is delayed");
+                    }
                     let _ = shared.registry.evict_one();
                     tokio::time::sleep(backoff).await;
                     backoff = (backoff * 2).min(LONGEST_BACKOFF);

@@ -142,3 +142,59 @@ fn limits_accounts_and_listeners_change_while_running() {
     assert_eq!(ask(), "x");
     assert_eq!(handle.addresses().len(), 2);
 }
+
+#[test]
+fn a_streamed_reply_keeps_the_connection_and_a_broken_one_shows() {
+    let server = TestServer::start();
+    let url = format!("https://localhost:{}/echo", server.address.port());
+    let credentials = credentials();
+    let after = ["-u", &credentials, "-d", "x", &url, "/stream"];
+    check(
+        &server,
+        &[&SHOW[..], &after].concat(),
+        "ann:x|200|1one two three|200|0",
+    );
+    let output = server.curl(&["-u", &credentials, "-d", "x", "/broken-stream"]);
+    assert_eq!(text(&output), "one two three");
+    assert_eq!(
+        output.status.code(),
+        Some(18),
+        "curl says that the transfer was partial"
+    );
+}
+
+#[test]
+fn too_many_at_once_are_told_to_come_again() {
+    let server = TestServer::start_with(
+        Limits {
+            requests_in_flight: 1,
+            ..Limits::default()
+        },
+        |_| None,
+    );
+    let credentials = credentials();
+    let ask = |path| {
+        text(&server.curl(&[
+            "-u",
+            &credentials,
+            "-d",
+            "x",
+            "-w",
+            "|%{http_code}|%header{retry-after}",
+            path,
+        ]))
+    };
+    std::thread::scope(|scope| {
+        let slow = scope.spawn(|| ask("/slow"));
+        let counters = server.handle.as_ref().unwrap().counters();
+        while counters.in_flight.load(Relaxed) == 0 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert_eq!(
+            ask("/echo"),
+            "Too many requests are being worked on: try again soon.\n|503|1"
+        );
+        assert_eq!(slow.join().unwrap(), "ann:x|200|");
+    });
+    assert_eq!(ask("/echo"), "ann:x|200|");
+}

@@ -12,8 +12,8 @@ use esm::net::local_peer::LocalPeers;
 use esm::net::principal::Principal;
 use esm::net::tls::server::{ClientCertificates, ServerTls};
 use esm::server::{
-    Authenticator, BoxFuture, HttpReply, HttpRequest, HttpService, Limits, Listener, RequestHead, Route,
-    Server, ServerHandle,
+    Authenticator, BoxFuture, HttpReply, HttpRequest, HttpService, Limits, Listener, ReplyBody, RequestHead,
+    Route, Server, ServerHandle, StreamAborted,
 };
 
 pub const USER: &str = "ann";
@@ -26,7 +26,9 @@ impl HttpService for EchoService {
     fn route(&self, head: &RequestHead) -> Route {
         match head.path() {
             "/echo" if head.method != hyper::Method::POST => Route::WrongMethod { allow: "POST" },
-            "/echo" | "/panic" | "/panic-late" | "/slow" => Route::Authenticated,
+            "/echo" | "/panic" | "/panic-late" | "/slow" | "/stream" | "/broken-stream" => {
+                Route::Authenticated
+            }
             "/open" => Route::Anonymous,
             _ => Route::Unknown,
         }
@@ -39,6 +41,7 @@ impl HttpService for EchoService {
         Box::pin(async move {
             match request.head.path() {
                 "/panic-late" => panic!("as asked"),
+                path @ ("/stream" | "/broken-stream") => return stream(path == "/broken-stream"),
                 "/slow" => tokio::time::sleep(Duration::from_millis(300)).await,
                 _ => {}
             }
@@ -50,6 +53,24 @@ impl HttpService for EchoService {
 
     fn call_anonymous<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, HttpReply> {
         Box::pin(async move { HttpReply::new(200, "application/octet-stream", request.body) })
+    }
+}
+
+/// A reply of three pieces, made one after the other.
+fn stream(broken: bool) -> HttpReply {
+    let (sender, receiver) = tokio::sync::mpsc::channel(1);
+    tokio::spawn(async move {
+        for piece in ["one ", "two ", "three"] {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            sender.send(Ok(piece.into())).await.unwrap();
+        }
+        if broken {
+            sender.send(Err(StreamAborted)).await.unwrap();
+        }
+    });
+    HttpReply {
+        body: ReplyBody::Stream(receiver),
+        ..HttpReply::new(200, "text/plain", "")
     }
 }
 
