@@ -13,6 +13,7 @@ pub mod alert;
 pub mod monitor;
 pub mod subscription;
 pub mod clock;
+pub mod random;
 pub mod config;
 pub mod store;
 pub mod host;

@@ -127,9 +127,8 @@ pub fn ensure_account(accounts: &Arc<Accounts>) -> Result<Option<FirstPassword>,
     Ok(Some(password))
 }
 
-fn random_password() -> Result<FirstPassword, getrandom::Error> {
-    let mut random = [0_u8; PASSWORD_LENGTH];
-    getrandom::fill(&mut random)?;
+fn random_password() -> io::Result<FirstPassword> {
+    let random: [u8; PASSWORD_LENGTH] = crate::random::bytes()?;
     // 32 letters: each takes five bits of its byte, so none is more likely than another.
     let letter = |byte: &u8| {
         PASSWORD_LETTERS

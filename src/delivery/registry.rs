@@ -179,7 +179,7 @@ impl Registry {
             settings: RwLock::new(Arc::new(parts.settings)),
             book: Mutex::new(Book::default()),
             gate: Gate::default(),
-            run: uuid::Uuid::new_v4().simple().to_string(),
+            run: crate::random::uuid().simple().to_string(),
             publisher: postbox,
             alarm: Notify::new(),
             stopping: watch::Sender::new(false),
@@ -283,7 +283,7 @@ impl Registry {
         let settings = shared.settings();
         let lease = settings.terms.grant(request.expires, shared.now())?;
         let subscription = Arc::new(Subscription {
-            id: uuid::Uuid::new_v4().to_string(),
+            id: crate::random::uuid().to_string(),
             owner: request.owner.clone(),
             filter: request.filter.clone(),
             protocol: request.protocol.clone(),

@@ -104,7 +104,7 @@ impl Shared {
     /// An alert of the agent itself. None only if the catalog does not have it.
     pub fn own_alert(&self, number: u16, about: &str, values: Vec<String>) -> Option<Alert> {
         let occasion = Occasion {
-            id: uuid::Uuid::new_v4(),
+            id: crate::random::uuid(),
             at: self.clock.wall(),
             system_name: self.settings().system_name.clone(),
         };

@@ -394,5 +394,5 @@ impl Worker {
 
 /// A random number; where the system gives none, every pause is the plain one.
 fn chance() -> u32 {
-    getrandom::u32().unwrap_or(u32::MAX / 2)
+    crate::random::bytes().map_or(u32::MAX / 2, u32::from_ne_bytes)
 }

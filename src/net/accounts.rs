@@ -82,7 +82,7 @@ impl Accounts {
     /// # Errors
     /// If the system gives no random bytes for the key of the memory.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
-        let memory = Memory::new().map_err(io::Error::other)?;
+        let memory = Memory::new()?;
         let accounts = Self {
             path: path.into(),
             loaded: RwLock::default(),

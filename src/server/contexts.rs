@@ -124,7 +124,7 @@ impl<T> Contexts<T> {
         {
             return Err(ContextError::TooMany);
         }
-        let id = Uuid::new_v4();
+        let id = crate::random::uuid();
         self.entries.insert(
             id,
             Entry {

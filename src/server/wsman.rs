@@ -314,7 +314,7 @@ fn message_id() -> String {
     let mut text = String::with_capacity(41);
     text.push_str("uuid:");
     text.push_str(
-        uuid::Uuid::new_v4()
+        crate::random::uuid()
             .hyphenated()
             .encode_lower(&mut uuid::Uuid::encode_buffer()),
     );

@@ -9,6 +9,7 @@ use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundK
 use zeroize::Zeroizing;
 
 use super::StoreError;
+use crate::random;
 
 const KEY_BYTES: usize = 32;
 
@@ -34,8 +35,7 @@ impl Sealer {
 
     /// Seals `secret` for `place`: it opens nowhere else.
     pub(super) fn seal(&self, place: &str, secret: &str) -> Result<Vec<u8>, StoreError> {
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(|_| StoreError::NoRandom)?;
+        let nonce: [u8; NONCE_LEN] = random::bytes().map_err(|_| StoreError::NoRandom)?;
         let mut text = secret.as_bytes().to_vec();
         let tag = self
             .key
@@ -77,7 +77,7 @@ fn read_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
 /// Written beside its place and moved there, so that a crash leaves a whole key or none.
 fn create_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
     let mut key = Zeroizing::new(vec![0; KEY_BYTES]);
-    getrandom::fill(&mut key).map_err(|_| StoreError::NoRandom)?;
+    random::fill(&mut key).map_err(|_| StoreError::NoRandom)?;
     let fresh = path.with_extension("key.new");
     let mut file = OpenOptions::new()
         .write(true)

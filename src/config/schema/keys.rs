@@ -36,7 +36,7 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "listen",
                 Kind::SocketAddresses,
                 Default::List(&["0.0.0.0:5986"]),
-                "Addresses for HTTPS. Use \"[::]:5986\" for IPv4 and IPv6 both.",
+                "Addresses for HTTPS. Add \"[::]:5986\" for IPv6.",
             ),
             key(
                 "http_listen",

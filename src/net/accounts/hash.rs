@@ -5,10 +5,13 @@ use sha_crypt::ShaCrypt;
 use subtle::ConstantTimeEq;
 
 use super::apr1::Apr1;
+use crate::random;
 
 /// Longer passwords are wrong without being hashed: some schemes take time by the length of the password.
 pub(super) const MAX_PASSWORD_BYTES: usize = 1024;
 
+/// What RFC 9106 §3.1 recommends.
+const SALT_BYTES: usize = 16;
 const MAX_BCRYPT_COST: u32 = 15;
 const MAX_SHA_CRYPT_ROUNDS: u32 = 1_000_000;
 const MAX_ARGON2_MEMORY_KIB: u32 = 128 * 1024;
@@ -110,7 +113,8 @@ impl PasswordHash {
 pub(super) fn make(password: &[u8]) -> Result<String, argon2::password_hash::Error> {
     let params = argon2::Params::new(19_456, 2, 1, None)?;
     let hasher = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
-    Ok(hasher.hash_password(password)?.to_string())
+    let salt: [u8; SALT_BYTES] = random::bytes().map_err(|_| argon2::password_hash::Error::RngFailure)?;
+    Ok(hasher.hash_password_with_salt(password, &salt)?.to_string())
 }
 
 fn parse_bcrypt(text: &str) -> Result<PasswordHash, HashFault> {

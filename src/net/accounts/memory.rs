@@ -3,6 +3,7 @@
 //! Neither names nor passwords are kept: only a hash keyed with a random key of this process.
 
 use std::collections::HashMap;
+use std::io;
 use std::time::{Duration, Instant};
 
 use parking_lot::RwLock;
@@ -10,6 +11,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::net::principal::Principal;
+use crate::random;
 
 /// How long a verified credential is remembered.
 pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(60);
@@ -32,11 +34,9 @@ struct Remembered {
 }
 
 impl Memory {
-    pub(super) fn new() -> Result<Self, getrandom::Error> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key)?;
+    pub(super) fn new() -> io::Result<Self> {
         Ok(Self {
-            key,
+            key: random::bytes()?,
             by_prefix: RwLock::default(),
         })
     }
