@@ -537,7 +537,7 @@ impl Registry {
         let failed = |error: StoreError| SubscriptionError::Store(error.to_string());
         let acknowledge = AcknowledgeUpTo {
             subscription: id.to_owned(),
-            id: position,
+            seq: position,
         };
         self.shared.store.begin(acknowledge).await.map_err(failed)?;
         let deadline = self.shared.clock.sleep(wait);
@@ -561,7 +561,7 @@ impl Registry {
                 })
                 .await
                 .map_err(failed)?;
-            if let Some(last) = rows.last().map(|row| row.id) {
+            if let Some(last) = rows.last().map(|row| row.seq) {
                 let items = rows.into_iter().map(|row| Item {
                     indication: Arc::new(indication(&row.alert)),
                     context: row.context.into(),

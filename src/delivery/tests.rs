@@ -2,6 +2,7 @@
 
 mod failures;
 mod harness;
+mod histories;
 mod leases;
 mod modes;
 mod restarts;

@@ -102,7 +102,8 @@ impl Worker {
 
     /// Nothing to do: the connection is kept for a while, then the worker ends.
     async fn rest(&mut self) -> Then {
-        if self.line.as_ref().is_some_and(|(_, line)| line.is_connected()) {
+        let is_open = self.line.as_ref().is_some_and(|(_, line)| line.is_connected());
+        if let Some(_place) = self.shared.gate.rest().filter(|_| is_open) {
             let woken = tokio::select! {
                 () = self.station.wake.notified() => true,
                 () = self.shared.clock.sleep(KEEP_OPEN) => false,

@@ -11,7 +11,7 @@ use crate::store::{Command, Db, StoreError};
 pub enum QueueOf {
     /// What is to be sent to a destination.
     Destination(i64),
-    /// What waits for a subscription.
+    /// What waits for a subscription. Its rows are told apart by their alerts' places in the history.
     Subscription(String),
 }
 
@@ -20,7 +20,8 @@ pub enum QueueOf {
 pub struct FetchQueue {
     /// Whose queue.
     pub of: QueueOf,
-    /// Only rows after this one; 0 for all.
+    /// Only what comes after this: a row of the outbox for a destination, a place in the history for a
+    /// subscription; 0 for all.
     pub after: i64,
     /// How many at most.
     pub limit: u32,
@@ -49,14 +50,13 @@ impl Command for FetchQueue {
     fn run(self, db: &Db<'_>) -> Result<Self::Answer, StoreError> {
         const COLUMNS: &str = "SELECT outbox.id, outbox.subscription, outbox.alert, alerts.alert, outbox.context, \
              outbox.number FROM outbox JOIN alerts ON alerts.seq = outbox.alert";
-        const ORDER: &str = "AND outbox.id > ?2 ORDER BY outbox.id LIMIT ?3";
-        let (column, key): (_, rusqlite::types::Value) = match self.of {
-            QueueOf::Destination(id) => ("destination", id.into()),
-            QueueOf::Subscription(id) => ("subscription", id.into()),
+        let (wanted, key): (_, rusqlite::types::Value) = match self.of {
+            QueueOf::Destination(id) => ("destination = ?1 AND outbox.id > ?2", id.into()),
+            QueueOf::Subscription(id) => ("subscription = ?1 AND outbox.alert > ?2", id.into()),
         };
-        let mut statement = db
-            .sql
-            .prepare_cached(&format!("{COLUMNS} WHERE outbox.{column} = ?1 {ORDER}"))?;
+        let mut statement = db.sql.prepare_cached(&format!(
+            "{COLUMNS} WHERE outbox.{wanted} ORDER BY outbox.id LIMIT ?3"
+        ))?;
         let rows = statement.query_map(params![key, self.after, self.limit], |row| {
             Ok((row.get::<_, i64>(0)?, queued_alert(row)))
         })?;
@@ -123,8 +123,8 @@ impl Command for Acknowledge {
 pub struct AcknowledgeUpTo {
     /// The subscription.
     pub subscription: String,
-    /// The last row that it has seen.
-    pub id: i64,
+    /// The place in the history of the last alert that it has seen.
+    pub seq: i64,
 }
 
 impl Command for AcknowledgeUpTo {
@@ -132,8 +132,8 @@ impl Command for AcknowledgeUpTo {
 
     fn run(self, db: &Db<'_>) -> Result<(), StoreError> {
         db.sql
-            .prepare_cached("DELETE FROM outbox WHERE subscription = ?1 AND id <= ?2")?
-            .execute(params![self.subscription, self.id])?;
+            .prepare_cached("DELETE FROM outbox WHERE subscription = ?1 AND alert <= ?2")?
+            .execute(params![self.subscription, self.seq])?;
         Ok(())
     }
 }
