@@ -1,1 +1,5 @@
-//! WS-Management and CIM-XML clients for the manager and the command line.
+//! WS-Management client for the manager and the command line.
+
+pub mod instance_name;
+pub mod server;
+pub mod wsman;

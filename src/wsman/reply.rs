@@ -167,6 +167,11 @@ impl<'a> Reply<'a> {
         Ok(first)
     }
 
+    /// Whether the body holds nothing at all.
+    pub fn is_empty(mut self) -> bool {
+        matches!(self.reader.child(&self.body), Ok(None))
+    }
+
     /// Makes sure that the reply is no fault and reads to its end.
     pub fn empty(mut self) -> Result<ReplyHead, Fault> {
         if let Some(first) = self.reader.child(&self.body)?

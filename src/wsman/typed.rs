@@ -39,6 +39,59 @@ pub fn typed(raw: &RawInstance, class: &Class, classes: ClassSource<'_>) -> Resu
     Ok(instance)
 }
 
+/// Gives the properties of a message the types that are known, as a client must that does not know every
+/// class: what `class` does not declare, or whose value does not fit, stays text.
+pub fn typed_as_far_as_known(raw: &RawInstance, class: Option<&Class>, classes: ClassSource<'_>) -> Instance {
+    let name = class.map_or_else(|| Name::new(&raw.class_name), |class| class.name.clone());
+    let mut instance = Instance::with_capacity(name, raw.properties.len());
+    for (name, value) in &raw.properties {
+        let declared = class.and_then(|class| Some((class, class.property(name)?)));
+        let typed = declared.and_then(|(class, declared)| {
+            let target = Target {
+                class: &class.name,
+                name: &declared.name,
+                ty: &declared.ty,
+                embedded: declared.embedded(),
+                classes,
+            };
+            Some(declared.with_value(target.value(value).ok()?))
+        });
+        instance.set_property(typed.unwrap_or_else(|| {
+            let value = untyped(value, classes);
+            Property {
+                name: Name::new(name),
+                cim_type: value
+                    .as_ref()
+                    .and_then(Value::cim_type)
+                    .unwrap_or(CimType::String),
+                is_array: value.as_ref().is_some_and(Value::is_array),
+                value,
+            }
+        }));
+    }
+    instance
+}
+
+/// A value of which only the message says what it is.
+fn untyped(raw: &RawValue, classes: ClassSource<'_>) -> Option<Value> {
+    match raw {
+        RawValue::Null => None,
+        RawValue::Text(text) | RawValue::DateTime(_, text) => Some(Value::String(text.clone())),
+        RawValue::Instance(raw) => {
+            let class = classes(&Name::new(&raw.class_name));
+            let instance = typed_as_far_as_known(raw, class.as_deref(), classes);
+            Some(Value::Instance(Arc::new(instance)))
+        }
+        RawValue::Reference(epr) => Some(match epr.to_path() {
+            Ok(path) => Value::Reference(Box::new(path)),
+            Err(_) => Value::String(epr.address.clone()),
+        }),
+        RawValue::Array(items) => Some(Value::Array(
+            items.iter().filter_map(|item| untyped(item, classes)).collect(),
+        )),
+    }
+}
+
 /// Gives the arguments of a method their types. One that the method does not take, or whose value does
 /// not fit, is the fault `wsman:InvalidParameter`.
 pub fn typed_arguments(
