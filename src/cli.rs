@@ -6,6 +6,7 @@
 pub mod cert;
 pub mod completions;
 pub mod config;
+pub mod connect;
 pub mod exit;
 pub mod logging;
 pub mod man;
@@ -14,6 +15,8 @@ pub mod output;
 pub mod passwd;
 pub mod prompt;
 pub mod serve;
+pub mod show;
+pub mod wsman;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -50,6 +53,7 @@ enum Command {
     Config(config::Args),
     Cert(cert::Args),
     Passwd(passwd::Args),
+    Wsman(Box<wsman::Args>),
     Mof(mof::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -86,6 +90,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Cert(args) => cert::run(&args, &cli.global, &mut out),
         Command::Serve(args) => serve::run(&args, &cli.global),
         Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
+        Command::Wsman(args) => wsman::run(&args, &cli.global, &mut out),
         Command::Mof(args) => mof::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
         Command::Man(args) => man::run(&args),

@@ -33,6 +33,15 @@ pub fn new_password(user: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     }
 }
 
+/// The password of an account that there is already, asked for without echo on a terminal.
+///
+/// # Errors
+/// If none is given or the terminal cannot be read.
+pub fn password(user: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let _quiet = WithoutEcho::begin()?;
+    ask(&format!("Password of {user}: "))
+}
+
 fn ask(prompt: &str) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let mut terminal = io::stderr();
     write!(terminal, "{prompt}")?;

@@ -24,7 +24,7 @@ pub struct InstanceName {
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum BadInstanceName {
     /// The class is none.
-    #[error("{0}; an instance is named as CLASS?Key=Value&Key2=Value")]
+    #[error("`{}` is no class name; an instance is named as CLASS?Key=Value&Key2=Value", .0.0)]
     Class(#[from] BadName),
     /// The URI is none of a class.
     #[error("`{0}` is no resource URI of a class")]
@@ -273,7 +273,7 @@ mod tests {
         check("http://vendor.example/2/C_X?A=%E6%97%A5", Ok(&[("A", "日")]));
         check(
             "",
-            Err("`` is no CIM name; an instance is named as CLASS?Key=Value&Key2=Value"),
+            Err("`` is no class name; an instance is named as CLASS?Key=Value&Key2=Value"),
         );
         check(
             "C_X?A",

@@ -19,7 +19,7 @@ use crate::wsman::enumeration::{EnumerationReply, Pull};
 use crate::wsman::eventing::{Renew, Subscribe, SubscribeResponse, decode_lease};
 use crate::wsman::identify::IdentifyResponse;
 use crate::wsman::invoke::decode_invoke_response;
-use crate::wsman::ns::action;
+use crate::wsman::ns::{self, action};
 use crate::wsman::time::Expires;
 use crate::wsman::transfer::{Representation, decode_created, decode_instance};
 use crate::wsman::{Body, Fault, Headers, Invoke, RawInstance, Reply, Request, Selector, SelectorSet};
@@ -63,6 +63,15 @@ impl Resource {
         Self {
             uri: uri.into(),
             selectors: SelectorSet::default(),
+        }
+    }
+
+    /// The reference to it.
+    pub fn to_reference(&self) -> EndpointReference {
+        EndpointReference {
+            resource_uri: Some(self.uri.clone()),
+            selectors: self.selectors.clone(),
+            ..EndpointReference::to(ns::ANONYMOUS)
         }
     }
 

@@ -165,6 +165,14 @@ impl Agent {
         command
     }
 
+    /// `esm wsman …` over TLS, logged in and with the right pin.
+    pub fn wsman(&self, args: &[&str]) -> Command {
+        let mut command = self.esm(&["wsman", "--url", self.url(), "--user", USER]);
+        command.args(["--pin", self.fingerprint()]).args(args);
+        command.env("ESM_PASSWORD", self.password());
+        command
+    }
+
     /// Stops it with SIGTERM, which must be clean, and returns what it has logged.
     #[track_caller]
     pub fn stop(mut self) -> String {

@@ -13,6 +13,7 @@ mod host;
 mod host_hang;
 mod http_client;
 mod cert;
+mod cli_wsman;
 mod command;
 mod config;
 mod dependencies;

@@ -43,7 +43,12 @@ impl WsmanError {
         let line = text.lines().map(str::trim).find(|line| !line.is_empty());
         Self::Status {
             status,
-            text: line.unwrap_or_default().chars().take(LONGEST_LINE).collect(),
+            text: line
+                .unwrap_or_default()
+                .trim_end_matches('.')
+                .chars()
+                .take(LONGEST_LINE)
+                .collect(),
         }
     }
 
@@ -97,7 +102,7 @@ mod tests {
         fault.cim_status = Some(CimStatus::InvalidParameter);
         insta::assert_snapshot!(WsmanError::Fault(Box::new(fault)), @"The selector `A` is missing. (fault s:Sender, wsman:InvalidSelectors, detail InsufficientSelectors, CIM status 4)");
         insta::assert_snapshot!(WsmanError::Fault(Box::new(Fault::new(FaultCause::MustUnderstand, ""))), @"the server gave no reason (fault s:MustUnderstand, s:MustUnderstand)");
-        insta::assert_snapshot!(WsmanError::status(404, "\n Not here. \nmore"), @"the server answered with HTTP status 404: Not here.: is this the path of a WS-Management service?");
+        insta::assert_snapshot!(WsmanError::status(404, "\n Not here. \nmore"), @"the server answered with HTTP status 404: Not here: is this the path of a WS-Management service?");
         insta::assert_snapshot!(WsmanError::status(502, ""), @"the server answered with HTTP status 502: is this the path of a WS-Management service?");
     }
 }

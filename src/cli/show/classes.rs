@@ -1,0 +1,32 @@
+//! The classes of this program, for the types and words of what other programs send.
+
+use std::cell::OnceCell;
+use std::sync::Arc;
+
+use crate::cim::schema::{Schema, house};
+use crate::cim::{Class, Instance, Name};
+use crate::wsman::RawInstance;
+use crate::wsman::typed::typed_as_far_as_known;
+
+/// The classes of the schema in this binary, read when the first is asked for.
+#[derive(Default)]
+pub struct Classes(OnceCell<Option<Schema>>);
+
+impl Classes {
+    /// The class of that name, whichever namespace it is in: it is the same in all.
+    pub fn find(&self, name: &Name) -> Option<Arc<Class>> {
+        // Without a schema everything is shown as text; that the schema is sound has its own tests.
+        let schema = self.0.get_or_init(|| house().ok()).as_ref()?;
+        schema
+            .namespaces()
+            .find_map(|namespace| namespace.class(name))
+            .map(Arc::clone)
+    }
+
+    /// An instance with the types that are known.
+    pub fn typed(&self, raw: &RawInstance) -> Instance {
+        let find = |name: &Name| self.find(name);
+        let class = self.find(&Name::new(&raw.class_name));
+        typed_as_far_as_known(raw, class.as_deref(), &find)
+    }
+}

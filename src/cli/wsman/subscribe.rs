@@ -1,0 +1,283 @@
+//! `esm wsman subscribe`, `renew`, `unsubscribe` and `pull`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use serde_json::json;
+
+use super::Session;
+use super::arguments::parse_length;
+use super::printer::Printer;
+use crate::cli::connect::password;
+use crate::cli::exit::{Exit, Failure};
+use crate::cli::output::{Format, printable};
+use crate::cli::show::duration_text;
+use crate::client::instance_name::class_uri;
+use crate::client::wsman::{Batch, Received};
+use crate::wsman::credentials::{Credential, IssuedToken};
+use crate::wsman::eventing::{Delivery, SubscribeResponse};
+use crate::wsman::identify::HTTPS_BASIC;
+use crate::wsman::time::Expires;
+use crate::wsman::{DeliveryMode, EndpointReference, Filter, Pull, Subscribe, ns};
+
+/// Subscribe to events; prints the subscription's identifier and the lease that was granted
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  esm wsman subscribe CIM_AlertIndication --notify-to https://manager:6736/ --expires 1h
+  esm wsman subscribe --filter 'select * from CIM_AlertIndication where PerceivedSeverity > 4' \\
+      --notify-to https://manager:6736/ --mode push-with-ack
+  esm wsman subscribe CIM_Indication --mode pull
+
+A subscription ends with its lease unless it is renewed (`esm wsman renew`). `esm listen` receives what is sent.")]
+pub struct SubscribeArgs {
+    /// The class of events; a filter names it itself
+    #[arg(value_name = "CLASS", required_unless_present = "filter")]
+    class: Option<String>,
+    /// A query for the events that are wanted
+    #[arg(long, value_name = "QUERY")]
+    filter: Option<String>,
+    /// The language of the query
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "DIALECT",
+        requires = "filter"
+    )]
+    dialect: Dialect,
+    /// Where the agent delivers to
+    #[arg(long, value_name = "URL")]
+    notify_to: Option<String>,
+    /// How events are delivered
+    #[arg(long, value_enum, default_value_t, value_name = "MODE")]
+    mode: Mode,
+    /// How long the subscription is wanted for, as 90s, 5m, 1h or 2d [default: what the agent gives]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    expires: Option<Duration>,
+    /// Have a sign of life sent at least that often
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    heartbeat: Option<Duration>,
+    /// How many events one batch may hold (mode events)
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    batch: Option<u32>,
+    /// How long a batch may wait to be filled (mode events)
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    batch_wait: Option<Duration>,
+    /// Have bookmarks sent with the events
+    #[arg(long)]
+    bookmarks: bool,
+    /// The account that deliveries log in with; its password is in ESM_NOTIFY_PASSWORD or the file
+    #[arg(long, value_name = "NAME")]
+    notify_user: Option<String>,
+    /// A file whose first line is the password of --notify-user
+    #[arg(long, value_name = "FILE", requires = "notify_user")]
+    notify_password_file: Option<PathBuf>,
+}
+
+/// Prolong a subscription; prints the lease that was granted
+#[derive(Debug, clap::Args)]
+pub struct RenewArgs {
+    /// The subscription's identifier
+    #[arg(value_name = "ID")]
+    id: String,
+    /// How long it is wanted for [default: what the agent gives]
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    expires: Option<Duration>,
+}
+
+/// End a subscription
+#[derive(Debug, clap::Args)]
+pub struct UnsubscribeArgs {
+    /// The subscription's identifier
+    #[arg(value_name = "ID")]
+    id: String,
+}
+
+/// Take the next events of a subscription in the mode pull
+///
+/// Exits with 1 if there was none in time. What was taken is not sent again.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  esm wsman subscribe CIM_Indication --mode pull      prints the context
+  esm wsman pull CONTEXT --wait 30s --output json")]
+pub struct PullArgs {
+    /// The context that `subscribe` printed
+    #[arg(value_name = "CONTEXT")]
+    context: String,
+    /// How long to wait for an event
+    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    wait: Option<Duration>,
+    /// At most so many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    max: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Dialect {
+    /// The WMI query language
+    #[default]
+    Wql,
+    /// The CIM query language
+    Cql,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum Mode {
+    /// One message for each event
+    #[default]
+    Push,
+    /// The same, and the receiver acknowledges each
+    PushWithAck,
+    /// Batches, which the receiver acknowledges
+    Events,
+    /// `esm wsman pull` fetches them
+    Pull,
+}
+
+pub async fn subscribe(args: &SubscribeArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let uri = match &args.class {
+        Some(class) => class_uri(class)?.0,
+        None => ns::ALL_CLASSES.to_owned(),
+    };
+    let resource = session.class_resource(&uri);
+    let (request, tokens) = args.request()?;
+    let received = session.client.subscribe(&resource, request, tokens).await?;
+    session.write_subscription(&received)?;
+    Ok(Exit::Done)
+}
+
+pub async fn renew(args: &RenewArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let expires = args.expires.map(Expires::After);
+    let Received { content, envelope } = session.client.renew(&args.id, expires).await?;
+    match session.common.output {
+        Format::Table => session.out.line(&format!("Expires  {}", lease_text(content)))?,
+        Format::Json => session
+            .out
+            .json(&json!({ "id": args.id, "expires": lease_json(content) }))?,
+        Format::Xml => session.write_body(&envelope)?,
+    }
+    Ok(Exit::Done)
+}
+
+pub async fn unsubscribe(args: &UnsubscribeArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
+    session.client.unsubscribe(&args.id).await?;
+    Ok(Exit::Done)
+}
+
+pub async fn pull(args: &PullArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let request = Pull {
+        context: args.context.clone(),
+        max_elements: args.max,
+        max_time: args.wait,
+        ..Pull::default()
+    };
+    let Received { content, envelope } = session.client.pull(None, request).await?;
+    let items = content.items;
+    let exit = if items.is_empty() {
+        Exit::Negative
+    } else {
+        Exit::Done
+    };
+    let Session {
+        common, classes, out, ..
+    } = session;
+    let mut printer = Printer::new(common.output, None, true, classes, out);
+    printer.take(Batch { items, envelope })?;
+    printer.finish()?;
+    Ok(exit)
+}
+
+impl SubscribeArgs {
+    fn request(&self) -> Result<(Subscribe, Vec<IssuedToken>), Failure> {
+        let mode = match self.mode {
+            Mode::Push => DeliveryMode::Push,
+            Mode::PushWithAck => DeliveryMode::PushWithAck,
+            Mode::Events => DeliveryMode::Events,
+            Mode::Pull => DeliveryMode::Pull,
+        };
+        if mode != DeliveryMode::Pull && self.notify_to.is_none() {
+            let message = "--notify-to URL is missing: it says where the agent delivers to";
+            return Err(Failure::new(Exit::Usage, message));
+        }
+        let filter = self.filter.clone().map(|query| match self.dialect {
+            Dialect::Wql => Filter::Wql(query),
+            Dialect::Cql => Filter::Cql(query),
+        });
+        let tokens = self.tokens()?;
+        let request = Subscribe {
+            delivery: Delivery {
+                mode,
+                notify_to: self.notify_to.as_deref().map(EndpointReference::to),
+                heartbeats: self.heartbeat,
+                max_elements: self.batch,
+                max_time: self.batch_wait,
+                auth_profile: (!tokens.is_empty()).then(|| HTTPS_BASIC.to_owned()),
+                ..Delivery::default()
+            },
+            expires: self.expires.map(Expires::After),
+            filter,
+            send_bookmarks: self.bookmarks,
+            ..Subscribe::default()
+        };
+        Ok((request, tokens))
+    }
+
+    fn tokens(&self) -> Result<Vec<IssuedToken>, Failure> {
+        let Some(user) = &self.notify_user else {
+            return Ok(Vec::new());
+        };
+        let file = self.notify_password_file.as_deref();
+        let password = password(user, file, "ESM_NOTIFY_PASSWORD")?;
+        Ok(vec![IssuedToken {
+            credential: Credential::UserName {
+                user: user.clone(),
+                password: password.to_string(),
+            },
+            applies_to: self.notify_to.clone(),
+        }])
+    }
+}
+
+impl Session<'_> {
+    fn write_subscription(&mut self, received: &Received<SubscribeResponse>) -> Result<(), Failure> {
+        let response = &received.content;
+        match self.common.output {
+            Format::Table => {
+                self.out
+                    .line(&format!("Subscription  {}", printable(&response.identifier)))?;
+                self.out
+                    .line(&format!("Expires       {}", lease_text(response.expires)))?;
+                if let Some(context) = &response.enumeration_context {
+                    self.out.line(&format!("Context       {}", printable(context)))?;
+                }
+            }
+            Format::Json => self.out.json(&json!({
+                "id": response.identifier,
+                "expires": lease_json(response.expires),
+                "context": response.enumeration_context,
+            }))?,
+            Format::Xml => self.write_body(&received.envelope)?,
+        }
+        Ok(())
+    }
+}
+
+fn lease_text(expires: Option<Expires>) -> String {
+    match expires {
+        None => "never".to_owned(),
+        Some(Expires::After(length)) => format!("in {}", duration_text(length)),
+        Some(Expires::At(at)) => format!("at {at}"),
+    }
+}
+
+/// Seconds from now, or the moment.
+fn lease_json(expires: Option<Expires>) -> serde_json::Value {
+    match expires {
+        None => serde_json::Value::Null,
+        Some(Expires::After(length)) => length.as_secs().into(),
+        Some(Expires::At(at)) => at.to_string().into(),
+    }
+}
