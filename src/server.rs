@@ -25,6 +25,7 @@ mod router;
 mod running;
 mod stream;
 mod tracker;
+mod turns;
 pub mod wsman;
 
 pub use self::auth::Authenticator;

@@ -34,8 +34,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// Each may take up to 128 MiB, so few run at once.
-const HASHINGS_AT_ONCE: usize = 2;
+/// How many passwords are hashed at once. Each may take up to 128 MiB.
+pub const HASHINGS_AT_ONCE: usize = 2;
 const MAX_USER_BYTES: usize = 255;
 
 /// The accounts of one file. Shared behind an `Arc` by all who check credentials.

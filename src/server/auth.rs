@@ -1,7 +1,7 @@
 //! Who a request comes from: the local peer, the client certificate, or a Basic credential (RFC 7617).
 //!
 //! A wrong credential is answered late, with a pause that grows for its source. Nothing else of that
-//! source waits: a remembered right credential costs a lookup, and another takes its turn at hashing.
+//! source waits: a remembered right credential costs a lookup, and another is hashed before older guesses.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +10,12 @@ use std::time::{Duration, Instant};
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
-use tokio::sync::Semaphore;
 
-use crate::net::accounts::Accounts;
+use crate::net::accounts::{Accounts, HASHINGS_AT_ONCE};
 use crate::net::local_peer::LocalPeers;
 use crate::net::principal::Principal;
 use crate::server::registry::Source;
+use crate::server::turns::Turns;
 
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// A source without a failure for this long starts afresh.
@@ -27,6 +27,7 @@ pub struct Authenticator {
     accounts: Option<Arc<Accounts>>,
     local_peers: Option<LocalPeers>,
     sources: Mutex<HashMap<Source, SourceState>>,
+    turns: Arc<Turns>,
 }
 
 /// The outcome of looking at a request's head.
@@ -45,8 +46,6 @@ pub(super) enum Authentication {
 struct SourceState {
     failures: u32,
     last_failure: Instant,
-    /// One credential of a source is hashed at a time, so that one source cannot queue before all others.
-    turn: Arc<Semaphore>,
 }
 
 impl Authenticator {
@@ -56,6 +55,7 @@ impl Authenticator {
             accounts,
             local_peers,
             sources: Mutex::default(),
+            turns: Turns::new(HASHINGS_AT_ONCE),
         }
     }
 
@@ -93,14 +93,8 @@ impl Authenticator {
 
     async fn verify(&self, credential: &[u8], source: Source) -> Option<Principal> {
         let accounts = self.accounts.as_ref()?;
-        let turn = self.turn(source, Instant::now());
-        let _turn = turn.acquire().await.ok()?;
+        let _turn = self.turns.take(source).await?;
         accounts.verify(credential).await
-    }
-
-    fn turn(&self, source: Source, now: Instant) -> Arc<Semaphore> {
-        let mut sources = self.sources.lock();
-        Arc::clone(&state_of(&mut sources, source, now).turn)
     }
 
     /// Counts a failure and returns the pause it costs.
@@ -124,7 +118,6 @@ fn state_of(sources: &mut HashMap<Source, SourceState>, source: Source, now: Ins
     sources.entry(source).or_insert_with(|| SourceState {
         failures: 0,
         last_failure: now,
-        turn: Arc::new(Semaphore::new(1)),
     })
 }
 

@@ -4,7 +4,9 @@ use std::process::Command;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
-use super::harness::{TestServer, credentials, run, text};
+use esm::net::http_client::{BasicCredentials, ClientLimits, ClientRequest, Endpoint, HttpClient};
+
+use super::harness::{PASSWORD, TestServer, USER, credentials, run, text};
 
 const WRONG: &str = "The name or the password is wrong.\n";
 
@@ -79,4 +81,38 @@ fn the_local_socket_knows_its_peer() {
         .arg(server.folder.path().join("socket")));
     let own_name = text(&run(Command::new("id").arg("-un")));
     assert_eq!(text(&output), format!("{}:hi", own_name.trim()));
+}
+
+/// As many guesses at once as one source may send, each another password; then the right one, for the first time.
+#[test]
+fn a_right_login_does_not_wait_behind_a_flood_of_guesses() {
+    let server = TestServer::start();
+    let ask = |password: String| {
+        let (host, port) = (server.plain.ip().to_string(), server.plain.port());
+        async move {
+            let credentials = BasicCredentials::new(USER, &password).unwrap();
+            let endpoint = Endpoint::Plain { host, port };
+            let mut client = HttpClient::new(endpoint, Some(credentials), ClientLimits::default()).unwrap();
+            client
+                .send(&ClientRequest::post("/echo", "text/plain", "hi"))
+                .await
+                .unwrap()
+                .status
+        }
+    };
+    server.runtime.block_on(async {
+        let guesses: Vec<_> = (0..200)
+            .map(|n| tokio::spawn(ask(format!("guess {n}"))))
+            .collect();
+        let requests = &server.handle.as_ref().unwrap().counters().requests;
+        while requests.load(Relaxed) < 200 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let started = Instant::now();
+        assert_eq!(ask(PASSWORD.to_owned()).await, 200);
+        let took = started.elapsed();
+        let still_guessing = guesses.iter().filter(|guess| !guess.is_finished()).count();
+        assert!(still_guessing > 100, "only {still_guessing} guesses were left");
+        assert!(took < Duration::from_secs(1), "a right login took {took:?}");
+    });
 }
