@@ -37,6 +37,41 @@ pub enum CimStatus {
 }
 
 impl CimStatus {
+    /// Every status.
+    pub const ALL: [Self; 26] = [
+        Self::Failed,
+        Self::AccessDenied,
+        Self::InvalidNamespace,
+        Self::InvalidParameter,
+        Self::InvalidClass,
+        Self::NotFound,
+        Self::NotSupported,
+        Self::ClassHasChildren,
+        Self::ClassHasInstances,
+        Self::InvalidSuperclass,
+        Self::AlreadyExists,
+        Self::NoSuchProperty,
+        Self::TypeMismatch,
+        Self::QueryLanguageNotSupported,
+        Self::InvalidQuery,
+        Self::MethodNotAvailable,
+        Self::MethodNotFound,
+        Self::NamespaceNotEmpty,
+        Self::InvalidEnumerationContext,
+        Self::InvalidOperationTimeout,
+        Self::PullHasBeenAbandoned,
+        Self::PullCannotBeAbandoned,
+        Self::FilteredEnumerationNotSupported,
+        Self::ContinuationOnErrorNotSupported,
+        Self::ServerLimitsExceeded,
+        Self::ServerIsShuttingDown,
+    ];
+
+    /// The status of that number.
+    pub fn from_code(code: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.code() == code)
+    }
+
     /// The number on the wire.
     pub const fn code(self) -> u32 {
         self as u32
