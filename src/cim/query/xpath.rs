@@ -12,7 +12,7 @@ mod lexer;
 mod parser;
 
 use super::ast::{At, CompareOp};
-use super::{ClassLookup, QueryError};
+use super::{ClassLookup, QueryError, Reason};
 use crate::cim::{Instance, Name};
 
 pub(super) use eval::{Node, select};
@@ -28,7 +28,16 @@ impl XPath {
     /// # Errors
     /// What is wrong with the text and where; also for what XPath has beyond level 1.
     pub fn parse(text: &str) -> Result<Self, QueryError> {
-        parser::expression(text).map(Self)
+        parser::expression(text).map(Self).map_err(|error| {
+            // Some clients send a query under the dialect of XPath where their user names none.
+            let first_word = text.split_whitespace().next().unwrap_or("");
+            if first_word.eq_ignore_ascii_case("SELECT") {
+                Reason::Unsupported("this is a query and no XPath: name the dialect of WQL or CQL")
+                    .at(text, 0)
+            } else {
+                error
+            }
+        })
     }
 
     /// Whether the expression is true of the instance: a path where it leads to something, a comparison where

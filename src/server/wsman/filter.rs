@@ -46,8 +46,8 @@ impl Shared {
             Some(Filter::Wql(text)) => self.select_by_query(exchange, request, Language::Wql, text),
             Some(Filter::Cql(text)) => self.select_by_query(exchange, request, Language::Cql, text),
             Some(Filter::XPath(text)) => {
-                let target = self.target(exchange)?;
                 let filter = query::Filter::XPath(XPath::parse(text).map_err(|error| bad_query(&error))?);
+                let target = self.target(exchange)?;
                 self.selected(target, request, Some(filter), None)
             }
             Some(Filter::Selectors(set)) => {

@@ -291,4 +291,14 @@ mod tests {
             check(text, &modification(), expect);
         }
     }
+
+    #[test]
+    fn a_query_is_told_from_xpath() {
+        let error = XPath::parse(" select * from CIM_X").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "line 1, column 1: this is a query and no XPath: name the dialect of WQL or CQL"
+        );
+        check("select = 'x'", &item(), false);
+    }
 }
