@@ -9,6 +9,8 @@ mod monitors;
 mod run;
 mod sample;
 mod supervisor;
+#[cfg(test)]
+mod tests;
 
 pub use monitors::{MonitorError, MonitorView, Monitors, Saved};
 pub use run::{Watch, run};

@@ -1,0 +1,225 @@
+//! Monitors fed with samples by hand, on a clock that the test moves.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::monitors::{MonitorError, Monitors};
+use super::sample::Sample;
+use crate::alert::State;
+use crate::clock::{Clock as _, ManualClock};
+use crate::monitor::{Rule, RuleSet, Setting, SettingSource, SettingValue};
+use crate::store::commands::MonitorRow;
+use crate::time::{BootTime, WallTime};
+
+struct Fixture {
+    clock: ManualClock,
+    monitors: Monitors,
+}
+
+fn fixture(saved: Vec<MonitorRow>) -> Fixture {
+    let clock = ManualClock::new(
+        BootTime::from_millis(1_000_000),
+        WallTime::from_unix_micros(1_000_000),
+    );
+    let monitors = Monitors::new(RuleSet::default(), saved, Arc::new(clock.clone()));
+    Fixture { clock, monitors }
+}
+
+fn disk(name: &str, value: f64) -> Sample {
+    Sample {
+        name: name.to_owned(),
+        identity: format!("uuid-of-{name}"),
+        path: format!("p:{name}"),
+        value: Some(value),
+    }
+}
+
+impl Fixture {
+    fn rule(&self, id: &str) -> Rule {
+        self.monitors.rules().resolve(id, None).unwrap()
+    }
+
+    /// One round of the file system rule; returns the numbers of the events it tells of, and what is saved.
+    fn round(&self, samples: &[Sample]) -> (Vec<String>, Vec<MonitorRow>) {
+        let rule = self.rule("file-system");
+        let round = self.monitors.judge(&rule, samples, "box");
+        let told = round
+            .alerts
+            .iter()
+            .map(|alert| alert.event_id.to_string())
+            .collect();
+        let saved = round.rows.clone();
+        self.monitors.keep(&rule, round);
+        (told, saved)
+    }
+
+    fn told(&self, samples: &[Sample]) -> Vec<String> {
+        self.round(samples).0
+    }
+
+    fn due(&self) -> Vec<String> {
+        self.monitors.due().0.into_iter().map(|rule| rule.id).collect()
+    }
+}
+
+#[test]
+fn every_rule_is_due_at_once_and_then_at_its_interval() {
+    let fixture = fixture(Vec::new());
+    assert_eq!(
+        fixture.due(),
+        [
+            "cpu",
+            "file-system",
+            "page-file",
+            "physical-memory",
+            "virtual-memory"
+        ]
+    );
+    fixture.told(&[disk("/a", 50.0)]);
+    assert!(!fixture.due().contains(&"file-system".to_owned()));
+    fixture.clock.advance(Duration::from_secs(59));
+    assert!(!fixture.due().contains(&"file-system".to_owned()));
+    fixture.clock.advance(Duration::from_secs(1));
+    assert!(fixture.due().contains(&"file-system".to_owned()));
+}
+
+#[test]
+fn each_instance_is_judged_by_itself() {
+    let fixture = fixture(Vec::new());
+    assert_eq!(fixture.told(&[disk("/a", 50.0), disk("/b", 9.0)]), ["80000301"]);
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.told(&[disk("/a", 2.0), disk("/b", 11.0)]), ["C0000302"]);
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.told(&[disk("/a", 2.0), disk("/b", 13.0)]), ["40000304"]);
+}
+
+#[test]
+fn what_was_not_written_down_is_told_by_the_next_sample() {
+    let fixture = fixture(Vec::new());
+    let rule = fixture.rule("file-system");
+    let lost = fixture.monitors.judge(&rule, &[disk("/a", 9.0)], "box");
+    assert_eq!(lost.alerts.len(), 1);
+    fixture.monitors.postpone(&rule);
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.told(&[disk("/a", 9.0)]), ["80000301"]);
+}
+
+#[test]
+fn a_file_system_that_is_unmounted_and_comes_back_under_another_name_is_the_same() {
+    let fixture = fixture(Vec::new());
+    assert_eq!(fixture.told(&[disk("/a", 9.0)]), ["80000301"]);
+    fixture.clock.advance(Duration::from_secs(60));
+    let (told, saved) = fixture.round(&[]);
+    assert_eq!(told, [""; 0]);
+    assert_eq!(saved[0].state.state, State::Unmonitored);
+    fixture.clock.advance(Duration::from_secs(60));
+    let elsewhere = Sample {
+        name: "/elsewhere".to_owned(),
+        ..disk("/a", 9.0)
+    };
+    assert_eq!(fixture.told(std::slice::from_ref(&elsewhere)), [""; 0]);
+    assert_eq!(
+        fixture
+            .monitors
+            .list()
+            .iter()
+            .filter(|view| view.instance.is_some())
+            .count(),
+        1
+    );
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(
+        fixture.told(&[Sample {
+            value: Some(50.0),
+            ..elsewhere
+        }]),
+        ["40000304"]
+    );
+}
+
+#[test]
+fn states_outlive_a_restart_and_what_changed_meanwhile_is_told_once() {
+    let before = fixture(Vec::new());
+    let (told, saved) = before.round(&[disk("/a", 9.0), disk("/b", 50.0)]);
+    assert_eq!(told, ["80000301"]);
+    let after = fixture(saved.clone());
+    assert_eq!(after.told(&[disk("/a", 9.0), disk("/b", 50.0)]), [""; 0]);
+    let after = fixture(saved);
+    assert_eq!(after.told(&[disk("/a", 50.0), disk("/b", 50.0)]), ["40000304"]);
+    after.clock.advance(Duration::from_secs(60));
+    assert_eq!(after.told(&[disk("/a", 50.0), disk("/b", 50.0)]), [""; 0]);
+}
+
+#[test]
+fn a_change_of_settings_counts_from_the_next_sample_on_and_keeps_the_state() {
+    let fixture = fixture(Vec::new());
+    fixture.told(&[disk("/a", 50.0)]);
+    let set = |setting, value| {
+        fixture.monitors.changed_rules(|remote| {
+            remote
+                .entry("file-system", Some("uuid-of-/a"))
+                .set(setting, value)
+        })
+    };
+    assert!(matches!(
+        set(Setting::Warning, SettingValue::Level(2.0)),
+        Err(MonitorError::Rule(_))
+    ));
+    let rules = fixture
+        .monitors
+        .changed_rules(|remote| {
+            let own = remote.entry("file-system", Some("uuid-of-/a"));
+            own.set(Setting::IntervalSecs, SettingValue::Count(5))?;
+            own.set(Setting::Warning, SettingValue::Level(60.0))?;
+            own.set(Setting::WarningReset, SettingValue::Level(70.0))
+        })
+        .unwrap();
+    fixture.monitors.set_rules(rules);
+    fixture.clock.advance(Duration::from_secs(5));
+    assert!(
+        fixture.due().contains(&"file-system".to_owned()),
+        "the shorter interval counts from the change"
+    );
+    assert_eq!(fixture.told(&[disk("/a", 50.0)]), ["80000301"]);
+    let own = fixture
+        .monitors
+        .list()
+        .into_iter()
+        .find(|view| view.instance.as_deref() == Some("/a"))
+        .unwrap();
+    assert_eq!(
+        (own.rule.warning, own.source),
+        (Some(60.0), SettingSource::Remote)
+    );
+}
+
+#[test]
+fn a_pause_stops_judging_for_its_time() {
+    let fixture = fixture(Vec::new());
+    fixture.told(&[disk("/a", 50.0)]);
+    fixture
+        .monitors
+        .pause("file-system", "uuid-of-/a", Some(Duration::from_secs(90)))
+        .unwrap();
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.told(&[disk("/a", 1.0)]), [""; 0]);
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.told(&[disk("/a", 1.0)]), ["C0000302"]);
+    assert!(matches!(
+        fixture.monitors.pause("nothing", "", None),
+        Err(MonitorError::Unknown(_))
+    ));
+}
+
+#[test]
+fn the_wall_clock_moves_nothing() {
+    let fixture = fixture(Vec::new());
+    fixture.told(&[disk("/a", 50.0)]);
+    fixture.clock.step_wall(86_400_000_000);
+    assert!(!fixture.due().contains(&"file-system".to_owned()));
+    fixture.clock.step_wall(-2 * 86_400_000_000);
+    assert!(!fixture.due().contains(&"file-system".to_owned()));
+    fixture.clock.advance(Duration::from_secs(60));
+    assert!(fixture.due().contains(&"file-system".to_owned()));
+    assert!(fixture.clock.boot() > BootTime::ZERO);
+}
