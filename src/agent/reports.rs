@@ -114,7 +114,7 @@ impl Reports {
 impl Shared {
     fn own_alert(&self, number: u16, about: &str, values: Vec<String>) -> Option<Alert> {
         let occasion = Occasion {
-            id: uuid::Uuid::new_v4(),
+            id: crate::random::uuid(),
             at: self.clock.wall(),
             system_name: self.system_name.to_string(),
         };

@@ -372,7 +372,7 @@ fn message_id(parts: &[&str]) -> String {
 }
 
 fn unique() -> String {
-    uuid::Uuid::new_v4().to_string()
+    crate::random::uuid().to_string()
 }
 
 fn request(url: &DestinationUrl, text: String, utf16: bool) -> ClientRequest {

@@ -40,6 +40,8 @@ struct Inner {
 
 struct Monitor {
     name: String,
+    /// The path of the instance, in its text form; empty until it was seen.
+    path: String,
     state: MonitorState,
     due: BootTime,
     /// Whether the last look found the instance.
@@ -102,6 +104,7 @@ impl Monitors {
             .map(|row| {
                 let monitor = Monitor {
                     name: row.name,
+                    path: String::new(),
                     state: row.state,
                     due: now,
                     present: false,
@@ -260,6 +263,23 @@ impl Monitors {
         (due, next)
     }
 
+    /// The samples of a rule of which nothing can be read: every instance is still there, and has no value.
+    pub(super) fn without_values(&self, rule: &Rule) -> Vec<Sample> {
+        let inner = self.shared.inner.lock();
+        let present = inner
+            .monitors
+            .iter()
+            .filter(|((of, _), monitor)| *of == rule.id && monitor.present);
+        present
+            .map(|((_, identity), monitor)| Sample {
+                name: monitor.name.clone(),
+                identity: identity.clone(),
+                path: monitor.path.clone(),
+                value: None,
+            })
+            .collect()
+    }
+
     /// Takes the samples of one rule in, and says what they change. Nothing counts before [`Monitors::keep`].
     pub(super) fn judge(&self, rule: &Rule, samples: &[Sample], system_name: &str) -> Round {
         let (now, wall) = (self.shared.clock.boot(), self.shared.clock.wall());
@@ -307,7 +327,7 @@ impl Monitors {
                     name: sample.name.clone(),
                 };
                 let occasion = || Occasion {
-                    id: uuid::Uuid::new_v4(),
+                    id: crate::random::uuid(),
                     at: wall,
                     system_name: system_name.to_owned(),
                 };
@@ -319,6 +339,7 @@ impl Monitors {
                 key,
                 Monitor {
                     name: sample.name.clone(),
+                    path: sample.path.clone(),
                     state,
                     due,
                     present: true,
@@ -339,11 +360,12 @@ impl Monitors {
             if transition.is_some() {
                 round.rows.push(row(key, &monitor.name, &state));
             }
-            let name = monitor.name.clone();
+            let (name, path) = (monitor.name.clone(), monitor.path.clone());
             round.states.push((
                 key.clone(),
                 Monitor {
                     name,
+                    path,
                     state,
                     due: now,
                     present: false,

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use super::monitors::Monitors;
 use super::sample::sample;
 use crate::broker::Broker;
@@ -28,13 +30,28 @@ pub struct Watch {
 pub async fn run(watch: Watch) {
     loop {
         let (due, next) = watch.monitors.due();
-        for rule in due {
-            watch.round(&rule).await;
-        }
+        rounds(&watch, due).await;
         let next = watch.monitors.due().1.min(next);
         tokio::select! {
             () = watch.clock.sleep_until(next) => {}
             () = watch.monitors.changed() => {}
+        }
+    }
+}
+
+/// The rounds of several rules at once: one that takes long does not hold up the samples of the others.
+async fn rounds(watch: &Watch, due: Vec<Rule>) {
+    let mut rounds = JoinSet::new();
+    for rule in due {
+        let watch = watch.clone();
+        rounds.spawn(async move { watch.round(&rule).await });
+    }
+    while let Some(ended) = rounds.join_next().await {
+        if let Err(failed) = ended
+            && let Ok(panic) = failed.try_into_panic()
+        {
+            // The supervisor counts it and starts the sampling again.
+            std::panic::resume_unwind(panic);
         }
     }
 }
@@ -47,10 +64,9 @@ impl Watch {
             Ok(Ok(samples)) => samples,
             Ok(Err(error)) => {
                 tracing::error!(rule = rule.id, %error, "a sample could not be taken");
-                self.monitors.postpone(rule);
-                return;
+                self.monitors.without_values(rule)
             }
-            // A provider panicked: the supervisor counts it and starts the sampling again.
+            // A provider panicked.
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         };
         let round = self.monitors.judge(rule, &samples, &self.system_name);

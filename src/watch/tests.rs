@@ -1,5 +1,7 @@
 //! Monitors fed with samples by hand, on a clock that the test moves.
 
+mod sampling;
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -25,5 +25,6 @@ mod passwd;
 mod providers;
 mod rooms;
 mod server;
+mod syslog;
 mod told;
 mod wire;
