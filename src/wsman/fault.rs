@@ -142,10 +142,8 @@ impl Fault {
 
     /// There is no such enumeration.
     pub fn invalid_enumeration_context() -> Self {
-        Self::new(
-            FaultCause::InvalidEnumerationContext,
-            "There is no such enumeration: it has ended, timed out, or gave way to newer ones. Enumerate again.",
-        )
+        let reason = "There is no such enumeration: it has ended, timed out, or gave way to newer ones. Enumerate again.";
+        Self::from(CimError::new(CimStatus::InvalidEnumerationContext, reason))
     }
 
     /// The HTTP status of the reply. Clients read the body of 500 alone with certainty.

@@ -91,6 +91,10 @@ impl Fragment {
         style: &Style,
     ) -> String {
         let root = ns::WSMAN.name("XmlFragment");
+        let head = ReplyHead {
+            fragment_transfer: Some(self.expression.clone()),
+            ..head.clone()
+        };
         head.envelope(action, &[], 512, |w| {
             w.start(root);
             match self.path.select(instance, schema) {

@@ -89,14 +89,25 @@ impl Request {
     fn decode_parts(text: &str, limits: Limits, headers: &mut Headers) -> Result<Body, Fault> {
         let mut reader = Reader::new(text, limits)?;
         let envelope = envelope(&mut reader)?;
+        let mut header = Ok(());
+        let body = Self::decode_content(&mut reader, &envelope, headers, &mut header);
+        // Trouble in the header comes first: what is found wrong after it may follow from it.
+        header.and(body)
+    }
+
+    fn decode_content<'a>(
+        reader: &mut Reader<'a>,
+        envelope: &Start<'a>,
+        headers: &mut Headers,
+        header: &mut Result<(), Fault>,
+    ) -> Result<Body, Fault> {
         let mut result = None;
-        let mut header_result = Ok(());
-        while let Some(part) = reader.child(&envelope)? {
+        while let Some(part) = reader.child(envelope)? {
             if part.is(ns::SOAP.name("Header")) {
-                header_result = headers.decode(&mut reader, &part);
+                *header = headers.decode(reader, &part);
             } else if part.is(ns::SOAP.name("Body")) && result.is_none() {
-                header_result.clone()?;
-                result = Some(Body::decode(&mut reader, &part, headers)?);
+                header.clone()?;
+                result = Some(Body::decode(reader, &part, headers)?);
             } else {
                 return Err(Fault::schema(format!(
                     "The envelope holds `{}` where s:Header and one s:Body belong.",

@@ -8,11 +8,11 @@ use super::target::Target;
 use crate::broker::{AssociationQuery, Polymorphism, Predicate};
 use crate::cim::query::{self, Language, Query, QueryError, Selectors, XPath};
 use crate::cim::schema::NamespaceSchema;
-use crate::cim::{InstancePath, KeyBinding, Name, Namespace};
+use crate::cim::{CimError, CimStatus, InstancePath, KeyBinding, Name, Namespace};
 use crate::provider::{InstanceStream, RequestContext};
 use crate::wsman::filter::AssociationFilter;
 use crate::wsman::resource_uri::default_namespace;
-use crate::wsman::{Enumerate, Fault, FaultCause, Filter, PolymorphismMode, ResourceUri, SelectorSet};
+use crate::wsman::{Enumerate, Fault, Filter, PolymorphismMode, ResourceUri, SelectorSet};
 
 /// The instances that an enumeration yields, and what of them.
 pub(super) struct Selected {
@@ -47,13 +47,15 @@ impl Shared {
             Some(Filter::Cql(text)) => self.select_by_query(exchange, request, Language::Cql, text),
             Some(Filter::XPath(text)) => {
                 let filter = query::Filter::XPath(XPath::parse(text).map_err(|error| bad_query(&error))?);
-                let target = self.target(exchange)?;
+                let target = self
+                    .target(exchange)
+                    .map_err(|fault| name_a_class(exchange, fault))?;
                 self.selected(target, request, Some(filter), None)
             }
             Some(Filter::Selectors(set)) => {
                 let target = self.target(exchange)?;
                 let selectors = Selectors::check(bindings(set, &target)?, &target.class)
-                    .map_err(|error| Fault::new(FaultCause::CannotProcessFilter, format!("{error}.")))?;
+                    .map_err(|error| cannot_process(format!("{error}.")))?;
                 self.selected(target, request, Some(query::Filter::Selectors(selectors)), None)
             }
             Some(Filter::AssociatedInstances(walk)) => {
@@ -79,10 +81,7 @@ impl Shared {
         let query = Query::parse(language, text).map_err(|error| bad_query(&error))?;
         let resource = exchange.resource()?;
         let Some(class_name) = query.from_class().cloned() else {
-            return Err(Fault::new(
-                FaultCause::CannotProcessFilter,
-                "The query has no FROM.",
-            ));
+            return Err(cannot_process("The query has no FROM."));
         };
         let namespace = queried_namespace(exchange, &resource, &class_name);
         let schema = self.schema(&namespace)?;
@@ -90,7 +89,7 @@ impl Shared {
             && !schema.is_a(&class_name, named)
         {
             let reason = format!("The query is about {class_name}, the resource URI names {named}.");
-            return Err(Fault::new(FaultCause::CannotProcessFilter, reason));
+            return Err(cannot_process(reason));
         }
         let checked = query.check(&*schema).map_err(|error| bad_query(&error))?;
         let class = Arc::clone(self.broker.class(&namespace, &class_name)?);
@@ -141,7 +140,7 @@ impl Shared {
             &RequestContext,
             &InstancePath,
             &AssociationQuery,
-        ) -> Result<InstanceStream, crate::cim::CimError>,
+        ) -> Result<InstanceStream, CimError>,
     ) -> Result<Selected, Fault> {
         let resource = exchange.resource()?;
         let object = filter.object.to_path()?;
@@ -189,7 +188,11 @@ fn bindings(set: &SelectorSet, target: &Target) -> Result<Vec<KeyBinding>, Fault
 }
 
 fn bad_query(error: &QueryError) -> Fault {
-    Fault::new(FaultCause::CannotProcessFilter, error.to_string())
+    cannot_process(error.to_string())
+}
+
+fn cannot_process(reason: impl Into<String>) -> Fault {
+    CimError::new(CimStatus::InvalidQuery, reason).into()
 }
 
 /// An enumeration without a filter needs a class; the fault says so.

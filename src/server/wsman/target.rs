@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::Shared;
 use super::exchange::Exchange;
 use crate::broker::Polymorphism;
-use crate::cim::{CimStatus, Class, InstancePath, Name};
-use crate::provider::RequestContext;
+use crate::cim::{CimError, CimStatus, CimType, Class, InstancePath, Name, Value};
+use crate::provider::{RequestContext, has_keys};
 use crate::wsman::{Fault, FaultCause, FaultDetail, ResourceUri, Style};
 
 /// A class in a namespace, and how the client spelled it.
@@ -73,7 +73,7 @@ impl Shared {
     pub(super) fn instance_path(&self, exchange: &Exchange, target: &Target) -> Result<InstancePath, Fault> {
         let path = exchange.headers.path(&target.resource)?;
         if path.keys.is_empty() {
-            return self.only_instance(target);
+            return self.only_instance(target, &path);
         }
         let mut keys = target.class.keys().peekable();
         if keys.peek().is_none() {
@@ -85,35 +85,49 @@ impl Shared {
                 Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors)
             );
         }
-        let is_key = |name: &Name| {
-            target
-                .class
-                .property(name.as_str())
-                .is_some_and(|property| property.is_key())
-        };
-        if let Some(unexpected) = path.keys.iter().find(|selector| !is_key(&selector.name)) {
+        if let Some(unexpected) = path.keys.iter().find(|selector| !target.is_key(&selector.name)) {
             let reason = format!("`{}` is no key of {}.", unexpected.name, target.class.name);
             return Err(
                 Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::UnexpectedSelectors)
             );
         }
-        Ok(path)
+        target.typed(path)
     }
 
-    fn only_instance(&self, target: &Target) -> Result<InstancePath, Fault> {
-        let mut instances =
-            self.broker
-                .enumerate(&target.context, &target.class.name, Polymorphism::default(), None)?;
+    /// The path of the one instance that a reader means: some clients name it by one key alone, which will do
+    /// where no other instance has it. Only whole paths name what is changed.
+    pub(super) fn path_to_read(&self, exchange: &Exchange, target: &Target) -> Result<InstancePath, Fault> {
+        let path = exchange.headers.path(&target.resource)?;
+        let is_partial = target
+            .class
+            .keys()
+            .any(|key| path.key(key.name.as_str()).is_none());
+        if is_partial && path.keys.iter().all(|selector| target.is_key(&selector.name)) {
+            return self.only_instance(target, &target.typed(path)?);
+        }
+        self.instance_path(exchange, target)
+    }
+
+    /// The path of the only instance that has the keys of `path`.
+    fn only_instance(&self, target: &Target, path: &InstancePath) -> Result<InstancePath, Fault> {
+        let selectors = path.clone();
+        let mut instances = self.broker.enumerate(
+            &target.context,
+            &target.class.name,
+            Polymorphism::default(),
+            Some(Arc::new(move |instance| has_keys(instance, &selectors))),
+        )?;
         match (instances.next().transpose()?, instances.next().transpose()?) {
             (Some(only), None) => Ok(self.broker.path_of(&target.context, &only)?),
-            (None, _) => Err(Fault::new(
+            (None, _) if path.keys.is_empty() => Err(Fault::new(
                 FaultCause::DestinationUnreachable,
                 format!("{} has no instances.", target.class.name),
             )),
+            (None, _) => Err(CimError::not_found(format!("there is no instance {path}")).into()),
             (Some(_), Some(_)) => {
                 let keys: Vec<&str> = target.class.keys().map(|key| key.name.as_str()).collect();
                 let reason = format!(
-                    "{} has several instances; name one by its keys ({}).",
+                    "There are several such instances of {}; name one by its keys ({}).",
                     target.class.name,
                     keys.join(", ")
                 );
@@ -121,5 +135,31 @@ impl Shared {
                     .detail(FaultDetail::InsufficientSelectors))
             }
         }
+    }
+}
+
+impl Target {
+    /// The path with keys of the types that the class declares; selectors are texts.
+    fn typed(&self, mut path: InstancePath) -> Result<InstancePath, Fault> {
+        for key in &mut path.keys {
+            let declared = self.class.property(key.name.as_str());
+            let (Some(declared), Value::String(text)) = (declared, &key.value) else {
+                continue;
+            };
+            if declared.ty.cim_type == CimType::Reference {
+                continue;
+            }
+            key.value = Value::from_text(declared.ty.cim_type, text).map_err(|error| {
+                let reason = format!("The selector `{}`: {error}.", key.name);
+                Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::TypeMismatch)
+            })?;
+        }
+        Ok(path)
+    }
+
+    fn is_key(&self, name: &Name) -> bool {
+        self.class
+            .property(name.as_str())
+            .is_some_and(|property| property.is_key())
     }
 }

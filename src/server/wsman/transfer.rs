@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Shared;
 use super::exchange::Exchange;
 use super::target::Target;
-use crate::cim::{Class, InstancePath, Name};
+use crate::cim::{CimStatus, Class, InstancePath, Name};
 use crate::wsman::addressing::encode_path;
 use crate::wsman::fragment::Fragment;
 use crate::wsman::intrinsic::{Intrinsic, encode_class, encode_class_names};
@@ -15,7 +15,7 @@ use crate::wsman::transfer::{
     encode_get_response, encode_put_response,
 };
 use crate::wsman::typed::{typed, typed_arguments};
-use crate::wsman::{Fault, FaultCause, FaultDetail, Invoke, ReplyHead, ResourceUri};
+use crate::wsman::{Fault, FaultCause, FaultDetail, Invoke, RawInstance, ReplyHead, ResourceUri};
 use crate::xml::Writer;
 
 impl Shared {
@@ -33,7 +33,7 @@ impl Shared {
             return Ok(encode_class_response(&exchange.head(), &target.class));
         }
         let target = self.target(exchange)?;
-        let path = self.instance_path(exchange, &target)?;
+        let path = self.path_to_read(exchange, &target)?;
         let instance = self.broker.get(&target.context, &path)?;
         let class = self
             .broker
@@ -61,7 +61,10 @@ impl Shared {
             .map(|header| Fragment::parse(header, &class))
             .transpose()?;
         let (changes, only) = match (&fragment, &body) {
-            (None, Representation::Instance(raw)) => (typed(raw, &class, &classes)?, None),
+            (None, Representation::Instance(raw)) => {
+                self.check_class(&target, raw, &class.name)?;
+                (typed(raw, &class, &classes)?, None)
+            }
             (Some(fragment), Representation::Fragment(part)) => (
                 fragment.apply(part, &old, &class, &classes)?,
                 Some([fragment.target(&class)?.property]),
@@ -99,6 +102,7 @@ impl Shared {
                 "Create takes a whole instance.",
             ));
         };
+        self.check_class(&target, &raw, &target.class.name)?;
         let instance = typed(&raw, &target.class, &|name| self.class_in(&target, name))?;
         let path = self.broker.create(&target.context, instance)?;
         Ok(encode_create_response(&exchange.head(), &path, &target.style))
@@ -120,7 +124,9 @@ impl Shared {
         }
         let target = self.target(exchange)?;
         let Some(method) = target.class.method(&call.method) else {
-            return Err(Fault::action_not_supported(&exchange.headers.action));
+            let mut fault = Fault::action_not_supported(&exchange.headers.action);
+            fault.cim_status = Some(CimStatus::MethodNotFound);
+            return Err(fault);
         };
         let path = if method.is_static() && exchange.headers.selectors.keys().next().is_none() {
             InstancePath::new(target.class.name.clone())
@@ -170,6 +176,21 @@ impl Shared {
             (Some(Intrinsic::GetClass), None) => Err(Fault::invalid_resource_uri(uri)),
             (None, _) => Err(Fault::action_not_supported(&exchange.headers.action)),
         }
+    }
+
+    /// The element of a representation names the class of the instance, or one above it, as clients that
+    /// know no more of it write.
+    fn check_class(&self, target: &Target, raw: &RawInstance, class: &Name) -> Result<(), Fault> {
+        let named = Name::new(&raw.class_name);
+        if self
+            .broker
+            .namespace(&target.context.namespace)?
+            .is_a(class, &named)
+        {
+            return Ok(());
+        }
+        let reason = format!("The element in the body must be {class}, or a class above it.");
+        Err(Fault::new(FaultCause::InvalidRepresentation, reason).detail(FaultDetail::InvalidNamespace))
     }
 
     fn class_in(&self, target: &Target, name: &Name) -> Option<Arc<Class>> {

@@ -1,0 +1,89 @@
+//! Programs that nobody here wrote, driven from the tests: `tests/peers/` holds what joins them to a pipe, one
+//! JSON text in and one out per line.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running peer. Dropped, it is told to end.
+pub struct Peer {
+    child: Child,
+    questions: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Peer {
+    /// `tests/peers/SCRIPT` with the Python where its libraries are installed.
+    #[track_caller]
+    pub fn python(script: &str, environment: &[(&str, &str)]) -> Self {
+        let python = installed("ESM_TEST_VENV").join("bin/python");
+        Self::start(Command::new(python).arg(peer(script)), environment)
+    }
+
+    /// `tests/peers/SCRIPT` with Node, which finds its packages in the folder that `ESM_TEST_NODE` names.
+    #[track_caller]
+    pub fn node(script: &str, environment: &[(&str, &str)]) -> Self {
+        let modules = installed("ESM_TEST_NODE");
+        let mut command = Command::new("node");
+        command.arg(peer(script)).env("ESM_TEST_NODE", modules);
+        Self::start(&mut command, environment)
+    }
+
+    #[track_caller]
+    fn start(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+        let started = command
+            .envs(environment.iter().copied())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn();
+        let mut child = started.unwrap_or_else(|error| panic!("{command:?}: {error}: use tests/run"));
+        Self {
+            questions: child.stdin.take(),
+            answers: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        }
+    }
+
+    /// Sends a question and waits for its answer.
+    #[track_caller]
+    pub fn ask(&mut self, question: &Value) -> Value {
+        let pipe = self.questions.as_mut().unwrap();
+        writeln!(pipe, "{question}").unwrap();
+        self.next()
+    }
+
+    /// The next thing that it says.
+    #[track_caller]
+    pub fn next(&mut self) -> Value {
+        let mut line = String::new();
+        self.answers.read_line(&mut line).unwrap();
+        serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("{error} in `{line}`: what it wrote before that says why"))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // The end of its input is its sign to go; it is not waited for in vain.
+        drop(self.questions.take());
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            let _ = self.child.kill();
+        }
+        let _ = self.child.wait();
+    }
+}
+
+#[track_caller]
+fn installed(variable: &str) -> PathBuf {
+    std::env::var_os(variable)
+        .unwrap_or_else(|| panic!("{variable} is not set: tests/run installs what the tests need"))
+        .into()
+}
+
+fn peer(script: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/peers")
+        .join(script)
+}
