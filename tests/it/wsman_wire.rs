@@ -277,7 +277,7 @@ fn every_recorded_request_gets_what_its_client_wanted() {
     wsman-enumerate-cimext.http: EnumerateResponse ; PullResponse [p:CIM_ComputerSystem ElementName=The box Name=box] end
     wsman-enumerate-epr.http: EnumerateResponse ; PullResponse [wsa:EndpointReference Name=box CreationClassName=CIM_ComputerSystem __cimnamespace=root/cimv2] end
     wsman-enumerate-estimate.http: EnumerateResponse of 1 ; PullResponse of 1 [p:CIM_ComputerSystem ElementName=The box Name=box] end
-    wsman-enumerate-filter-nodialect.http: s:Sender wsman:CannotProcessFilter CIM 15: line 1, column 8: the end of the expression is expected, not `*`
+    wsman-enumerate-filter-nodialect.http: s:Sender wsman:CannotProcessFilter CIM 15: line 1, column 1: this is a query and no XPath: name the dialect of WQL or CQL
     wsman-enumerate-flags.http: EnumerateResponse ; PullResponse [] end
     wsman-enumerate-objepr.http: EnumerateResponse ; PullResponse [(p:CIM_ComputerSystem ElementName=The box Name=box + wsa:EndpointReference Name=box CreationClassName=CIM_ComputerSystem __cimnamespace=root/cimv2)] end
     wsman-enumerate-optimized-m10.http: EnumerateResponse [p:CIM_ComputerSystem ElementName=The box Name=box] end
@@ -342,7 +342,7 @@ fn the_agent_answers_every_recorded_request() {
     wsman-enumerate-cimext.http: EnumerateResponse ; PullResponse [p:ESM_GeneralInformation ElementName=<element> Name=<name>] end
     wsman-enumerate-epr.http: EnumerateResponse ; PullResponse [wsa:EndpointReference Name=<name> CreationClassName=ESM_GeneralInformation __cimnamespace=root/cimv2] end
     wsman-enumerate-estimate.http: EnumerateResponse of 1 ; PullResponse of 1 [p:ESM_GeneralInformation ElementName=<element> Name=<name>] end
-    wsman-enumerate-filter-nodialect.http: s:Sender wsman:CannotProcessFilter CIM 15: line 1, column 8: the end of the expression is expected, not `*`
+    wsman-enumerate-filter-nodialect.http: s:Sender wsman:CannotProcessFilter CIM 15: line 1, column 1: this is a query and no XPath: name the dialect of WQL or CQL
     wsman-enumerate-flags.http: EnumerateResponse ; PullResponse [p:ESM_GeneralInformation ElementName=<element> Name=<name>] end
     wsman-enumerate-objepr.http: EnumerateResponse ; PullResponse [(p:ESM_GeneralInformation ElementName=<element> Name=<name> + wsa:EndpointReference Name=<name> CreationClassName=ESM_GeneralInformation __cimnamespace=root/cimv2)] end
     wsman-enumerate-optimized-m10.http: EnumerateResponse [p:ESM_GeneralInformation ElementName=<element> Name=<name>] end
