@@ -325,7 +325,7 @@ impl WsmanClient {
                 ServerAddress::Url(url) => url.to_string(),
                 ServerAddress::Local(_) => format!("http://localhost{}", self.address.path()),
             }),
-            message_id: Some(format!("uuid:{}", uuid::Uuid::new_v4())),
+            message_id: Some(format!("uuid:{}", crate::random::uuid())),
             resource_uri: resource.map(|resource| resource.uri.clone()),
             selectors: resource.map_or_else(SelectorSet::default, |resource| resource.selectors.clone()),
             max_envelope_size: Some(self.options.max_envelope_bytes),
