@@ -13,8 +13,8 @@
 //! | `Class::Property`, `Property#'Value'` | no | yes | no |
 //!
 //! The same everywhere: `!=` is `<>`, `= NULL` is `IS NULL`, strings stand in single or double quotes,
-//! `ANY` and `EVERY` stand before an array on either side of a comparison, and what is not known (NULL) makes a
-//! condition unknown, which is no match (three-valued logic).
+//! `ANY` and `EVERY` stand before an array on either side of a comparison, two arrays are equal or not as wholes,
+//! and what is not known (NULL) makes a condition unknown, which is no match (three-valued logic).
 
 pub mod ast;
 mod check;

@@ -1,11 +1,16 @@
 //! Holding a query against the schema: names are looked up, types compared, constants brought to the type of
 //! the property beside them, patterns compiled.
 
-use super::ast::{At, CompareOp, Condition, From, Literal, Operand, Path, Select, Step};
-use super::eval::{CheckedQuery, Hop, Route, Source, Test};
+mod nearest;
+mod operand;
+mod path;
+
+use super::ast::{At, CompareOp, Condition, From, Operand, Path, Select};
+use super::eval::{CheckedQuery, Test};
 use super::pattern::Pattern;
 use super::{Language, Query, QueryError, Reason};
-use crate::cim::{CimType, Class, Embedded, InstancePath, Name, PropertyDecl, Value};
+use crate::cim::{CimType, Class, Name};
+use path::{Found, not_an_object};
 
 /// What queries need to know of the classes of a namespace.
 pub trait ClassLookup {
@@ -100,26 +105,7 @@ struct Checker<'a> {
     schema: &'a dyn ClassLookup,
 }
 
-/// What stands at the end of a path.
-enum Found<'a> {
-    /// A property that a class declares; `item` where an index picks one item of it.
-    Declared { property: &'a PropertyDecl, item: bool },
-    /// The instance itself, or one embedded in it.
-    Object,
-    /// The name of a class.
-    ClassName,
-    /// A property of an object whose class only the instance tells.
-    Unknown,
-}
-
-/// The object in which the next step is looked for.
-#[derive(Clone, Copy)]
-enum Within<'a> {
-    Class(&'a Class),
-    Unknown,
-}
-
-impl<'a> Checker<'a> {
+impl Checker<'_> {
     fn selected(&self, paths: &[Path]) -> Result<Vec<Name>, Fault> {
         let mut names: Vec<Name> = Vec::with_capacity(paths.len());
         for path in paths {
@@ -167,8 +153,9 @@ impl<'a> Checker<'a> {
     }
 
     fn like(&self, operand: &Operand, pattern: &str, at: At) -> Result<Test, Fault> {
-        let (source, ty) = self.source(operand)?;
-        if let Some(ty) = ty
+        let text = self.side(operand)?;
+        text.must_be_single()?;
+        if let Some(ty) = text.cim_type
             && !matches!(ty, CimType::String | CimType::Char16)
         {
             return Err((Reason::NotText(ty), operand.at()));
@@ -178,284 +165,42 @@ impl<'a> Checker<'a> {
             Language::Cql | Language::Fql => Pattern::regular(pattern),
         };
         Ok(Test::Like {
-            text: source,
+            text: text.source,
             pattern: compiled.map_err(|reason| (Reason::BadPattern(reason), at))?,
         })
     }
 
     fn compare(&self, left: &Operand, op: CompareOp, right: &Operand, at: At) -> Result<Test, Fault> {
-        let (mut left_source, mut left_type) = self.source(left)?;
-        let (mut right_source, mut right_type) = self.source(right)?;
-        if let Some(ty) = right_type {
-            self.fit(left, &mut left_source, &mut left_type, ty)?;
+        let mut left_side = self.side(left)?;
+        let mut right_side = self.side(right)?;
+        let equality = matches!(op, CompareOp::Eq | CompareOp::Ne);
+        if !(equality && left_side.may_be_array() && right_side.may_be_array()) {
+            left_side.must_be_single()?;
+            right_side.must_be_single()?;
         }
-        if let Some(ty) = left_type {
-            self.fit(right, &mut right_source, &mut right_type, ty)?;
+        if let Some(ty) = right_side.cim_type {
+            self.fit(left, &mut left_side, ty)?;
         }
-        if let (Some(left), Some(right)) = (left_type, right_type)
+        if let Some(ty) = left_side.cim_type {
+            self.fit(right, &mut right_side, ty)?;
+        }
+        let types = [left_side.cim_type, right_side.cim_type];
+        if let [Some(left), Some(right)] = types
             && !comparable(left, right)
         {
             return Err((Reason::TypeMismatch { left, right }, at));
         }
         let unordered = |ty: &CimType| matches!(ty, CimType::Boolean | CimType::Reference);
-        if let Some(ty) = [left_type, right_type].into_iter().flatten().find(unordered)
-            && !matches!(op, CompareOp::Eq | CompareOp::Ne)
+        if let Some(ty) = types.into_iter().flatten().find(unordered)
+            && !equality
         {
             return Err((Reason::NoOrder(ty), at));
         }
         Ok(Test::Compare {
-            left: left_source,
+            left: left_side.source,
             op,
-            right: right_source,
+            right: right_side.source,
         })
-    }
-
-    /// Brings a text that stands in the query to the type of the other side: datetimes and references always,
-    /// numbers and booleans in WQL, whose users quote them.
-    fn fit(
-        &self,
-        operand: &Operand,
-        source: &mut Source,
-        ty: &mut Option<CimType>,
-        wanted: CimType,
-    ) -> Result<(), Fault> {
-        let Operand::Literal(Literal::Text(text), at) = operand else {
-            return Ok(());
-        };
-        let bad_value = || {
-            let reason = Reason::BadValue {
-                text: text.chars().take(40).collect(),
-                expected: wanted,
-            };
-            (reason, *at)
-        };
-        let value = match wanted {
-            CimType::String | CimType::Char16 => return Ok(()),
-            CimType::DateTime => {
-                let value = text.trim().parse();
-                Value::DateTime(value.map_err(|bad| (Reason::BadDateTime(bad), *at))?)
-            }
-            CimType::Reference => Value::from(text.parse::<InstancePath>().map_err(|_| bad_value())?),
-            _ if self.language == Language::Wql => Value::from_text(wanted, text).map_err(|_| bad_value())?,
-            _ => return Ok(()),
-        };
-        *source = Source::Constant(value);
-        *ty = Some(wanted);
-        Ok(())
-    }
-
-    /// Where a value comes from, and its type where that is known.
-    fn source(&self, operand: &Operand) -> Result<(Source, Option<CimType>), Fault> {
-        match operand {
-            Operand::Literal(literal, _) => {
-                let value = constant(literal);
-                let ty = value.cim_type();
-                Ok((Source::Constant(value), ty))
-            }
-            Operand::Symbol(path, symbol) => {
-                let value = self.symbol(path, symbol)?;
-                let ty = value.cim_type();
-                Ok((Source::Constant(value), ty))
-            }
-            Operand::Path(path) => {
-                let (route, found) = self.resolve(path)?;
-                Ok((Source::One(route), single_type(&found, path)?))
-            }
-            Operand::Any(path) => {
-                let (route, found) = self.resolve(path)?;
-                Ok((Source::Any(route), item_type(&found, path)?))
-            }
-            Operand::Every(path) => {
-                let (route, found) = self.resolve(path)?;
-                Ok((Source::Every(route), item_type(&found, path)?))
-            }
-        }
-    }
-
-    /// The value that a property's value map gives a name (DSP0004, `ValueMap` and `Values`).
-    fn symbol(&self, path: &Path, symbol: &str) -> Result<Value, Fault> {
-        let last = path
-            .steps
-            .last()
-            .map_or_else(|| Name::new(""), |step| step.name.clone());
-        let unknown = || {
-            let reason = Reason::UnknownSymbol {
-                property: last.clone(),
-                symbol: symbol.to_owned(),
-            };
-            (reason, path.at())
-        };
-        let (_, Found::Declared { property, .. }) = self.resolve(path)? else {
-            return Err(unknown());
-        };
-        let texts = |qualifier: &str| {
-            property
-                .qualifier(qualifier)
-                .and_then(|found| found.value.as_ref())
-        };
-        let named = |value: &Value| value.as_str() == Some(symbol);
-        let at = texts("Values")
-            .and_then(|names| names.items().iter().position(named))
-            .ok_or_else(unknown)?;
-        let text = match texts("ValueMap") {
-            Some(map) => map
-                .items()
-                .get(at)
-                .and_then(Value::as_str)
-                .unwrap_or("")
-                .to_owned(),
-            None => at.to_string(),
-        };
-        Value::from_text(property.ty.cim_type, &text).map_err(|_| unknown())
-    }
-
-    /// Finds the way to what a path names.
-    fn resolve(&self, path: &Path) -> Result<(Route, Found<'a>), Fault> {
-        let mut within = Within::Class(self.class);
-        let mut found = Found::Object;
-        let mut route = Route::default();
-        let mut steps = path.steps.iter().peekable();
-        steps.next_if(|step| self.names_the_class(step));
-        while let Some(step) = steps.next() {
-            let last = steps.peek().is_none();
-            if step.name == *"__CLASS" && last && step.scope.is_none() && step.index.is_none() {
-                route.class_name = true;
-                return Ok((route, Found::ClassName));
-            }
-            let step = self.translate(step, within);
-            found = self.step(&step, within)?;
-            if !last {
-                within = self.inside(&found, &step)?;
-            }
-            route.hops.push(Hop {
-                scope: step.scope,
-                name: step.name,
-                index: step.index,
-            });
-        }
-        Ok((route, found))
-    }
-
-    /// Whether a first step is the class or its alias, and not a property.
-    fn names_the_class(&self, step: &Step) -> bool {
-        let alias = self.from.and_then(|from| from.alias.as_ref());
-        let own = self.from.is_some_and(|from| from.class == step.name)
-            || alias == Some(&step.name)
-            || self.class.name == step.name;
-        own && step.scope.is_none()
-            && step.index.is_none()
-            && self.class.property(step.name.as_str()).is_none()
-    }
-
-    /// The one property of indications that WMI calls by another name.
-    fn translate(&self, step: &Step, within: Within<'_>) -> Step {
-        let mut step = step.clone();
-        if let Within::Class(class) = within
-            && self.language == Language::Wql
-            && step.name == *"TargetInstance"
-            && class.property("TargetInstance").is_none()
-            && class.property("SourceInstance").is_some()
-        {
-            step.name = Name::from_static("SourceInstance");
-        }
-        step
-    }
-
-    fn step(&self, step: &Step, within: Within<'a>) -> Result<Found<'a>, Fault> {
-        let class = match (&step.scope, within) {
-            (None, Within::Unknown) => return Ok(Found::Unknown),
-            (None, Within::Class(class)) => class,
-            (Some(scope), within) => {
-                let scoped = self
-                    .schema
-                    .class(scope)
-                    .ok_or_else(|| (Reason::UnknownClass(scope.clone()), step.at))?;
-                if let Within::Class(class) = within
-                    && !self.schema.is_a(scope, &class.name)
-                    && !self.schema.is_a(&class.name, scope)
-                {
-                    let reason = Reason::UnrelatedClass {
-                        scope: scope.clone(),
-                        class: class.name.clone(),
-                    };
-                    return Err((reason, step.at));
-                }
-                scoped
-            }
-        };
-        let property = class
-            .property(step.name.as_str())
-            .ok_or_else(|| (unknown_property(class, &step.name), step.at))?;
-        if step.index.is_some() && !property.ty.is_array() {
-            return Err((Reason::NotAnArray(property.name.clone()), step.at));
-        }
-        Ok(Found::Declared {
-            property,
-            item: step.index.is_some(),
-        })
-    }
-
-    /// The object that a step which is not the last leads into.
-    fn inside(&self, found: &Found<'a>, step: &Step) -> Result<Within<'a>, Fault> {
-        let Found::Declared { property, item } = found else {
-            return Ok(Within::Unknown);
-        };
-        if property.ty.is_array() && !item {
-            return Err((Reason::IsAnArray(property.name.clone()), step.at));
-        }
-        match property.embedded() {
-            None => Err((not_an_object(property), step.at)),
-            Some(Embedded::Object) => Ok(Within::Unknown),
-            Some(Embedded::Instance(class)) => {
-                Ok(self.schema.class(&class).map_or(Within::Unknown, Within::Class))
-            }
-        }
-    }
-}
-
-fn constant(literal: &Literal) -> Value {
-    match literal {
-        Literal::Integer(value) => match (i64::try_from(*value), u64::try_from(*value)) {
-            (Ok(value), _) => Value::Sint64(value),
-            (_, Ok(value)) => Value::Uint64(value),
-            _ => Value::Real64(*value as f64),
-        },
-        Literal::Real(value) => Value::Real64(*value),
-        Literal::Text(text) => Value::String(text.clone()),
-        Literal::Boolean(value) => Value::Boolean(*value),
-        Literal::DateTime(value) => Value::DateTime(*value),
-    }
-}
-
-/// The type of a path that stands for one value.
-fn single_type(found: &Found<'_>, path: &Path) -> Result<Option<CimType>, Fault> {
-    match found {
-        Found::Declared { property, item } if property.ty.is_array() && !item => {
-            Err((Reason::IsAnArray(property.name.clone()), path.at()))
-        }
-        _ => value_type(found, path),
-    }
-}
-
-/// The type of the items of an array.
-fn item_type(found: &Found<'_>, path: &Path) -> Result<Option<CimType>, Fault> {
-    match found {
-        Found::Declared { property, item } if *item || !property.ty.is_array() => {
-            Err((Reason::NotAnArray(property.name.clone()), path.at()))
-        }
-        _ => value_type(found, path),
-    }
-}
-
-fn value_type(found: &Found<'_>, path: &Path) -> Result<Option<CimType>, Fault> {
-    match found {
-        Found::Object => Err((Reason::IsAnObject, path.at())),
-        Found::Declared { property, .. } if property.embedded().is_some() => {
-            Err((Reason::IsAnObject, path.at()))
-        }
-        Found::Declared { property, .. } => Ok(Some(property.ty.cim_type)),
-        Found::ClassName => Ok(Some(CimType::String)),
-        Found::Unknown => Ok(None),
     }
 }
 
@@ -463,53 +208,6 @@ fn value_type(found: &Found<'_>, path: &Path) -> Result<Option<CimType>, Fault> 
 fn comparable(a: CimType, b: CimType) -> bool {
     let text = |ty| matches!(ty, CimType::String | CimType::Char16);
     a == b || a.is_numeric() && b.is_numeric() || text(a) && text(b)
-}
-
-fn not_an_object(property: &PropertyDecl) -> Reason {
-    Reason::NotAnObject {
-        property: property.name.clone(),
-        cim_type: property.ty.cim_type,
-    }
-}
-
-fn unknown_property(class: &Class, name: &Name) -> Reason {
-    let nearest = class
-        .properties
-        .iter()
-        .map(|property| (distance(name.as_str(), property.name.as_str()), &property.name))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= name.as_str().len() / 3)
-        .map(|(_, name)| name.clone());
-    Reason::UnknownProperty {
-        class: class.name.clone(),
-        property: name.clone(),
-        nearest,
-    }
-}
-
-/// How many characters must be put in, taken out or changed to make one name of the other, case aside
-/// (Levenshtein). Names longer than any that a schema has are unlike everything.
-fn distance(a: &str, b: &str) -> usize {
-    const LONGEST: usize = 128;
-    if a.len() > LONGEST || b.len() > LONGEST {
-        return usize::MAX;
-    }
-    let b: Vec<u8> = b.bytes().map(|byte| byte.to_ascii_lowercase()).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (line, from) in a.bytes().map(|byte| byte.to_ascii_lowercase()).enumerate() {
-        let mut diagonal = line;
-        let mut left = line + 1;
-        for (slot, to) in row.iter_mut().skip(1).zip(&b) {
-            let changed = diagonal + usize::from(from != *to);
-            diagonal = *slot;
-            left = changed.min(left + 1).min(diagonal + 1);
-            *slot = left;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
-        }
-    }
-    row.last().copied().unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
@@ -651,6 +349,10 @@ mod tests {
         let array = "`Status` is an array: put ANY or EVERY before it, or an index like [0] after it";
         condition("Status = 5", 1, array);
         condition("5 = Status", 5, array);
+        condition("Status < Status", 1, array);
+        condition("Status = Notes", 8, "a uint16 does not compare with a string");
+        condition("Id = Status", 6, array);
+        condition("Notes LIKE 'x'", 1, &array.replace("Status", "Notes"));
         condition("ANY Id = 5", 5, "`Id` is no array");
         condition("Id[0] = 5", 1, "`Id` is no array");
         condition("ANY Status[0] = 5", 5, "`Status` is no array");
@@ -715,20 +417,6 @@ mod tests {
             query
                 .check(namespace)
                 .unwrap_or_else(|error| panic!("{text}: {error}"));
-        }
-    }
-
-    #[test]
-    fn distances() {
-        for (a, b, expect) in [
-            ("Name", "name", 0),
-            ("Nam", "Name", 1),
-            ("Nmae", "Name", 2),
-            ("", "abc", 3),
-            ("Size", "Sise", 1),
-        ] {
-            assert_eq!(distance(a, b), expect, "{a} {b}");
-            assert_eq!(distance(b, a), expect, "{b} {a}");
         }
     }
 }
