@@ -2,8 +2,10 @@
 
 mod build;
 pub mod greeting;
+mod health;
 pub mod identity;
 mod reports;
+mod settings;
 pub mod state_dir;
 mod upkeep;
 
@@ -11,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::alert::catalog::table::agent as alerts;
@@ -39,8 +41,10 @@ use crate::syslog::SyslogWriter;
 use crate::watch::{self, Monitors, Supervisor, Watch};
 
 use greeting::Greeting;
+use health::Health;
 use identity::FirstPassword;
 use reports::Reports;
+use settings::{InForce, Settings};
 use state_dir::{StateDir, StateDirError};
 use upkeep::{LastLook, Reporting, Upkeep};
 
@@ -75,7 +79,7 @@ pub enum StartError {
 
 /// A running agent.
 pub struct Agent {
-    config: Arc<RwLock<Arc<Config>>>,
+    in_force: InForce,
     clock: SharedClock,
     greeting: Greeting,
     first_password: Option<FirstPassword>,
@@ -112,18 +116,35 @@ impl Agent {
         let schema = Arc::new(house()?);
         let supervisor = Arc::new(Supervisor::new(Arc::clone(&clock)));
 
+        let monitors = Monitors::new(
+            config.monitors.clone(),
+            loaded.monitors.clone(),
+            Arc::clone(&clock),
+        );
         let reporting = match config.agent.mode {
-            Mode::Service => Some(start_reporting(&config, &clock, &schema, &host, &store, &loaded)?),
+            Mode::Service => Some(start_reporting(
+                &config, &clock, &schema, &host, &store, &loaded, &monitors,
+            )?),
             Mode::ProviderOnly => None,
         };
+        let in_force = InForce::new(config.clone());
+        let registry = reporting.as_ref().map(|reporting| reporting.registry.clone());
         let parts = build::AgentParts {
             config: &config,
             clock: &clock,
             host: &host,
             reporting: reporting.as_ref(),
+            settings: Arc::new(Settings {
+                in_force: in_force.clone(),
+                store: store.clone(),
+                monitors,
+            }),
+            workers: Arc::new(Health {
+                supervisor: Arc::clone(&supervisor),
+                registry: registry.clone(),
+            }),
         };
         let broker = Arc::new(build::broker(Arc::clone(&schema), &parts)?);
-        let registry = reporting.as_ref().map(|reporting| reporting.registry.clone());
         let options = build::wsman_options(&config);
         let wsman = WsmanService::new(Arc::clone(&broker), registry, Arc::clone(&clock), options);
         let tls = Arc::new(ServerTls::new(&pair, build::client_certificates(&config)?)?);
@@ -147,7 +168,7 @@ impl Agent {
             reload: Arc::new(Notify::new()),
             clock: Arc::clone(&clock),
             store: store.clone(),
-            config: Arc::new(RwLock::new(Arc::new(config))),
+            in_force,
             _state_dir: state_dir,
         };
         agent.start_workers(host, tls, wsman, on_reload);
@@ -203,7 +224,7 @@ impl Agent {
             .start("load", move || sample_load(sampled.clone(), Arc::clone(&clock)));
         let config = self.config();
         let upkeep = Arc::new(Upkeep {
-            config: Arc::clone(&self.config),
+            in_force: self.in_force.clone(),
             clock: Arc::clone(&self.clock),
             host,
             tls,
@@ -230,7 +251,7 @@ impl Agent {
 
     /// The configuration in force.
     pub fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read())
+        self.in_force.get()
     }
 
     /// The object manager.
@@ -307,6 +328,7 @@ fn start_reporting(
     host: &Host,
     store: &Store,
     loaded: &Loaded,
+    monitors: &Monitors,
 ) -> Result<Reporting, StartError> {
     let general = host.general();
     let syslog = config
@@ -327,11 +349,7 @@ fn start_reporting(
         on_alert: journal.observer(),
     };
     let registry = Registry::start(parts, loaded);
-    let monitors = Monitors::new(
-        config.monitors.clone(),
-        loaded.monitors.clone(),
-        Arc::clone(clock),
-    );
+    let monitors = monitors.clone();
     let reports = Reports::new(
         registry.clone(),
         Arc::clone(clock),

@@ -3,6 +3,7 @@
 //! A provider never knows which protocol asked. It hands out instances one at a time, so that memory does
 //! not grow with their number, and it may share them: an instance that many callers read is built once.
 
+pub mod agent_health;
 pub mod alive;
 mod association;
 mod builder;
@@ -13,6 +14,7 @@ mod file_system_thread;
 mod general_information;
 mod host_class;
 mod host_providers;
+pub mod monitor_setting;
 mod network;
 mod operating_system;
 mod page_file;
@@ -20,6 +22,7 @@ mod percent;
 mod physical_memory;
 mod processor;
 mod storage_thread;
+pub mod subscription;
 #[cfg(test)]
 mod tests;
 mod video_controller;

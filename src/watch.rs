@@ -12,6 +12,6 @@ mod supervisor;
 #[cfg(test)]
 mod tests;
 
-pub use monitors::{MonitorError, MonitorView, Monitors, Saved};
+pub use monitors::{Monitors, Saved, UnknownMonitor};
 pub use run::{Watch, run};
 pub use supervisor::{Supervisor, WorkerState, WorkerStatus};

@@ -16,7 +16,12 @@ use crate::host::{FileSystemRule, Host, HostOptions, Root};
 use crate::net::tls::client::system_authorities;
 use crate::net::tls::server::{ClientCertificates, ClientMapping, ServerTls};
 use crate::net::tls::{TlsError, read_authorities};
+use crate::provider::agent_health::{AgentHealthProvider, Workers};
 use crate::provider::alive::AliveProvider;
+use crate::provider::monitor_setting::{
+    MonitorControl, MonitorSettingForElementProvider, MonitorSettingProvider,
+};
+use crate::provider::subscription::SubscriptionProvider;
 use crate::provider::{HostProviders, MissingClass};
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
@@ -63,6 +68,8 @@ pub(super) struct AgentParts<'a> {
     pub(super) clock: &'a SharedClock,
     pub(super) host: &'a Host,
     pub(super) reporting: Option<&'a Reporting>,
+    pub(super) settings: Arc<dyn MonitorControl>,
+    pub(super) workers: Arc<dyn Workers>,
 }
 
 /// Every provider in its namespaces.
@@ -88,13 +95,27 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
     for provider in devices {
         broker = broker.serve(&[ESM, CIMV2], provider);
     }
+    let settings = MonitorSettingProvider::new(
+        class(&MonitorSettingProvider::CLASS)?,
+        Arc::clone(&parts.settings),
+    );
+    let of_element = MonitorSettingForElementProvider::new(
+        class(&MonitorSettingForElementProvider::CLASS)?,
+        Arc::clone(&parts.settings),
+    );
+    let health = AgentHealthProvider::new(class(&AgentHealthProvider::CLASS)?, Arc::clone(&parts.workers));
+    broker = broker
+        .serve(&[ESM], Arc::new(settings))
+        .serve(&[ESM], Arc::new(of_element))
+        .serve(&[ESM], Arc::new(health));
     if let Some(reporting) = parts.reporting {
-        let alive = AliveProvider::new(
-            class(&AliveProvider::CLASS)?,
-            Arc::clone(parts.clock),
-            reporting.reports.alive(),
-        );
-        broker = broker.serve(&[ESM], Arc::new(alive));
+        let clock = Arc::clone(parts.clock);
+        let alive = AliveProvider::new(class(&AliveProvider::CLASS)?, clock, reporting.reports.alive());
+        let subscriptions =
+            SubscriptionProvider::new(class(&SubscriptionProvider::CLASS)?, reporting.registry.clone());
+        broker = broker
+            .serve(&[ESM], Arc::new(alive))
+            .serve(&[ESM], Arc::new(subscriptions));
     }
     Ok(broker.build()?)
 }

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::build;
 use super::identity::{self, Made};
 use super::reports::{ClockWatch, Reports};
+use super::settings::InForce;
 use crate::alert::catalog::table::agent as alerts;
 use crate::clock::SharedClock;
 use crate::config::{Config, FileStamp, Section};
@@ -35,7 +36,7 @@ const TELL_AGAIN: Duration = Duration::from_secs(86_400);
 
 /// What is looked after.
 pub(super) struct Upkeep {
-    pub(super) config: Arc<RwLock<Arc<Config>>>,
+    pub(super) in_force: InForce,
     pub(super) clock: SharedClock,
     pub(super) host: Host,
     pub(super) tls: Arc<ServerTls>,
@@ -104,7 +105,7 @@ impl Upkeep {
     }
 
     fn config(&self) -> Arc<Config> {
-        Arc::clone(&self.config.read())
+        self.in_force.get()
     }
 
     async fn look_at_clocks(&self) {
@@ -136,13 +137,11 @@ impl Upkeep {
         if !asked && !changed {
             return;
         }
-        let refusal = match old.reload() {
-            Ok(new) => match self.apply(&old, new) {
-                Ok(()) => return,
-                Err(refusal) => refusal,
-            },
-            Err(faults) => faults.to_string(),
-        };
+        let taken = self.in_force.replace(|old| {
+            let new = old.reload().map_err(|faults| faults.to_string())?;
+            self.apply(old, &new).map(|()| new)
+        });
+        let Err(refusal) = taken else { return };
         tracing::error!(
             fault = refusal,
             "the changed configuration is not taken; the old one stays in force"
@@ -160,38 +159,37 @@ impl Upkeep {
         }
     }
 
-    fn apply(&self, old: &Config, new: Config) -> Result<(), String> {
-        let changed = old.changed(&new);
-        let fixed = needs_restart(old, &new, &changed);
+    fn apply(&self, old: &Config, new: &Config) -> Result<(), String> {
+        let changed = old.changed(new);
+        let fixed = needs_restart(old, new, &changed);
         if !fixed.is_empty() {
             return Err(format!(
                 "{} cannot change while the agent runs: restart it",
                 fixed.join(", ")
             ));
         }
-        let courier = build::courier_options(&new).map_err(|error| error.to_string())?;
+        let courier = build::courier_options(new).map_err(|error| error.to_string())?;
         if changed.contains(&Section::Tls) {
-            let clients = build::client_certificates(&new).map_err(|error| error.to_string())?;
+            let clients = build::client_certificates(new).map_err(|error| error.to_string())?;
             self.tls.set_clients(clients).map_err(|error| error.to_string())?;
         }
         if let Some(server) = &*self.server.lock() {
-            server.set_limits(build::limits(&new));
+            server.set_limits(build::limits(new));
         }
-        self.host.set_file_system_rule(build::file_system_rule(&new));
-        self.wsman.reconfigure(build::wsman_options(&new));
+        self.host.set_file_system_rule(build::file_system_rule(new));
+        self.wsman.reconfigure(build::wsman_options(new));
         if let Some(reporting) = &self.reporting {
             reporting
                 .registry
-                .set_settings(build::delivery_settings(&new, self.host.general().name()));
+                .set_settings(build::delivery_settings(new, self.host.general().name()));
             reporting.courier.set_options(courier);
             if changed.contains(&Section::Monitors) {
                 reporting.monitors.set_rules(new.monitors.clone());
             }
         }
-        (self.on_reload)(&new);
+        (self.on_reload)(new);
         let sections: Vec<String> = changed.iter().map(|section| format!("{section:?}")).collect();
         tracing::info!(changed = sections.join(", "), "the configuration was read again");
-        *self.config.write() = Arc::new(new);
         Ok(())
     }
 

@@ -10,8 +10,9 @@ use tokio::sync::Notify;
 use super::sample::Sample;
 use crate::alert::catalog::threshold_alert;
 use crate::alert::{Alert, Crossing, Occasion, State, Target};
+use crate::cim::InstancePath;
 use crate::clock::SharedClock;
-use crate::monitor::{MonitorState, Overrides, Rule, RuleError, RuleSet, Setting, SettingSource, Subject};
+use crate::monitor::{MonitorState, MonitorView, Rule, RuleSet, Setting, SettingSource, Subject};
 use crate::store::commands::MonitorRow;
 use crate::time::BootTime;
 
@@ -51,35 +52,10 @@ struct Monitor {
 /// A monitor as it was saved before a restart.
 pub type Saved = MonitorRow;
 
-/// One monitor, or a rule as a whole, for those who show it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct MonitorView {
-    /// The rule in force for it.
-    pub rule: Rule,
-    /// The rule's name.
-    pub rule_id: String,
-    /// What people call the instance; `None` for the rule as a whole.
-    pub instance: Option<String>,
-    /// What stays of the instance when its name changes.
-    pub identity: Option<String>,
-    /// Where it stands; `None` for a rule as a whole that has several instances.
-    pub state: Option<MonitorState>,
-    /// Where the most remote of its settings comes from.
-    pub source: SettingSource,
-    /// What is left of a pause.
-    pub paused: Option<Duration>,
-}
-
-/// Why a monitor cannot be changed.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum MonitorError {
-    /// There is no such rule, or it has no such instance.
-    #[error("there is no monitor `{0}`")]
-    Unknown(String),
-    /// The settings do not go together.
-    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
-    Rule(Vec<RuleError>),
-}
+/// There is no such rule, or it has no such instance.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("there is no monitor `{0}`")]
+pub struct UnknownMonitor(pub String);
 
 /// What a round of samples changed; it counts once it is on disk.
 #[derive(Debug, Default)]
@@ -87,6 +63,13 @@ pub(super) struct Round {
     pub(super) rows: Vec<MonitorRow>,
     pub(super) alerts: Vec<Alert>,
     states: Vec<((String, String), Monitor)>,
+}
+
+impl Monitor {
+    /// What it watches, while that is there.
+    fn target(&self) -> Option<InstancePath> {
+        self.path.parse().ok().filter(|_| self.present)
+    }
 }
 
 impl std::fmt::Debug for Monitor {
@@ -162,25 +145,6 @@ impl Monitors {
         self.shared.changed.notify_one();
     }
 
-    /// What remote callers set, with `change` made to it, checked as a whole. It is not in force yet: the
-    /// caller writes it down and then calls [`Monitors::set_rules`].
-    ///
-    /// # Errors
-    /// What does not go together.
-    pub fn changed_rules(
-        &self,
-        change: impl FnOnce(&mut Overrides) -> Result<(), RuleError>,
-    ) -> Result<RuleSet, MonitorError> {
-        let rules = self.rules();
-        let mut remote = rules.remote().clone();
-        change(&mut remote).map_err(|error| MonitorError::Rule(vec![error]))?;
-        let changed = rules.with_remote(remote);
-        changed
-            .validate()
-            .map_err(|faults| MonitorError::Rule(faults.into_iter().map(|(_, error)| error).collect()))?;
-        Ok(changed)
-    }
-
     /// Every rule as a whole, each followed by its instances.
     pub fn list(&self) -> Vec<MonitorView> {
         let now = self.shared.clock.boot();
@@ -188,12 +152,18 @@ impl Monitors {
         let mut views = Vec::new();
         for rule_id in inner.rules.rules() {
             views.extend(inner.rule_view(rule_id, now));
-            let of_rule = inner
-                .monitors
-                .iter()
-                .filter(|((rule, identity), _)| rule == rule_id && !identity.is_empty());
+            let of_rule = || {
+                let all = inner.monitors.iter();
+                all.filter(|((rule, identity), _)| rule == rule_id && !identity.is_empty())
+            };
+            // A name is shown once: what is there goes before what once had that name.
+            let shown = |monitor: &Monitor| {
+                monitor.present || !of_rule().any(|(_, other)| other.present && other.name == monitor.name)
+            };
             views.extend(
-                of_rule.filter_map(|((_, identity), monitor)| inner.view(rule_id, identity, monitor, now)),
+                of_rule()
+                    .filter(|(_, monitor)| shown(monitor))
+                    .filter_map(|((_, identity), monitor)| inner.view(rule_id, identity, monitor, now)),
             );
         }
         views
@@ -203,7 +173,7 @@ impl Monitors {
     ///
     /// # Errors
     /// There is no such rule or monitor.
-    pub fn pause(&self, rule: &str, identity: &str, length: Option<Duration>) -> Result<(), MonitorError> {
+    pub fn pause(&self, rule: &str, identity: &str, length: Option<Duration>) -> Result<(), UnknownMonitor> {
         let now = self.shared.clock.boot();
         let mut inner = self.shared.inner.lock();
         let key = (rule.to_owned(), identity.to_owned());
@@ -213,7 +183,7 @@ impl Monitors {
             inner.monitors.contains_key(&key)
         };
         if !is_known {
-            return Err(MonitorError::Unknown(format!("{rule}:{identity}")));
+            return Err(UnknownMonitor(format!("{rule}:{identity}")));
         }
         match length {
             Some(length) => inner.paused.insert(key, now + length),
@@ -414,9 +384,9 @@ impl Inner {
         let key = (rule_id.to_owned(), String::new());
         Some(MonitorView {
             rule: self.rules.resolve(rule_id, None).ok()?,
-            rule_id: rule_id.to_owned(),
             instance: None,
             identity: None,
+            target: self.monitors.get(&key).and_then(Monitor::target),
             state: self.monitors.get(&key).map(|monitor| monitor.state.clone()),
             source: self.source(rule_id, None),
             paused: self.pause_left(&key, now),
@@ -430,9 +400,9 @@ impl Inner {
         };
         Some(MonitorView {
             rule: self.rules.resolve(rule_id, Some(subject)).ok()?,
-            rule_id: rule_id.to_owned(),
             instance: Some(monitor.name.clone()),
             identity: Some(identity.to_owned()),
+            target: monitor.target(),
             state: Some(monitor.state.clone()),
             source: self.source(rule_id, Some(subject)),
             paused: self.pause_left(&(rule_id.to_owned(), identity.to_owned()), now),

@@ -5,7 +5,7 @@ mod sampling;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::monitors::{MonitorError, Monitors};
+use super::monitors::{Monitors, UnknownMonitor};
 use super::sample::Sample;
 use crate::alert::State;
 use crate::clock::{Clock as _, ManualClock};
@@ -156,26 +156,17 @@ fn states_outlive_a_restart_and_what_changed_meanwhile_is_told_once() {
 fn a_change_of_settings_counts_from_the_next_sample_on_and_keeps_the_state() {
     let fixture = fixture(Vec::new());
     fixture.told(&[disk("/a", 50.0)]);
-    let set = |setting, value| {
-        fixture.monitors.changed_rules(|remote| {
-            remote
-                .entry("file-system", Some("uuid-of-/a"))
-                .set(setting, value)
-        })
-    };
-    assert!(matches!(
-        set(Setting::Warning, SettingValue::Level(2.0)),
-        Err(MonitorError::Rule(_))
-    ));
-    let rules = fixture
-        .monitors
-        .changed_rules(|remote| {
-            let own = remote.entry("file-system", Some("uuid-of-/a"));
-            own.set(Setting::IntervalSecs, SettingValue::Count(5))?;
-            own.set(Setting::Warning, SettingValue::Level(60.0))?;
-            own.set(Setting::WarningReset, SettingValue::Level(70.0))
-        })
-        .unwrap();
+    let rules = fixture.monitors.rules();
+    let mut remote = rules.remote().clone();
+    let own = remote.entry("file-system", Some("uuid-of-/a"));
+    for (setting, value) in [
+        (Setting::IntervalSecs, SettingValue::Count(5)),
+        (Setting::Warning, SettingValue::Level(60.0)),
+        (Setting::WarningReset, SettingValue::Level(70.0)),
+    ] {
+        own.set(setting, value).unwrap();
+    }
+    let rules = rules.with_remote(remote);
     fixture.monitors.set_rules(rules);
     fixture.clock.advance(Duration::from_secs(5));
     assert!(
@@ -209,7 +200,7 @@ fn a_pause_stops_judging_for_its_time() {
     assert_eq!(fixture.told(&[disk("/a", 1.0)]), ["C0000302"]);
     assert!(matches!(
         fixture.monitors.pause("nothing", "", None),
-        Err(MonitorError::Unknown(_))
+        Err(UnknownMonitor(_))
     ));
 }
 

@@ -98,11 +98,6 @@ impl Manager {
         }
     }
 
-    /// The port that the system chose.
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
     /// Where deliveries go.
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };

@@ -302,12 +302,11 @@ async fn what_cannot_be_read_is_unknown() {
 async fn a_shorter_interval_counts_at_once_and_for_its_own_instance_alone() {
     let folder = tempfile::tempdir().unwrap();
     let world = World::new(folder.path(), &[("/", "u-root", 50.0), ("/var", "u-var", 50.0)]).await;
-    let changed = world.monitors.changed_rules(|remote| {
-        remote
-            .entry("file-system", Some("u-var"))
-            .set(Setting::IntervalSecs, SettingValue::Count(2))
-    });
-    world.monitors.set_rules(changed.unwrap());
+    let rules = world.monitors.rules();
+    let mut remote = rules.remote().clone();
+    let own = remote.entry("file-system", Some("u-var"));
+    own.set(Setting::IntervalSecs, SettingValue::Count(2)).unwrap();
+    world.monitors.set_rules(rules.with_remote(remote));
     world.set("/", Some(1.0));
     world.set("/var", Some(1.0));
     world.clock.advance(Duration::from_secs(2));
