@@ -156,6 +156,7 @@ pub(super) fn delivery_settings(config: &Config, system_name: &str) -> Settings 
             max: delivery.retry_max,
             total: delivery.retry_total,
         },
+        max_queue_bytes: delivery.max_queue_bytes,
         keep_alerts: KEEP_ALERTS,
         system_name: system_name.to_owned(),
     }

@@ -94,6 +94,14 @@ impl Entry {
     }
 }
 
+/// What hardly any alert exceeds as it is stored.
+const LARGE_ALERT_BYTES: u64 = 4_096;
+
+/// How many alerts fit into `bytes` for sure, or as good as.
+pub(super) const fn room_in(bytes: u64) -> u64 {
+    bytes / LARGE_ALERT_BYTES
+}
+
 /// A series of sequence numbers (DSP1054 §7.9): from 0 on, one by one.
 #[derive(Clone, Debug)]
 pub(super) struct Series {
@@ -101,14 +109,17 @@ pub(super) struct Series {
     pub context: Arc<str>,
     /// The next number.
     pub next: i64,
+    /// How many more may be queued before the queue is measured.
+    pub room: u64,
 }
 
 impl Series {
-    /// The series of `of` in the run of the agent that is called `run`.
-    pub fn new(run: &str, of: &str) -> Self {
+    /// The series of `of` in the run of the agent that is called `run`; `room_bytes` are left in its queue.
+    pub fn new(run: &str, of: &str, room_bytes: u64) -> Self {
         Self {
             context: format!("ESM#{run}#{of}").into(),
             next: 0,
+            room: room_in(room_bytes),
         }
     }
 
@@ -116,6 +127,7 @@ impl Series {
     pub fn take(&mut self) -> i64 {
         let number = self.next;
         self.next = number.checked_add(1).unwrap_or(0);
+        self.room = self.room.saturating_sub(1);
         number
     }
 }

@@ -5,14 +5,16 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::courier::Item;
-use super::entry::{Entry, Way};
+use super::entry::{Entry, Way, room_in};
 use super::queue::Row;
 use super::shared::Shared;
 use crate::alert::Alert;
 use crate::alert::indication::indication;
 use crate::cim::Instance;
 use crate::store::StoreError;
-use crate::store::commands::{Change, Changed, History, MonitorRow, NewAlert, QueueEntry};
+use crate::store::commands::{
+    Change, Changed, History, MonitorRow, NewAlert, QueueEntry, QueueOf, TrimQueue, Trimmed,
+};
 use crate::time::BootTime;
 
 /// How many publications are written down together at most.
@@ -124,6 +126,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Res
         }
     };
     hand_out(shared, &letters, &changed);
+    trim(shared, &letters).await;
     for (entry, after) in replays {
         replay(shared, &entry, after).await?;
     }
@@ -208,6 +211,48 @@ fn hand_out(shared: &Arc<Shared>, letters: &[Letter], changed: &Changed) {
                 }
                 Way::Fetched(fetched) => fetched.arrived.notify_waiters(),
             }
+        }
+    }
+}
+
+/// Measures the queues that may have become too large: each once for many alerts.
+async fn trim(shared: &Arc<Shared>, letters: &[Letter]) {
+    let max_bytes = shared.settings().max_queue_bytes;
+    for (entry, ..) in letters.iter().flat_map(|letter| &letter.to) {
+        if entry.series().lock().room > 0 {
+            continue;
+        }
+        let of = match &entry.way {
+            Way::Sent(station) => QueueOf::Destination(station.id),
+            Way::Fetched(_) => QueueOf::Subscription(entry.id.to_string()),
+        };
+        let trimmed = match shared.store.ask(TrimQueue { of, max_bytes }).await {
+            Ok(trimmed) => trimmed,
+            Err(error) => {
+                tracing::error!(%error, "a queue cannot be measured");
+                continue;
+            }
+        };
+        entry.series().lock().room = room_in(max_bytes.saturating_sub(trimmed.left_bytes)).max(1);
+        if trimmed.dropped > 0 {
+            note_dropped(entry, trimmed);
+        }
+    }
+}
+
+fn note_dropped(entry: &Entry, trimmed: Trimmed) {
+    let Trimmed { dropped, left, .. } = trimmed;
+    match entry.station() {
+        Some(station) => {
+            let url = station.target.lock().destination.url.to_string();
+            tracing::error!(destination = %url, dropped, left, "the queue is full: its oldest alerts are dropped");
+            station.queue.lock().reload();
+            let mut fare = station.fare.lock();
+            fare.queued = left;
+            fare.dropped += dropped;
+        }
+        None => {
+            tracing::error!(subscription = %entry.id, dropped, left, "the queue is full: its oldest alerts are dropped");
         }
     }
 }

@@ -262,12 +262,18 @@ impl Registry {
             queued: stored.queued,
             ..Fare::default()
         };
-        let series = Series::new(&self.shared.run, &stored.id.to_string());
+        // What is queued already is measured with the next alert.
+        let room = if stored.queued == 0 {
+            self.shared.settings().max_queue_bytes
+        } else {
+            0
+        };
+        let series = Series::new(&self.shared.run, &stored.id.to_string(), room);
         Station::new(stored.id, target, series, Queue::on_disk(stored.queued > 0), fare)
     }
 
     fn fetched(&self, id: &str) -> Way {
-        let series = Mutex::new(Series::new(&self.shared.run, id));
+        let series = Mutex::new(Series::new(&self.shared.run, id, 0));
         Way::Fetched(Fetched {
             series,
             arrived: Notify::new(),
@@ -315,13 +321,20 @@ impl Registry {
                 predecessors_of(&book, &subscription, destination.as_ref()),
             )
         };
+        let ids: Vec<String> = predecessors.iter().map(ToString::to_string).collect();
+        // A bookmark says what has arrived; what was kept besides would come twice.
+        let (heir_of, replaces) = match request.bookmark {
+            None => (ids, Vec::new()),
+            Some(_) => (Vec::new(), ids),
+        };
         let added = shared
             .store
             .ask(AddSubscription {
                 subscription: Subscription::clone(&subscription),
                 destination: destination.clone(),
                 lease,
-                heir_of: predecessors.iter().map(ToString::to_string).collect(),
+                heir_of,
+                replaces,
             })
             .await;
         let added = added.map_err(|error| SubscribeError::Store(error.to_string()))?;
@@ -382,6 +395,7 @@ impl Registry {
         if let Some(station) = entry.station() {
             if inherited > 0 {
                 station.fare.lock().queued += inherited;
+                station.series.lock().room = 0;
                 station.queue.lock().reload();
             }
             station.kick.notify_waiters();

@@ -37,6 +37,8 @@ pub struct Settings {
     pub rule: DestinationRule,
     /// When failed deliveries are tried again.
     pub retry: RetrySchedule,
+    /// What may wait for one destination, in bytes of stored alerts: beyond it the oldest is dropped.
+    pub max_queue_bytes: u64,
     /// How many alerts the history keeps.
     pub keep_alerts: u64,
     /// The name of this host in alerts.
@@ -142,6 +144,9 @@ impl Shared {
         };
         if let Err(error) = self.publish(publication).await {
             tracing::error!(destination = %url, %error, "the end of its subscriptions is not on disk");
+        }
+        for entry in removed {
+            self.tell_end(&entry, EndReason::DeliveryFailed);
         }
     }
 

@@ -19,6 +19,7 @@ pub use self::agent::{Begin, Loaded, Seen};
 pub use self::change::{Change, Changed, MonitorRow, NewAlert, QueueEntry, RecordedAlert};
 pub use self::queue::{
     Acknowledge, AcknowledgeUpTo, CountQueue, FetchQueue, History, HistoryRow, QueueOf, QueuedAlert,
+    TrimQueue, Trimmed,
 };
 pub use self::settings::{LoadSettings, PutSettings};
 pub use self::subscriptions::{

@@ -186,6 +186,30 @@ async fn after_its_time_a_destination_is_given_up_and_that_is_told() {
 }
 
 #[tokio::test]
+async fn a_full_queue_drops_its_oldest_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    let mut told = Vec::new();
+    for _ in 0..60 {
+        told.extend(world.alerts(10).await);
+    }
+    world.until_failures("a.example", 1).await;
+    let fare = world.destination("a.example").unwrap().fare;
+    assert!(fare.dropped > 0);
+    assert_eq!(fare.queued + fare.dropped, 600);
+    world.courier.set("a.example", Mood::Takes);
+    world.advance(600);
+    let left = usize::try_from(fare.queued).unwrap();
+    let events = world.until_events("a.example", left).await;
+    world.until_queued("a.example", 0).await;
+    // The first one was on its way when the queue was trimmed.
+    let newest = identifiers(&events);
+    assert_eq!(newest[newest.len() - left..], told[600 - left..]);
+}
+
+#[tokio::test]
 async fn a_worker_that_panics_is_started_again_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(folder.path()).await;

@@ -193,6 +193,9 @@ pub(super) const RETRY: RetrySchedule = RetrySchedule {
     total: Duration::from_secs(72 * 3_600),
 };
 
+/// What may wait for one destination.
+pub(super) const MAX_QUEUE_BYTES: u64 = 400 * 1024;
+
 fn settings() -> Settings {
     Settings {
         terms: LeaseTerms {
@@ -204,6 +207,7 @@ fn settings() -> Settings {
         max_per_account: 2_000,
         rule: DestinationRule::new(vec!["10.0.0.0/8".parse().unwrap()]),
         retry: RETRY,
+        max_queue_bytes: MAX_QUEUE_BYTES,
         keep_alerts: 1_000,
         system_name: "agent.example".to_owned(),
     }

@@ -205,6 +205,32 @@ async fn a_bookmark_brings_what_came_after_it() {
 }
 
 #[tokio::test]
+async fn a_bookmark_goes_before_a_kept_queue() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    let mut expect = world.alerts(5).await;
+    world.until_failures("a.example", 1).await;
+    world.advance(3_600);
+    until(|| world.registry.list()[0].keep_until.is_some(), String::new).await;
+    world.courier.set("a.example", Mood::Takes);
+    let mut asked = request("a.example", DeliveryMode::Push);
+    asked.bookmark = Some(Bookmark::After(2));
+    world.registry.subscribe(asked).await.unwrap();
+    assert_eq!(world.registry.list().len(), 1);
+    expect.extend(world.alerts(1).await);
+    let events = world.until_events("a.example", 5).await;
+    // The history tells of the lapse, too.
+    let told: Vec<_> = events
+        .iter()
+        .filter(|event| event.event_id != "80000604")
+        .cloned()
+        .collect();
+    assert_eq!(identifiers(&told), expect[2..]);
+}
+
+#[tokio::test]
 async fn a_thousand_subscribers_are_told() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(folder.path()).await;

@@ -183,6 +183,7 @@ mod tests {
                 destination: Some(crate::store::commands::model::destination("owner")),
                 lease: Lease::starting(moment(1_000, 0).boot, Duration::from_secs(3_600)),
                 heir_of: Vec::new(),
+                replaces: Vec::new(),
             })
             .unwrap();
         let give_up = SetGiveUp {

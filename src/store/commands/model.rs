@@ -302,6 +302,7 @@ impl World {
             destination: (!fetches).then(|| destination(&owner)),
             lease,
             heir_of: ancestor.clone().into_iter().collect(),
+            replaces: Vec::new(),
         });
         if self.subscriptions.contains_key(&id) {
             assert!(result.is_err(), "an identifier that is taken");

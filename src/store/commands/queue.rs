@@ -102,6 +102,65 @@ impl Command for CountQueue {
     }
 }
 
+/// Drops the oldest of what waits until the rest is no larger than allowed.
+#[derive(Clone, Debug)]
+pub struct TrimQueue {
+    /// Whose queue.
+    pub of: QueueOf,
+    /// What may wait, in bytes of stored alerts.
+    pub max_bytes: u64,
+}
+
+/// A queue that was measured.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Trimmed {
+    /// How many alerts were dropped.
+    pub dropped: u64,
+    /// How many wait.
+    pub left: u64,
+    /// How large they are.
+    pub left_bytes: u64,
+}
+
+impl Command for TrimQueue {
+    type Answer = Trimmed;
+
+    fn run(self, db: &Db<'_>) -> Result<Trimmed, StoreError> {
+        let (column, key): (_, rusqlite::types::Value) = match self.of {
+            QueueOf::Destination(id) => ("destination", id.into()),
+            QueueOf::Subscription(id) => ("subscription", id.into()),
+        };
+        let rows = format!(
+            "SELECT outbox.id, octet_length(alerts.alert) AS bytes FROM outbox \
+             JOIN alerts ON alerts.seq = outbox.alert WHERE outbox.{column} = ?1"
+        );
+        let measure = format!("SELECT count(*), coalesce(sum(bytes), 0) FROM ({rows})");
+        let (mut left, mut left_bytes): (u64, u64) = db
+            .sql
+            .prepare_cached(&measure)?
+            .query_row([&key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let mut dropped = Vec::new();
+        if left_bytes > self.max_bytes {
+            let mut oldest = db.sql.prepare_cached(&format!("{rows} ORDER BY outbox.id"))?;
+            let mut oldest = oldest.query([&key])?;
+            while left_bytes > self.max_bytes
+                && let Some(row) = oldest.next()?
+            {
+                dropped.push(row.get(0)?);
+                left -= 1;
+                left_bytes = left_bytes.saturating_sub(row.get(1)?);
+            }
+        }
+        let count = dropped.len() as u64;
+        Acknowledge(dropped).run(db)?;
+        Ok(Trimmed {
+            dropped: count,
+            left,
+            left_bytes,
+        })
+    }
+}
+
 /// Takes rows out of the outbox: they were told, or nobody wants them any more.
 #[derive(Clone, Debug)]
 pub struct Acknowledge(pub Vec<i64>);

@@ -50,6 +50,8 @@ pub struct AddSubscription {
     pub lease: Lease,
     /// Lapsed subscriptions whose queues it takes over.
     pub heir_of: Vec<String>,
+    /// Lapsed subscriptions that it takes the place of, without their queues.
+    pub replaces: Vec<String>,
 }
 
 /// A destination that may be there already.
@@ -101,6 +103,7 @@ impl Command for AddSubscription {
                 .execute(params![id, destination, ancestor])?;
         }
         remove(db, &self.heir_of)?;
+        remove(db, &self.replaces)?;
         Ok(Added {
             destination,
             inherited: u64::try_from(inherited).unwrap_or(u64::MAX),

@@ -225,6 +225,7 @@ fn settings() -> Settings {
             max: hour,
             total: hour,
         },
+        max_queue_bytes: 1 << 20,
         keep_alerts: 100,
         system_name: "agent.example".to_owned(),
     }
