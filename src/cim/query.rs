@@ -156,4 +156,42 @@ mod tests {
             assert_eq!(Language::from_name(language.as_str()), Some(language));
         }
     }
+
+    /// The lines of the documentation's examples in a language.
+    fn examples(language: &str) -> Vec<&'static str> {
+        let text = include_str!("../../docs/queries.md");
+        let blocks = text.split("```").skip(1).step_by(2);
+        let of_language = blocks.filter_map(|block| block.strip_prefix(language));
+        of_language
+            .flat_map(str::lines)
+            .filter(|line| !line.is_empty())
+            .collect()
+    }
+
+    #[test]
+    fn the_examples_of_the_documentation_fit_the_schema() {
+        let house = crate::cim::schema::house().unwrap();
+        let schema = house.namespace(&"root/ESMPRO/AS".into()).unwrap();
+        let file_system = Name::from_static("ESM_FileSystemThread");
+        let mut count = 0;
+        for (name, language) in [
+            ("wql", Language::Wql),
+            ("cql", Language::Cql),
+            ("fql", Language::Fql),
+        ] {
+            for example in examples(name) {
+                let checked = Query::parse(language, example).and_then(|query| match language {
+                    Language::Fql => query.check_for(&file_system, schema),
+                    _ => query.check(schema),
+                });
+                assert!(checked.is_ok(), "{example}: {}", checked.unwrap_err());
+                count += 1;
+            }
+        }
+        for example in examples("xpath") {
+            assert!(XPath::parse(example).is_ok(), "{example}");
+            count += 1;
+        }
+        assert_eq!(count, 13);
+    }
 }
