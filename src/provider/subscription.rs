@@ -40,10 +40,10 @@ impl SubscriptionProvider {
         };
         let destination = status.destination.as_ref();
         let fare = destination.map(|destination| &destination.fare);
-        let state = match (fare.map(|fare| fare.state), status.keep_until) {
-            (_, Some(_)) => DeliveryState::Suspended,
-            (Some(state), None) => state,
-            (None, None) => DeliveryState::Active,
+        let state = match (status.keep_until, fare) {
+            (Some(_), _) => "lapsed",
+            (None, Some(fare)) => fare.state.name(),
+            (None, None) => DeliveryState::Active.name(),
         };
         InstanceBuilder::new(&self.class)
             .set("InstanceID", format!("{PREFIX}{}", status.id))
@@ -59,7 +59,7 @@ impl SubscriptionProvider {
                 "Destination",
                 destination.map(|destination| destination.destination.url.to_string()),
             )
-            .set("State", state.name())
+            .set("State", state)
             .maybe("TimeRemainingSecs", status.remaining.map(|left| left.as_secs()))
             .set("StartTime", DateTime::from_wall(status.created))
             .maybe("QueueLength", fare.map(|fare| fare.queued))
