@@ -7,31 +7,37 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    dead_code,
     missing_docs,
-    reason = "a benchmark fails by panicking"
+    reason = "a benchmark fails by panicking; benchmarks share modules"
 )]
 
 #[path = "common/agent.rs"]
 mod agent;
 #[path = "serve/bare.rs"]
 mod bare;
+#[path = "common/child.rs"]
+mod child;
 #[path = "common/load.rs"]
 mod load;
 #[path = "serve/many.rs"]
 mod many;
+#[path = "common/message.rs"]
+mod message;
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use agent::Agent;
+use child::Part;
 use load::{Connection, Round, measure, post};
+use message::{IDENTIFY, enumerate, pull};
 
 const ROUNDS: usize = 5;
 const CONNECTIONS: [usize; 2] = [1, 16];
 const FILE_SYSTEMS: usize = 10;
+const FILE_SYSTEM: &str = "ESM_FileSystemThread";
 const PULL_ELEMENTS: usize = 1000;
 
 fn main() {
@@ -50,23 +56,17 @@ fn main() {
 async fn compare(length: Duration) {
     let agent = Agent::start(FILE_SYSTEMS, "");
     let recordings = tempfile::tempdir().unwrap();
-    let identify = post(&agent.authorization, IDENTIFY);
-    let enumerate = post(&agent.authorization, &enumerate("ESM_FileSystemThread"));
-
     let mut connection = Connection::open(agent.address).await;
     let mut cases = Vec::new();
-    for (name, request, body_bytes) in [
-        ("Identify", identify, IDENTIFY.len()),
-        (
-            "Enumerate",
-            enumerate,
-            self::enumerate("ESM_FileSystemThread").len(),
-        ),
+    for (name, body) in [
+        ("Identify", IDENTIFY.to_owned()),
+        ("Enumerate", enumerate(FILE_SYSTEM, true)),
     ] {
+        let request = post(&agent.authorization, &body);
         let reply = connection.ask(&request).await;
-        bare::record(recordings.path(), body_bytes, reply);
-        let instances = count(reply, b":ESM_FileSystemThread>") + count(reply, b":ESM_FileSystemThread ");
-        println!("{name}: a reply of {} bytes, {} instances", reply.len(), instances / 2);
+        bare::record(recordings.path(), body.len(), reply);
+        let instances = count(reply, FILE_SYSTEM);
+        println!("{name}: a reply of {} bytes, {instances} instances", reply.len());
         cases.push((name, request));
     }
     let (many, pull) = start_many(&agent, recordings.path()).await;
@@ -116,40 +116,27 @@ fn print(name: &str, connections: usize, bare: Round, esm: Round, factor: f64) {
     );
 }
 
-/// A server that this program is itself, started again.
+/// A server that is a part of this benchmark.
 struct Server {
-    child: Child,
+    part: Part,
     address: SocketAddr,
 }
 
 impl Server {
     fn start(which: &str, agent: &Agent, folder: &Path) -> Self {
         let (certificate, key) = agent.certificate();
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .arg(which)
-            .args([folder, certificate.as_path(), key.as_path()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        Self {
-            child,
-            address: line.trim().parse().unwrap(),
-        }
+        let mut part = Part::start(&[
+            which.as_ref(),
+            folder.as_os_str(),
+            certificate.as_ref(),
+            key.as_ref(),
+        ]);
+        let address = part.line().parse().unwrap();
+        Self { part, address }
     }
 
     fn pid(&self) -> u32 {
-        self.child.id()
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.part.pid()
     }
 }
 
@@ -157,11 +144,11 @@ impl Drop for Server {
 async fn start_many(agent: &Agent, recordings: &Path) -> (Server, Vec<u8>) {
     let many = Server::start("many", agent, recordings);
     let mut connection = Connection::open(many.address).await;
-    let opened = connection.ask(&ask_many(&enumerate_plain(many::CLASS))).await;
-    let pull = pull(context(opened).expect("a context"));
+    let opened = connection.ask(&ask_many(&enumerate(many::CLASS, false))).await;
+    let pull = pull_from(opened);
     let request = ask_many(&pull);
     let reply = connection.ask(&request).await;
-    let items = count(reply, format!(":{}>", many::CLASS).as_bytes()) / 2;
+    let items = count(reply, many::CLASS);
     println!("Pull: a reply of {} bytes, {items} instances", reply.len());
     assert_eq!(items, PULL_ELEMENTS);
     bare::record(recordings, pull.len(), reply);
@@ -178,8 +165,8 @@ async fn enumerate_all(server: &Server, connections: usize, length: Duration) ->
                 let mut connection = Connection::open(address).await;
                 let mut replies = 0;
                 while started.elapsed() < length {
-                    let opened = connection.ask(&ask_many(&enumerate_plain(many::CLASS))).await;
-                    let request = ask_many(&pull(context(opened).expect("a context")));
+                    let opened = connection.ask(&ask_many(&enumerate(many::CLASS, false))).await;
+                    let request = ask_many(&pull_from(opened));
                     loop {
                         let reply = connection.ask(&request).await;
                         replies += 1;
@@ -207,6 +194,11 @@ fn ask_many(body: &str) -> Vec<u8> {
     post(&format!("Basic {}", many::ACCOUNT.2), body)
 }
 
+/// A Pull that goes on after that reply.
+fn pull_from(opened: &[u8]) -> String {
+    pull(many::CLASS, context(opened).expect("a context"), PULL_ELEMENTS)
+}
+
 /// The enumeration context of a reply; it stands before the items or behind them.
 fn context(reply: &[u8]) -> Option<&str> {
     let near = 2048.min(reply.len());
@@ -220,51 +212,13 @@ fn context(reply: &[u8]) -> Option<&str> {
         })
 }
 
-fn count(text: &[u8], part: &[u8]) -> usize {
-    text.windows(part.len()).filter(|window| *window == part).count()
-}
-
-const IDENTIFY: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
-    <s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" \
-    xmlns:wsmid=\"http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd\">\
-    <s:Header/><s:Body><wsmid:Identify/></s:Body></s:Envelope>";
-
-/// An optimised Enumerate of a class, all of it in one reply.
-fn enumerate(class: &str) -> String {
-    envelope(
-        class,
-        "Enumerate",
-        "<n:Enumerate><w:OptimizeEnumeration/><w:MaxElements>1000</w:MaxElements></n:Enumerate>",
-    )
-}
-
-fn enumerate_plain(class: &str) -> String {
-    envelope(class, "Enumerate", "<n:Enumerate/>")
-}
-
-fn pull(context: &str) -> String {
-    envelope(
-        many::CLASS,
-        "Pull",
-        &format!(
-            "<n:Pull><n:EnumerationContext>{context}</n:EnumerationContext>\
-             <n:MaxElements>{PULL_ELEMENTS}</n:MaxElements></n:Pull>"
-        ),
-    )
-}
-
-fn envelope(class: &str, action: &str, body: &str) -> String {
-    format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<s:Envelope \
-         xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" \
-         xmlns:a=\"http://schemas.xmlsoap.org/ws/2004/08/addressing\" \
-         xmlns:w=\"http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd\" \
-         xmlns:n=\"http://schemas.xmlsoap.org/ws/2004/09/enumeration\"><s:Header>\
-         <a:Action s:mustUnderstand=\"true\">http://schemas.xmlsoap.org/ws/2004/09/enumeration/{action}</a:Action>\
-         <a:To s:mustUnderstand=\"true\">https://localhost:5986/wsman</a:To>\
-         <w:ResourceURI s:mustUnderstand=\"true\">http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/{class}</w:ResourceURI>\
-         <a:MessageID s:mustUnderstand=\"true\">uuid:fc27ca98-60bb-10bb-8002-01000000fc02</a:MessageID>\
-         <a:ReplyTo><a:Address>http://schemas.xmlsoap.org/ws/2004/08/addressing/role/anonymous</a:Address></a:ReplyTo>\
-         <w:MaxEnvelopeSize>2000000</w:MaxEnvelopeSize></s:Header><s:Body>{body}</s:Body></s:Envelope>"
-    )
+/// How many instances of a class a reply holds: each ends with a tag of the class's name.
+fn count(reply: &[u8], class: &str) -> usize {
+    let text = std::str::from_utf8(reply).unwrap();
+    let ends = text.split("</").skip(1);
+    ends.filter(|end| {
+        end.split_once('>')
+            .is_some_and(|(name, _)| name.ends_with(&format!(":{class}")))
+    })
+    .count()
 }

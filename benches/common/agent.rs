@@ -25,7 +25,9 @@ impl Agent {
         let folder = tempfile::tempdir().unwrap();
         let home = folder.path();
         let shown = home.display();
-        let included: Vec<String> = (0..mounts).map(|mount| format!("'{shown}/mount{mount}'")).collect();
+        let included: Vec<String> = (0..mounts)
+            .map(|mount| format!("'{shown}/mount{mount}'"))
+            .collect();
         let config = format!(
             "state_dir = '{shown}/state'\nlocal.socket = '{shown}/socket'\nsyslog.enabled = false\n\
              wsman.listen = [\"127.0.0.1:0\"]\nfile_systems.include = [{}]\n{more}\n",

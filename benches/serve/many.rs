@@ -66,7 +66,11 @@ pub fn run(folder: &Path, certificate: &Path, key: &Path) {
     let accounts = Accounts::open(folder.join("accounts")).unwrap();
     accounts.set(ACCOUNT.0, ACCOUNT.1.as_bytes()).unwrap();
     let schema = Arc::new(house().unwrap());
-    let class = schema.namespace(&NAMESPACE).unwrap().class(&Name::new(CLASS)).unwrap();
+    let class = schema
+        .namespace(&NAMESPACE)
+        .unwrap()
+        .class(&Name::new(CLASS))
+        .unwrap();
     let provider = Arc::new(MadeUp(Arc::clone(class)));
     let broker = Broker::builder(Arc::clone(&schema)).serve(&[NAMESPACE], provider);
     let service = WsmanService::new(
