@@ -1,8 +1,8 @@
 //! `esm serve`: the agent.
 
 use std::io::{IsTerminal as _, Write as _};
-
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +13,20 @@ use crate::agent::Agent;
 use crate::agent::identity::write_initial_password;
 use crate::clock::SystemClock;
 use crate::net::sd_notify::Notifier;
+
+/// Threads that serve connections. The agent shares its machine with what the machine is for, and every thread
+/// keeps memory of its own.
+const WORKERS: usize = 2;
+
+/// Threads for what may wait for a disk or a file system, at most. What waits for longer has threads of its own
+/// (`crate::host`).
+const BLOCKING_THREADS: usize = 32;
+
+/// How long such a thread waits for more to do.
+const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
+
+/// Addresses that a thread's stack takes up; memory is only what it uses.
+const STACK_BYTES: usize = 1 << 20;
 
 /// Run the agent: serve this machine's state over WS-Management, watch it, tell managers.
 ///
@@ -39,7 +53,10 @@ pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
     let logging = logging::start(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
-        .thread_stack_size(1 << 20)
+        .worker_threads(WORKERS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_keep_alive(BLOCKING_KEEP_ALIVE)
+        .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| Failure::new(Exit::Local, format!("no runtime: {error}")))?;
     runtime.block_on(serve(config, logging))
