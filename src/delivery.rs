@@ -19,11 +19,13 @@ mod gate;
 mod publisher;
 mod queue;
 mod registry;
+mod request;
 mod retry;
 mod rule;
 mod shared;
 mod station;
 mod status;
+mod views;
 mod worker;
 pub mod wsman;
 
@@ -31,9 +33,9 @@ pub mod wsman;
 mod tests;
 
 pub use self::publisher::{Publication, PublishError};
-pub use self::registry::{
-    AlertObserver, Bookmark, Granted, NewTarget, PullBatch, Registry, RegistryParts, SubscribeError,
-    SubscribeRequest, SubscriptionError,
+pub use self::registry::{AlertObserver, Registry, RegistryParts};
+pub use self::request::{
+    Bookmark, Granted, NewTarget, PullBatch, SubscribeError, SubscribeRequest, SubscriptionError,
 };
 pub use self::retry::RetrySchedule;
 pub use self::rule::{DestinationRule, Forbidden};

@@ -1,6 +1,5 @@
 //! What others ask of subscriptions.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +9,17 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::book::{Alarm, Book};
 use super::courier::{Courier, Item, Target};
 use super::entry::{Entry, Fetched, Life, Phase, Series, Way};
-use super::filters::{AlertFilter, FilterError};
+use super::filters::AlertFilter;
 use super::gate::Gate;
 use super::publisher::{Publication, PublishError};
 use super::queue::Queue;
+use super::request::{
+    Bookmark, Granted, NewTarget, PullBatch, SubscribeError, SubscribeRequest, SubscriptionError,
+};
 use super::rule::Forbidden;
 use super::shared::{Settings, Shared, TaskCount};
 use super::station::Station;
-use super::status::{DeliveryState, DestinationStatus, Fare, SubscriptionStatus};
+use super::status::{DeliveryState, Fare};
 use super::{alarms, publisher};
 use crate::alert::Alert;
 use crate::alert::indication::indication;
@@ -28,11 +30,7 @@ use crate::store::commands::{
     StoredDestination,
 };
 use crate::store::{Store, StoreError};
-use crate::subscription::{
-    Credentials, DeliveryMode, Destination, DestinationUrl, EndReason, Expiry, Filter, Lease, LeaseError,
-    Protocol, Subscription,
-};
-use crate::time::{BootTime, WallTime};
+use crate::subscription::{DeliveryMode, Destination, EndReason, Expiry, Filter, Subscription};
 
 /// How many publications may wait.
 const POSTBOX: usize = 256;
@@ -40,7 +38,7 @@ const POSTBOX: usize = 256;
 /// The subscriptions of this agent, at work. Clones share them.
 #[derive(Clone)]
 pub struct Registry {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 /// What a registry is made of.
@@ -61,110 +59,6 @@ pub struct RegistryParts {
 
 /// Somebody who is told of alerts.
 pub type AlertObserver = Arc<dyn Fn(&Alert) + Send + Sync>;
-
-/// A subscription that is asked for.
-#[derive(Clone, Debug)]
-pub struct SubscribeRequest {
-    /// The account that asks.
-    pub owner: String,
-    /// What it wants to be told.
-    pub filter: Filter,
-    /// How.
-    pub protocol: Protocol,
-    /// Where; none where the subscriber fetches.
-    pub target: Option<NewTarget>,
-    /// For how long.
-    pub expires: Option<Expiry>,
-    /// What of the history it begins with.
-    pub bookmark: Option<Bookmark>,
-    /// The address that asks; none over the local socket.
-    pub from: Option<IpAddr>,
-}
-
-/// Where a subscription is to be delivered to.
-#[derive(Clone, Debug)]
-pub struct NewTarget {
-    /// The address.
-    pub url: DestinationUrl,
-    /// What deliveries log in with.
-    pub credentials: Option<Credentials>,
-    /// The SHA-256 fingerprint of the certificate that it must show, in hexadecimal.
-    pub thumbprint: Option<String>,
-}
-
-/// Where in the history a subscription begins.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Bookmark {
-    /// With everything that is kept.
-    Earliest,
-    /// After this place.
-    After(i64),
-}
-
-/// A lease that was granted.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Granted {
-    /// The subscription.
-    pub id: String,
-    /// Its lease.
-    pub lease: Lease,
-    /// What is left of it.
-    pub remaining: Option<Duration>,
-    /// When it ends by the wall clock as it stands now.
-    pub ends_at: Option<WallTime>,
-}
-
-/// Why a subscription is not made.
-#[derive(Debug, thiserror::Error)]
-pub enum SubscribeError {
-    /// The filter has a fault.
-    #[error(transparent)]
-    Filter(#[from] FilterError),
-    /// The lease cannot be granted.
-    #[error(transparent)]
-    Lease(#[from] LeaseError),
-    /// Deliveries may not go there.
-    #[error(transparent)]
-    Forbidden(#[from] Forbidden),
-    /// A mode that pushes, without an address; or the other way round.
-    #[error("the delivery mode {0:?} and the address to deliver to do not go together")]
-    ModeAndTarget(DeliveryMode),
-    /// The account has as many as it may.
-    #[error("the account has {0} subscriptions, which is the limit: end one, or raise `max_per_account`")]
-    TooMany(usize),
-    /// It could not be written down.
-    #[error("{0}")]
-    Store(String),
-}
-
-/// Why something cannot be done with a subscription.
-#[derive(Debug, thiserror::Error)]
-pub enum SubscriptionError {
-    /// The account has no such subscription.
-    #[error("there is no subscription `{0}`")]
-    Unknown(String),
-    /// Its lease has ended.
-    #[error("the lease of `{0}` has ended: subscribe again")]
-    Lapsed(String),
-    /// The lease cannot be granted.
-    #[error(transparent)]
-    Lease(#[from] LeaseError),
-    /// Its events are sent and cannot be fetched.
-    #[error("`{0}` is not in the mode Pull")]
-    NotFetched(String),
-    /// It could not be written down.
-    #[error("{0}")]
-    Store(String),
-}
-
-/// Events that were fetched.
-#[derive(Clone, Debug)]
-pub struct PullBatch {
-    /// The events, in order.
-    pub items: Vec<Item>,
-    /// What the next fetch names: it says that these have arrived.
-    pub position: i64,
-}
 
 impl Registry {
     /// Takes up everything that was kept, and begins to work. Needs a tokio runtime.
@@ -603,34 +497,6 @@ impl Registry {
         self.shared.publish(publication).await
     }
 
-    /// Every subscription, oldest first.
-    pub fn list(&self) -> Vec<SubscriptionStatus> {
-        let now = self.shared.clock.boot();
-        let book = self.shared.book.lock();
-        let mut list: Vec<_> = book
-            .entries
-            .values()
-            .map(|entry| subscription_status(entry, now))
-            .collect();
-        drop(book);
-        list.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-        list
-    }
-
-    /// Every destination, oldest first.
-    pub fn destinations(&self) -> Vec<DestinationStatus> {
-        let mut list: Vec<_> = self
-            .shared
-            .book
-            .lock()
-            .stations
-            .values()
-            .map(|station| destination_status(station))
-            .collect();
-        list.sort_by_key(|status| status.id);
-        list
-    }
-
     /// Puts other settings in force. Leases that run keep what was granted.
     pub fn set_settings(&self, settings: Settings) {
         *self.shared.settings.write() = Arc::new(settings);
@@ -720,31 +586,4 @@ fn predecessors_of(book: &Book, new: &Subscription, destination: Option<&NewDest
         .filter(|entry| lapsed(entry) && entry.subscription.same_wish(new) && same_place(entry))
         .map(|entry| Arc::clone(&entry.id))
         .collect()
-}
-
-fn subscription_status(entry: &Entry, now: BootTime) -> SubscriptionStatus {
-    let life = *entry.life.lock();
-    let subscription = &entry.subscription;
-    SubscriptionStatus {
-        id: entry.id.to_string(),
-        owner: subscription.owner.clone(),
-        filter: subscription.filter.clone(),
-        mode: subscription.mode(),
-        created: WallTime::from_unix_micros(subscription.created_micros),
-        lease: life.lease,
-        remaining: life.lease.remaining(now),
-        keep_until: match life.phase {
-            Phase::Lapsed(keep_until) => Some(keep_until),
-            Phase::Live | Phase::Gone => None,
-        },
-        destination: entry.station().map(|station| destination_status(station)),
-    }
-}
-
-fn destination_status(station: &Station) -> DestinationStatus {
-    DestinationStatus {
-        id: station.id,
-        destination: station.target.lock().destination.clone(),
-        fare: station.fare.lock().clone(),
-    }
 }
