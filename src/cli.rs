@@ -8,6 +8,7 @@ pub mod completions;
 pub mod config;
 pub mod connect;
 pub mod exit;
+pub mod listen;
 pub mod logging;
 pub mod man;
 pub mod mof;
@@ -54,6 +55,7 @@ enum Command {
     Cert(cert::Args),
     Passwd(passwd::Args),
     Wsman(Box<wsman::Args>),
+    Listen(Box<listen::Args>),
     Mof(mof::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -91,6 +93,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Serve(args) => serve::run(&args, &cli.global),
         Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
         Command::Wsman(args) => wsman::run(&args, &cli.global, &mut out),
+        Command::Listen(args) => listen::run(&args, &cli.global, &mut out),
         Command::Mof(args) => mof::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
         Command::Man(args) => man::run(&args),

@@ -1,5 +1,6 @@
 //! WS-Management client for the manager and the command line.
 
+pub mod classes;
 pub mod instance_name;
 pub mod server;
 pub mod wsman;

@@ -1,6 +1,5 @@
 //! Instances on standard output: values in words, tables, lists, JSON.
 
-pub mod classes;
 pub mod json;
 pub mod layout;
 

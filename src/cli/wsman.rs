@@ -7,13 +7,14 @@ mod read;
 mod subscribe;
 mod write;
 
+pub(super) use arguments::parse_length;
 use clap::Subcommand;
 
 use super::Global;
 use super::connect::{ConnectionArgs, block_on};
 use super::exit::{Exit, Failure};
 use super::output::{Format, Output};
-use super::show::classes::Classes;
+use crate::client::classes::Classes;
 use crate::client::wsman::WsmanClient;
 
 /// Ask an agent over WS-Management, or any other server that speaks it

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 
-use super::classes::Classes;
 use super::{heading, is_constant_key, value_text};
 use crate::cim::{Class, Instance, Name};
 use crate::cli::output::{Output, printable};
+use crate::client::classes::Classes;
 
 /// How wide lines may be where no terminal says it.
 const DEFAULT_WIDTH: usize = 120;

@@ -39,6 +39,28 @@ pub fn items_xml(envelope: &str) -> Result<Vec<String>, XmlError> {
     Ok(xml)
 }
 
+/// The events in a delivery: the element in the body, or what a batch holds.
+///
+/// # Errors
+/// If the envelope is malformed.
+pub fn events_xml(envelope: &str) -> Result<Vec<String>, XmlError> {
+    let mut reader = Reader::new(envelope, limits())?;
+    let mut xml = Vec::new();
+    let Some(first) = first_of_body(&mut reader)? else {
+        return Ok(xml);
+    };
+    if !first.is(ns::WSMAN.name("Events")) {
+        xml.push(reader.capture(&first, MAX_ITEM_BYTES)?);
+        return Ok(xml);
+    }
+    while let Some(event) = reader.child(&first)? {
+        while let Some(content) = reader.child(&event)? {
+            xml.push(reader.capture(&content, MAX_ITEM_BYTES)?);
+        }
+    }
+    Ok(xml)
+}
+
 /// The first element of the body, with the reader standing before what it holds.
 fn first_of_body<'a>(reader: &mut Reader<'a>) -> Result<Option<Start<'a>>, XmlError> {
     let envelope = reader.root()?;
@@ -68,6 +90,11 @@ mod tests {
         );
         let body = body_xml(envelope).unwrap().unwrap();
         assert!(body.starts_with("<r><n:Items xmlns:n="), "{body}");
+        assert_eq!(events_xml(envelope).unwrap().len(), 1);
+        let batch = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body>\
+            <w:Events xmlns:w='http://schemas.dmtf.org/wbem/wsman/1/wsman.xsd'><w:Event Action='a'><B/></w:Event>\
+            <w:Event><C/></w:Event></w:Events></s:Body></s:Envelope>";
+        assert_eq!(events_xml(batch).unwrap(), ["<B></B>", "<C></C>"]);
         let empty = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body/></s:Envelope>";
         assert_eq!(body_xml(empty), Ok(None));
         assert_eq!(items_xml(empty), Ok(Vec::new()));

@@ -1,7 +1,6 @@
 //! The classes of this program, for the types and words of what other programs send.
 
-use std::cell::OnceCell;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::cim::schema::{Schema, house};
 use crate::cim::{Class, Instance, Name};
@@ -9,8 +8,8 @@ use crate::wsman::RawInstance;
 use crate::wsman::typed::typed_as_far_as_known;
 
 /// The classes of the schema in this binary, read when the first is asked for.
-#[derive(Default)]
-pub struct Classes(OnceCell<Option<Schema>>);
+#[derive(Debug, Default)]
+pub struct Classes(OnceLock<Option<Schema>>);
 
 impl Classes {
     /// The class of that name, whichever namespace it is in: it is the same in all.
