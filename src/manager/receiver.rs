@@ -99,7 +99,7 @@ impl Receiver {
             return busy();
         }
         let body = if delivered.wants_ack() {
-            encode_ack(&delivered.headers.reply(format!("uuid:{}", uuid::Uuid::new_v4())))
+            encode_ack(&delivered.headers.reply(format!("uuid:{}", crate::random::uuid())))
         } else {
             String::new()
         };
@@ -192,7 +192,7 @@ impl HttpService for Receiver {
 }
 
 fn soap_fault(refused: &Refused) -> HttpReply {
-    let fault = refused.encode(format!("uuid:{}", uuid::Uuid::new_v4()));
+    let fault = refused.encode(format!("uuid:{}", crate::random::uuid()));
     HttpReply::new(500, SOAP, fault)
 }
 

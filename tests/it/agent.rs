@@ -60,8 +60,13 @@ impl Agent {
         } else {
             "syslog.enabled = false\n"
         };
+        let listen = if more.contains("wsman.listen") {
+            ""
+        } else {
+            "wsman.listen = [\"127.0.0.1:0\"]\n"
+        };
         let config = format!(
-            "state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\nwsman.listen = [\"127.0.0.1:0\"]\n{syslog}{more}\n"
+            "state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\n{listen}{syslog}{more}\n"
         );
         std::fs::write(home.join("esm.toml"), config).unwrap();
         let log = OpenOptions::new()

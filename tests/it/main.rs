@@ -19,6 +19,7 @@ mod generated;
 mod host;
 mod host_hang;
 mod http_client;
+mod listen;
 mod manager;
 mod message;
 mod mof;
