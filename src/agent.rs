@@ -28,12 +28,11 @@ use crate::host::Host;
 use crate::host::load::LOAD_SPACING;
 use crate::net::accounts::{AccountError, Accounts};
 use crate::net::certificate::CertificateError;
-use crate::net::local_peer::LocalPeers;
 use crate::net::tls::TlsError;
 use crate::net::tls::server::ServerTls;
 use crate::provider::MissingClass;
 use crate::server::wsman::WsmanService;
-use crate::server::{Authenticator, BindError, Server, ServerHandle, ShutdownReport, raise_file_limit};
+use crate::server::{BindError, Server, ServerHandle, ShutdownReport, raise_file_limit};
 use crate::store::commands::{Begin, Loaded, Seen};
 use crate::store::{Store, StoreError};
 use crate::subscription::Moment;
@@ -67,6 +66,8 @@ pub enum StartError {
     Bind(#[from] BindError),
     #[error("accounts: {0}")]
     Random(std::io::Error),
+    #[error("accounts.pam_service: this build checks no accounts by PAM; build with `--features pam`")]
+    NoPam,
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the schema in this binary is faulty: {0}")]
@@ -149,8 +150,7 @@ impl Agent {
         let wsman = WsmanService::new(Arc::clone(&broker), registry, Arc::clone(&clock), options);
         let tls = Arc::new(ServerTls::new(&pair, build::client_certificates(&config)?)?);
         let listeners = build::listeners(&config, &tls)?;
-        let peers = LocalPeers::new(config.local.group.clone());
-        let authenticator = Authenticator::new(Some(Arc::clone(&accounts)), Some(peers));
+        let authenticator = build::authenticator(&config, &accounts)?;
         let server = Server::new(Arc::new(wsman.clone()), authenticator)
             .with_limits(build::limits(&config))
             .start(listeners);

@@ -13,6 +13,8 @@ pub mod logging;
 pub mod man;
 pub mod mof;
 pub mod output;
+#[cfg(feature = "pam")]
+pub mod pam_helper;
 pub mod passwd;
 pub mod prompt;
 pub mod serve;
@@ -60,6 +62,9 @@ enum Command {
     Completions(completions::Args),
     #[command(hide = true)]
     Man(man::Args),
+    #[cfg(feature = "pam")]
+    #[command(hide = true)]
+    PamHelper(pam_helper::Args),
 }
 
 impl Global {
@@ -97,6 +102,8 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Mof(args) => mof::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
         Command::Man(args) => man::run(&args),
+        #[cfg(feature = "pam")]
+        Command::PamHelper(args) => pam_helper::run(&args),
         Command::Config(args) => config::run(&args, &cli.global, &mut out),
     };
     // What was buffered is written before the code is known: a full disk is a failure too.

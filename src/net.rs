@@ -3,9 +3,12 @@
 pub mod accounts;
 pub(crate) mod carrier;
 pub mod certificate;
+pub mod credential;
 pub mod fingerprint;
 pub mod http_client;
 pub mod local_peer;
+#[cfg(feature = "pam")]
+pub mod pam;
 pub mod principal;
 mod private_file;
 pub mod sd_notify;

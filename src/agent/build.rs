@@ -13,6 +13,8 @@ use crate::config::{Config, Mode, Remote, Trust, Value};
 use crate::delivery::wsman::{DestinationTrust, WsmanCourierOptions};
 use crate::delivery::{DestinationRule, RetrySchedule, Settings};
 use crate::host::{FileSystemRule, Host, HostOptions, Root};
+use crate::net::accounts::Accounts;
+use crate::net::local_peer::LocalPeers;
 use crate::net::tls::client::system_authorities;
 use crate::net::tls::server::{ClientCertificates, ClientMapping, ServerTls};
 use crate::net::tls::{TlsError, read_authorities};
@@ -25,7 +27,7 @@ use crate::provider::subscription::SubscriptionProvider;
 use crate::provider::{HostProviders, MissingClass};
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
-use crate::server::{BindError, Limits, Listener};
+use crate::server::{Authenticator, BindError, Limits, Listener};
 use crate::subscription::LeaseTerms;
 use crate::xml;
 
@@ -227,6 +229,27 @@ pub(super) fn limits(config: &Config) -> Limits {
         write_stall: config.limits.write_stall,
         failed_login_pause: config.limits.login_pause,
     }
+}
+
+/// Who is known: the accounts file, PAM if configured, and the peers of the local socket.
+pub(super) fn authenticator(config: &Config, accounts: &Arc<Accounts>) -> Result<Authenticator, StartError> {
+    let peers = LocalPeers::new(config.local.group.clone());
+    let authenticator = Authenticator::new(Some(Arc::clone(accounts)), Some(peers));
+    match &config.accounts.pam_service {
+        Some(service) => with_pam(authenticator, service),
+        None => Ok(authenticator),
+    }
+}
+
+#[cfg(feature = "pam")]
+fn with_pam(authenticator: Authenticator, service: &str) -> Result<Authenticator, StartError> {
+    let pam = crate::net::pam::Pam::new(service).map_err(StartError::Random)?;
+    Ok(authenticator.or(Arc::new(pam)))
+}
+
+#[cfg(not(feature = "pam"))]
+fn with_pam(_: Authenticator, _: &str) -> Result<Authenticator, StartError> {
+    Err(StartError::NoPam)
 }
 
 /// Whose client certificates are a login, if anyone's.

@@ -266,7 +266,7 @@ fn needs_restart(old: &Config, new: &Config, changed: &[Section]) -> Vec<&'stati
             Section::StateDir => fixed.push("`state_dir`"),
             Section::Agent => fixed.push("`[agent] mode`"),
             Section::Local => fixed.push("`[local]`"),
-            Section::Accounts => fixed.push("`[accounts] file`"),
+            Section::Accounts => fixed.push("`[accounts]`"),
             Section::Host => fixed.push("`[host]`"),
             Section::Syslog => fixed.push("`[syslog]`"),
             Section::Wsman if old.wsman.listen != new.wsman.listen => fixed.push("`wsman.listen`"),

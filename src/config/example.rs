@@ -63,6 +63,7 @@ fn value_shown(section: &SectionSchema, key: &Key) -> String {
         (_, Default::InStateDir(name)) => return Value::Text(format!("/var/lib/esm/{name}")).to_string(),
         ("wsman.vendor_uri_prefix", _) => "http://example.com/wbem/wscim/1/esm/",
         ("local.group", _) => "esm",
+        ("accounts.pam_service", _) => "esm",
         ("tls.client_ca", _) => "/etc/esm/client-ca.pem",
         ("delivery.ca_file", _) => "/etc/esm/managers-ca.pem",
         ("monitor.rule", _) => "file-system",

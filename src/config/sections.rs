@@ -71,6 +71,8 @@ pub struct TlsConfig {
 pub struct AccountsConfig {
     /// The account file.
     pub file: PathBuf,
+    /// The PAM service whose users may log in, too.
+    pub pam_service: Option<String>,
 }
 
 /// `[limits]`.
@@ -281,6 +283,7 @@ impl AccountsConfig {
     pub(super) fn from_values(values: &Values) -> Self {
         Self {
             file: values.path("accounts.file"),
+            pam_service: values.optional_text("accounts.pam_service").map(str::to_owned),
         }
     }
 }

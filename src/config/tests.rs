@@ -93,7 +93,13 @@ fn the_example_as_it_stands_is_the_defaults() {
 fn the_example_with_every_default_set_is_the_defaults() {
     let has_default = |line: &str| {
         let name = line.split(' ').next().unwrap();
-        let examples = ["vendor_uri_prefix", "group", "client_ca", "ca_file"];
+        let examples = [
+            "vendor_uri_prefix",
+            "group",
+            "client_ca",
+            "pam_service",
+            "ca_file",
+        ];
         !examples.contains(&name)
     };
     let config = parse(&uncommented(has_default));

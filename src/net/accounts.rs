@@ -10,8 +10,10 @@ mod file;
 mod hash;
 mod memory;
 
+use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -24,9 +26,10 @@ use zeroize::Zeroizing;
 
 pub use self::file::{EntryFault, LineFault};
 pub use self::hash::HashFault;
+pub(in crate::net) use self::memory::Memory;
 
 use self::file::{AccountsFile, FileStamp};
-use self::memory::Memory;
+use crate::net::credential::CredentialCheck;
 use crate::net::principal::Principal;
 
 /// Some clients leave out the padding.
@@ -34,8 +37,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
-/// How many passwords are hashed at once. Each may take up to 128 MiB.
-pub const HASHINGS_AT_ONCE: usize = 2;
+/// Each may take up to 128 MiB.
+const HASHINGS_AT_ONCE: usize = 2;
 const MAX_USER_BYTES: usize = 255;
 
 /// The accounts of one file. Shared behind an `Arc` by all who check credentials.
@@ -213,13 +216,31 @@ impl Accounts {
     }
 }
 
-fn decode_basic(credential: &[u8]) -> Option<(String, Zeroizing<Vec<u8>>)> {
+/// The name and password of a Basic credential (RFC 7617).
+pub(in crate::net) fn decode_basic(credential: &[u8]) -> Option<(String, Zeroizing<Vec<u8>>)> {
     let decoded = Zeroizing::new(BASE64.decode(credential).ok()?);
     let colon = decoded.iter().position(|&byte| byte == b':')?;
     let (user, password) = decoded.split_at_checked(colon)?;
     let user = std::str::from_utf8(user).ok()?.to_owned();
     let password = Zeroizing::new(password.get(1..)?.to_vec());
     (password.len() <= hash::MAX_PASSWORD_BYTES).then_some((user, password))
+}
+
+impl CredentialCheck for Accounts {
+    fn at_once(&self) -> usize {
+        HASHINGS_AT_ONCE
+    }
+
+    fn recall(&self, credential: &[u8]) -> Option<Principal> {
+        self.recall(credential)
+    }
+
+    fn verify<'a>(
+        &'a self,
+        credential: &'a [u8],
+    ) -> Pin<Box<dyn Future<Output = Option<Principal>> + Send + 'a>> {
+        Box::pin(self.verify(credential))
+    }
 }
 
 fn check_name(user: &str) -> Result<(), AccountError> {
@@ -301,19 +322,17 @@ mod tests {
     #[tokio::test]
     async fn an_unknown_user_costs_what_a_wrong_password_costs() {
         let (_folder, accounts) = accounts();
-        let median = async |text: &str| -> Duration {
-            let mut times = Vec::new();
-            for _ in 0..7 {
+        // The least of many, taken in turn: what other work on the machine adds is left out.
+        let (mut wrong, mut unknown) = (Duration::MAX, Duration::MAX);
+        for _ in 0..10 {
+            for (text, least) in [("ann:wrong", &mut wrong), ("nobody:wrong", &mut unknown)] {
                 let started = Instant::now();
                 assert_eq!(accounts.verify(&credential(text)).await, None);
-                times.push(started.elapsed());
+                *least = started.elapsed().min(*least);
             }
-            times.sort_unstable();
-            times[3]
-        };
-        let (wrong, unknown) = (median("ann:wrong").await, median("nobody:wrong").await);
+        }
         assert!(
-            unknown * 3 > wrong && wrong * 3 > unknown,
+            unknown * 2 > wrong && wrong * 2 > unknown,
             "wrong {wrong:?}, unknown {unknown:?}"
         );
     }

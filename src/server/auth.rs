@@ -11,7 +11,8 @@ use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
 use parking_lot::Mutex;
 
-use crate::net::accounts::{Accounts, HASHINGS_AT_ONCE};
+use crate::net::accounts::Accounts;
+use crate::net::credential::CredentialCheck;
 use crate::net::local_peer::LocalPeers;
 use crate::net::principal::Principal;
 use crate::server::registry::Source;
@@ -24,9 +25,14 @@ const MAX_SOURCES: usize = 4096;
 
 /// What all listeners authenticate with.
 pub struct Authenticator {
-    accounts: Option<Arc<Accounts>>,
+    checks: Vec<Check>,
     local_peers: Option<LocalPeers>,
     sources: Mutex<HashMap<Source, SourceState>>,
+}
+
+/// A source of accounts, and whose credential it verifies next.
+struct Check {
+    accounts: Arc<dyn CredentialCheck>,
     turns: Arc<Turns>,
 }
 
@@ -51,12 +57,23 @@ struct SourceState {
 impl Authenticator {
     /// Basic credentials are checked against `accounts`, peers of the local socket by `local_peers`.
     pub fn new(accounts: Option<Arc<Accounts>>, local_peers: Option<LocalPeers>) -> Self {
-        Self {
-            accounts,
+        let authenticator = Self {
+            checks: Vec::new(),
             local_peers,
             sources: Mutex::default(),
-            turns: Turns::new(HASHINGS_AT_ONCE),
+        };
+        match accounts {
+            Some(accounts) => authenticator.or(accounts),
+            None => authenticator,
         }
+    }
+
+    /// The same, which also takes whom `accounts` knows.
+    #[must_use]
+    pub fn or(mut self, accounts: Arc<dyn CredentialCheck>) -> Self {
+        let turns = Turns::new(accounts.at_once());
+        self.checks.push(Check { accounts, turns });
+        self
     }
 
     /// The principal of a process on the local socket.
@@ -78,9 +95,9 @@ impl Authenticator {
             return Authentication::WrongScheme;
         };
         if let Some(principal) = self
-            .accounts
-            .as_ref()
-            .and_then(|accounts| accounts.recall(credential))
+            .checks
+            .iter()
+            .find_map(|check| check.accounts.recall(credential))
         {
             return Authentication::Authenticated(principal);
         }
@@ -92,9 +109,13 @@ impl Authenticator {
     }
 
     async fn verify(&self, credential: &[u8], source: Source) -> Option<Principal> {
-        let accounts = self.accounts.as_ref()?;
-        let _turn = self.turns.take(source).await?;
-        accounts.verify(credential).await
+        for check in &self.checks {
+            let _turn = check.turns.take(source).await?;
+            if let Some(principal) = check.accounts.verify(credential).await {
+                return Some(principal);
+            }
+        }
+        None
     }
 
     /// Counts a failure and returns the pause it costs.

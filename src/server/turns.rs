@@ -1,6 +1,6 @@
-//! Whose password is hashed next.
+//! Whose password is verified next.
 //!
-//! Hashing is dear, so few run at once. Sources take turns, so that one which floods delays the others by
+//! Verifying is dear, so few run at once. Sources take turns, so that one which floods delays the others by
 //! little; and within a source the newest comes first, so that whoever comes after a flood of guesses
 //! does not wait behind it.
 
@@ -29,7 +29,7 @@ struct Waiting {
     by_source: HashMap<Source, Vec<oneshot::Sender<Turn>>>,
 }
 
-/// Held while hashing. Dropped, it goes to the next.
+/// Held while verifying. Dropped, it goes to the next.
 #[derive(Debug)]
 pub(super) struct Turn(Option<Arc<Turns>>);
 

@@ -24,6 +24,8 @@ mod manager;
 mod message;
 mod mof;
 mod packaging;
+#[cfg(feature = "pam")]
+mod pam;
 mod passwd;
 mod peers;
 mod providers;

@@ -134,12 +134,20 @@ pub const SECTIONS: &[SectionSchema] = &[
     SectionSchema {
         name: "accounts",
         doc: "Who may log in.",
-        keys: &[key(
-            "file",
-            Kind::AbsolutePath,
-            Default::InStateDir("accounts"),
-            "The account file, in htpasswd form. `esm passwd` writes it.",
-        )],
+        keys: &[
+            key(
+                "file",
+                Kind::AbsolutePath,
+                Default::InStateDir("accounts"),
+                "The account file, in htpasswd form. `esm passwd` writes it.",
+            ),
+            key(
+                "pam_service",
+                Kind::Text,
+                Default::Unset("the account file alone"),
+                "A PAM service (a file in /etc/pam.d) whose users may log in, too. Needs a build with the feature `pam`.",
+            ),
+        ],
     },
     SectionSchema {
         name: "limits",

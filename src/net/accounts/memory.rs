@@ -14,15 +14,15 @@ use crate::net::principal::Principal;
 use crate::random;
 
 /// How long a verified credential is remembered.
-pub(super) const REMEMBERED_FOR: Duration = Duration::from_secs(60);
+pub(in crate::net) const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 const MAX_REMEMBERED: usize = 1024;
 
 /// The keyed hash of one credential.
 #[derive(Clone, Copy)]
-pub(super) struct CredentialTag([u8; 32]);
+pub(in crate::net) struct CredentialTag([u8; 32]);
 
 /// Bounded, and emptied whenever the accounts file changes.
-pub(super) struct Memory {
+pub(in crate::net) struct Memory {
     key: [u8; 32],
     by_prefix: RwLock<HashMap<u64, Remembered>>,
 }
@@ -34,7 +34,7 @@ struct Remembered {
 }
 
 impl Memory {
-    pub(super) fn new() -> io::Result<Self> {
+    pub(in crate::net) fn new() -> io::Result<Self> {
         Ok(Self {
             key: random::bytes()?,
             by_prefix: RwLock::default(),
@@ -42,7 +42,7 @@ impl Memory {
     }
 
     /// The key comes first and the digest never leaves the process, so a plain prefix-keyed hash suffices.
-    pub(super) fn tag(&self, credential: &[u8]) -> CredentialTag {
+    pub(in crate::net) fn tag(&self, credential: &[u8]) -> CredentialTag {
         CredentialTag(
             Sha256::new()
                 .chain_update(self.key)
@@ -52,14 +52,14 @@ impl Memory {
         )
     }
 
-    pub(super) fn recall(&self, tag: &CredentialTag, now: Instant) -> Option<Principal> {
+    pub(in crate::net) fn recall(&self, tag: &CredentialTag, now: Instant) -> Option<Principal> {
         let by_prefix = self.by_prefix.read();
         let found = by_prefix.get(&tag.prefix())?;
         let same: bool = found.tag.0.ct_eq(&tag.0).into();
         (same && now < found.until).then(|| found.principal.clone())
     }
 
-    pub(super) fn remember(&self, tag: CredentialTag, principal: Principal, now: Instant) {
+    pub(in crate::net) fn remember(&self, tag: CredentialTag, principal: Principal, now: Instant) {
         let mut by_prefix = self.by_prefix.write();
         if by_prefix.len() >= MAX_REMEMBERED {
             by_prefix.retain(|_, remembered| now < remembered.until);
@@ -81,7 +81,7 @@ impl Memory {
         );
     }
 
-    pub(super) fn forget_all(&self) {
+    pub(in crate::net) fn forget_all(&self) {
         self.by_prefix.write().clear();
     }
 }
