@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::book::{Alarm, Book};
 use super::courier::Parcel;
@@ -12,8 +13,19 @@ use crate::alert::catalog::table::agent::LEASE_LAPSED;
 use crate::subscription::EndReason;
 use crate::time::BootTime;
 
+/// The pause before the alarm clock is started again after a failure.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the alarm clock, and starts it again if it fails.
+pub(super) async fn supervise(shared: Arc<Shared>) {
+    while let Err(failed) = tokio::spawn(run(Arc::clone(&shared))).await {
+        tracing::error!(%failed, "the alarm clock of the leases failed and is started again");
+        shared.clock.sleep(PAUSE).await;
+    }
+}
+
 /// Waits for one alarm after the other.
-pub(super) async fn run(shared: Arc<Shared>) {
+async fn run(shared: Arc<Shared>) {
     while !shared.is_stopping() {
         let now = shared.clock.boot();
         let (lapsed, dropped) = {

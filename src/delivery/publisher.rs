@@ -1,5 +1,6 @@
 //! What happened, written down and handed out.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
@@ -82,9 +83,19 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Posted>) 
             .drain(..)
             .map(|posted| (posted.publication, posted.caller))
             .unzip();
-        let result = write_down(&shared, publications).await;
-        for caller in callers {
-            let _ = caller.send(result.clone());
+        // In a task of its own, so that what fails in it is contained.
+        let own = Arc::clone(&shared);
+        let results = tokio::spawn(async move { write_down(&own, publications).await }).await;
+        let mut results = results.unwrap_or_else(|failed| {
+            tracing::error!(%failed, "the publisher failed");
+            Vec::new()
+        });
+        results.resize(
+            callers.len(),
+            Err(PublishError("the publisher failed".to_owned())),
+        );
+        for (caller, result) in callers.into_iter().zip(results) {
+            let _ = caller.send(result);
         }
     }
 }
@@ -96,14 +107,16 @@ struct Letter {
     to: Vec<(Arc<Entry>, Arc<str>, i64)>,
 }
 
-async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Result<(), PublishError> {
+/// What became of each publication, in order.
+async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec<Result<(), PublishError>> {
     let mut change = Change {
         keep_alerts: Some(shared.settings().keep_alerts),
         ..Change::default()
     };
     let mut letters = Vec::new();
     let mut replays = Vec::new();
-    for publication in publications {
+    let mut results = vec![Ok(()); publications.len()];
+    for (at, publication) in publications.into_iter().enumerate() {
         change.monitors.extend(publication.monitors);
         change.lapsed.extend(publication.lapsed);
         change.removed.extend(publication.removed);
@@ -116,21 +129,26 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Res
             });
             letters.push(letter);
         }
-        replays.extend(publication.replay);
+        replays.extend(publication.replay.map(|replay| (at, replay)));
     }
     let changed = match shared.store.ask(change).await {
         Ok(changed) => changed,
         Err(error) => {
             letters.iter().rev().for_each(Letter::take_back);
-            return Err(PublishError(error.to_string()));
+            results.fill(Err(PublishError(error.to_string())));
+            return results;
         }
     };
     hand_out(shared, &letters, &changed);
     trim(shared, &letters).await;
-    for (entry, after) in replays {
-        replay(shared, &entry, after).await?;
+    for (at, (entry, after)) in replays {
+        // The rest is on disk: only the one who asked for this is told if it fails.
+        let replayed = replay(shared, &entry, after).await;
+        if let Some(result) = results.get_mut(at) {
+            *result = replayed;
+        }
     }
-    Ok(())
+    results
 }
 
 /// Whom an alert goes to. A filter that many share is asked once.
@@ -149,7 +167,7 @@ fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
         let wanted = match asked.iter().find(|(known, _)| *known == filter) {
             Some((_, wanted)) => *wanted,
             None => {
-                let wanted = entry.filter.matches(&indication);
+                let wanted = is_wanted(entry, &indication);
                 asked.push((filter, wanted));
                 wanted
             }
@@ -164,6 +182,15 @@ fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
         indication,
         to,
     }
+}
+
+/// A filter that fails costs its own subscriptions alone.
+fn is_wanted(entry: &Entry, indication: &Instance) -> bool {
+    let asked = std::panic::catch_unwind(AssertUnwindSafe(|| entry.filter.matches(indication)));
+    asked.unwrap_or_else(|_| {
+        tracing::error!(subscription = %entry.id, "a filter failed: its subscriber misses an alert");
+        false
+    })
 }
 
 impl Letter {
@@ -277,7 +304,7 @@ async fn replay(shared: &Arc<Shared>, entry: &Arc<Entry>, mut after: i64) -> Res
         after = last;
         let wanted = page
             .iter()
-            .filter(|row| entry.filter.matches(&indication(&row.alert)));
+            .filter(|row| is_wanted(entry, &indication(&row.alert)));
         let replays: Vec<_> = wanted
             .map(|row| {
                 let mut series = entry.series().lock();

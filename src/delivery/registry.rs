@@ -82,7 +82,7 @@ impl Registry {
         let registry = Self { shared };
         registry.take_up(loaded);
         registry.spawn(publisher::run(Arc::clone(&registry.shared), inbox));
-        registry.spawn(alarms::run(Arc::clone(&registry.shared)));
+        registry.spawn(alarms::supervise(Arc::clone(&registry.shared)));
         registry
     }
 
@@ -306,10 +306,18 @@ impl Registry {
                     replay,
                     ..Publication::default()
                 };
-                shared
-                    .publish(publication)
-                    .await
-                    .map_err(|error| SubscribeError::Store(error.to_string()))?;
+                if let Err(error) = shared.publish(publication).await {
+                    // Its caller is told that there is none, so there must be none.
+                    let removed = vec![entry.id.to_string()];
+                    let undo = Publication {
+                        removed,
+                        ..Publication::default()
+                    };
+                    if let Err(error) = shared.publish(undo).await {
+                        tracing::error!(subscription = %entry.id, %error, "it is on disk, though its subscriber was told otherwise");
+                    }
+                    return Err(SubscribeError::Store(error.to_string()));
+                }
             }
         }
         shared.alarm.notify_one();
