@@ -197,7 +197,11 @@ impl Registry {
             .as_ref()
             .map(|target| new_destination(&request, target));
         if let Some(new) = &destination {
-            check_destination(&settings, &new.destination)?;
+            check_destination(&settings, &new.destination.url, request.from)?;
+        }
+        let Protocol::Eventing(options) = &request.protocol;
+        if let Some(end_to) = &options.end_to {
+            check_destination(&settings, &end_to.url, request.from)?;
         }
         let (filter, predecessors) = {
             let mut book = shared.book.lock();
@@ -570,11 +574,13 @@ fn new_destination(request: &SubscribeRequest, target: &NewTarget) -> NewDestina
 }
 
 /// A host name is looked up, and checked, when something is delivered.
-fn check_destination(settings: &Settings, destination: &Destination) -> Result<(), Forbidden> {
-    match destination.url.ip() {
-        Some(address) => settings
-            .rule
-            .check(address, destination.subscriber, destination.url.scheme),
+fn check_destination(
+    settings: &Settings,
+    url: &DestinationUrl,
+    subscriber: Option<IpAddr>,
+) -> Result<(), Forbidden> {
+    match url.ip() {
+        Some(address) => settings.rule.check(address, subscriber, url.scheme),
         None => Ok(()),
     }
 }

@@ -265,17 +265,19 @@ impl WsmanLine {
         })
     }
 
+    /// A client for `url`. Credentials and pin are the destination's own: nobody else is shown them.
     fn connect_to(&self, url: &DestinationUrl) -> Result<HttpClient, SendError> {
+        let is_destination = url.same_origin(&self.target.destination.url);
         let (host, port) = (url.host.clone(), url.port);
         let endpoint = match url.scheme {
             Scheme::Http => Endpoint::Plain { host, port },
             Scheme::Https => Endpoint::Tls {
                 host,
                 port,
-                tls: self.tls()?,
+                tls: self.tls(is_destination)?,
             },
         };
-        let login = self.target.credentials.as_ref();
+        let login = self.target.credentials.as_ref().filter(|_| is_destination);
         let credentials = login
             .map(|login| BasicCredentials::new(&login.user, &login.password))
             .transpose()
@@ -303,8 +305,9 @@ impl WsmanLine {
         })
     }
 
-    fn tls(&self) -> Result<ClientTls, SendError> {
+    fn tls(&self, is_destination: bool) -> Result<ClientTls, SendError> {
         let named = self.target.destination.thumbprint.as_deref();
+        let named = named.filter(|_| is_destination);
         let named = named.map(str::parse::<Fingerprint>).transpose();
         let named =
             named.map_err(|error| SendError::Refused(format!("the certificate thumbprint: {error}")))?;
@@ -312,6 +315,7 @@ impl WsmanLine {
             .target
             .pin
             .as_deref()
+            .filter(|_| is_destination)
             .and_then(|pin| <[u8; 32]>::try_from(pin).ok())
             .map(Fingerprint::from);
         let trust = match (named, &self.options.trust) {

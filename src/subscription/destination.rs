@@ -154,6 +154,11 @@ impl DestinationUrl {
         self.host.parse().ok()
     }
 
+    /// Whether both are the same server, whatever the path.
+    pub fn same_origin(&self, other: &Self) -> bool {
+        (self.scheme, self.port) == (other.scheme, other.port) && self.host == other.host
+    }
+
     /// `host:port`, an IPv6 address in brackets: the `Host` header and the key of connections.
     pub fn authority(&self) -> String {
         if self.host.contains(':') {

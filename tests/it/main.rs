@@ -36,6 +36,7 @@ mod server;
 mod syslog;
 mod told;
 mod wire;
+mod wsman_eventing;
 mod wsman_messages;
 mod wsman_server;
 mod wsman_service;

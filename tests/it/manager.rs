@@ -98,6 +98,11 @@ impl Manager {
         }
     }
 
+    /// Its port, for another that takes its place.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// Where deliveries go.
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.tls { "https" } else { "http" };

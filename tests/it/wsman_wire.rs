@@ -1,13 +1,16 @@
 //! Requests as real clients put them on the wire (`tests/wire`), sent again byte for byte but for host, account
 //! and enumeration context: each gets the reply that its client can read.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use serde_json::Value;
 
 use crate::agent::{Agent, USER};
 use crate::element::Element;
+use crate::manager::{Manager, Pair};
 use crate::message::Message;
 use crate::raw_http::{Connection, Reply};
 use crate::wsman_service::Service;
@@ -40,13 +43,13 @@ fn recorded(file: &str) -> Vec<Recorded> {
         .collect()
 }
 
-/// The files of `tests/wire` in order, but for those about subscriptions.
-fn recordings() -> Vec<String> {
+/// The files of `tests/wire` in order, whose names are about subscriptions or not.
+fn recordings(about_subscriptions: bool) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
     let files = std::fs::read_dir(folder).unwrap();
     let mut files: Vec<String> = files
         .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .filter(|file| !file.contains("subscribe") && !file.contains("renew"))
+        .filter(|file| (file.contains("subscribe") || file.contains("renew")) == about_subscriptions)
         .collect();
     // What is deleted is gone for the others.
     files.sort_by_key(|file| (file.contains("delete") || file.contains("-di."), file.clone()));
@@ -55,7 +58,7 @@ fn recordings() -> Vec<String> {
 
 /// Where recordings are sent.
 struct Target {
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     authorization: String,
     /// What of the bodies is written otherwise.
     renames: Vec<(String, String)>,
@@ -248,10 +251,17 @@ fn item_summary(item: &Element) -> String {
     line
 }
 
+/// Where an agent listens without TLS.
+#[track_caller]
+fn plain_address(agent: &Agent) -> SocketAddr {
+    let plain = agent.greeting().split("http://").nth(1).unwrap();
+    plain.split('/').next().unwrap().parse().unwrap()
+}
+
 #[track_caller]
 fn summaries(target: &Target) -> String {
     let mut lines = Vec::new();
-    for file in recordings() {
+    for file in recordings(false) {
         let replies = target.replay(&file);
         let replies: Vec<String> = replies.iter().map(summary).collect();
         lines.push(format!("{file}: {}", replies.join(" ; ")));
@@ -305,8 +315,7 @@ fn every_recorded_request_gets_what_its_client_wanted() {
 #[test]
 fn the_agent_answers_every_recorded_request() {
     let agent = Agent::start_with("wsman.http_listen = [\"127.0.0.1:0\"]");
-    let plain = agent.greeting().split("http://").nth(1).unwrap();
-    let address = plain.split('/').next().unwrap().parse().unwrap();
+    let address = plain_address(&agent);
     let password = agent.password();
     let system = Connection::open(address)
         .as_user(USER, &password)
@@ -365,4 +374,79 @@ fn the_agent_answers_every_recorded_request() {
     wsman-delete.http: s:Sender wsa:ActionNotSupported CIM 7: instances of ESM_GeneralInformation cannot be deleted
     ");
     agent.stop();
+}
+
+/// Each recorded subscription is told of an alert, renewed and ended, all by recorded requests.
+#[test]
+fn recorded_subscriptions_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let tls = Manager::start(
+        Some(&Pair::make(folder.path())),
+        &["--user", "evuser", "--password", "evpass"],
+    );
+    let (open, plain) = (
+        Manager::tls(&Pair::make(folder.path())),
+        Manager::start(None, &[]),
+    );
+    let agent = Agent::start_with(
+        "wsman.http_listen = [\"127.0.0.1:0\"]\nsubscriptions.allow_destinations = [\"127.0.0.0/8\"]",
+    );
+    let mut target = Target {
+        address: plain_address(&agent),
+        authorization: basic(USER, &agent.password()),
+        renames: Vec::new(),
+    };
+    let mut subscribed = 0;
+    for file in recordings(true)
+        .into_iter()
+        .filter(|file| file.contains("-subscribe-"))
+    {
+        let secure = if file.contains("creds") { &tls } else { &open };
+        target.renames = vec![
+            ("https://127.0.0.1:6736/ev".into(), secure.url("/ev")),
+            ("http://127.0.0.1:6736/ev".into(), plain.url("/ev")),
+        ];
+        let is_secure = recorded(&file)[0].body.contains("https://127.0.0.1:6736/ev");
+        let response = target.replay(&file)[0].body().at("SubscribeResponse").clone();
+        let expires = response.text_at("Expires");
+        assert!(["PT60S", "PT3600S"].contains(&expires), "{file}: {expires}");
+        let id = response
+            .text_at("SubscriptionManager/ReferenceParameters/Identifier")
+            .to_owned();
+        alert(&target);
+        if !file.contains("pull") {
+            let told = if is_secure { secure.next() } else { plain.next() };
+            check_told(&file, &told);
+        }
+        target.renames = vec![("uuid:11111111-2222-3333-4444-555555555555".into(), id)];
+        for renewal in ["wsman-renew.http", "wsman-renew-nouri.http"] {
+            let renewed = target.replay(renewal)[0].body();
+            assert_eq!(renewed.text_at("RenewResponse/Expires"), "PT120S", "{file}");
+        }
+        let ended = target.replay("wsman-unsubscribe.http")[0].body();
+        assert!(ended.children.is_empty(), "{file}");
+        subscribed += 1;
+    }
+    assert_eq!(subscribed, 8);
+    let unknown = target.replay("wsman-renew.http")[0].fault();
+    assert!(unknown.starts_with("s:Receiver wse:UnableToRenew"), "{unknown}");
+    agent.stop();
+}
+
+#[track_caller]
+fn alert(target: &Target) {
+    let message = Message::invoke("ESM_Alive", "SendTestAlert", "");
+    let mut connection = Connection::open(target.address).with_header("Authorization", &target.authorization);
+    assert_eq!(connection.ask(&message).status, 200);
+}
+
+#[track_caller]
+fn check_told(file: &str, told: &Value) {
+    assert_eq!(told["path"], "/ev", "{file}");
+    assert_eq!(told["events"][0][1]["EventID"], "4000060B", "{file}: {told}");
+    let wants_ack = file.contains("withack") || file.contains("events");
+    assert_eq!(told["wants_ack"], wants_ack, "{file}");
+    assert_eq!(told["bookmark"].is_string(), file.contains("bookmark"), "{file}");
+    let tag = file.contains("refprops").then_some("42");
+    assert_eq!(told["headers"]["tag"].as_str(), tag, "{file}");
 }

@@ -89,7 +89,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
         _, message_id = addressed(header, "MessageID")
         wants_ack = header.find(WSMAN + "AckRequested") is not None
         bookmark = header.find(WSMAN + "Bookmark")
-        say({
+        told = {
             "at": time.time(),
             "path": self.path,
             "action": action,
@@ -98,10 +98,11 @@ class Listener(http.server.BaseHTTPRequestHandler):
             "bookmark": None if bookmark is None else bookmark.text,
             "headers": {local(child): (child.text or "").strip() for child in header},
             "events": events_of(envelope.find(SOAP + "Body")),
-        })
-        if wants_ack and not options.no_ack:
-            return self.answer(200, self.acknowledgement(namespace, message_id))
-        self.answer(200, b"")
+        }
+        # It is told of once it is answered: whoever stops the listener then loses no answer.
+        acknowledged = wants_ack and not options.no_ack
+        self.answer(200, self.acknowledgement(namespace, message_id) if acknowledged else b"")
+        say(told)
 
     def acknowledgement(self, namespace, message_id):
         uri = namespace.strip("{}")

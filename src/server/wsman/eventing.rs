@@ -36,6 +36,8 @@ use crate::xml::{Encoding, Limits, Reader};
 const PULL_PREFIX: &str = "subscription:";
 /// How long a fetch waits for the first event when the client does not say. Below the idle times of clients.
 const DEFAULT_WAIT: Duration = Duration::from_secs(20);
+/// Heartbeats that are closer together tell nothing, and cost both sides.
+const MIN_HEARTBEAT: Duration = Duration::from_secs(1);
 /// How many events are fetched when the client names no number.
 const DEFAULT_FETCH: u32 = 64;
 /// The bookmark before everything that is kept (DSP0226, 10.2.6).
@@ -232,9 +234,7 @@ fn eventing_options(exchange: &Exchange, request: &Subscribe) -> Result<Eventing
             .map(|to| end_to(exchange, to))
             .transpose()?,
         addressing_1_0: exchange.headers.addressing == Addressing::V10,
-        heartbeat_millis: delivery
-            .heartbeats
-            .map(|pause| u64::try_from(pause.as_millis()).unwrap_or(u64::MAX)),
+        heartbeat_millis: delivery.heartbeats.map(heartbeat_millis).transpose()?,
         bookmarks: request.send_bookmarks,
         batch: Batch {
             max_items: delivery.max_elements,
@@ -254,6 +254,17 @@ fn eventing_options(exchange: &Exchange, request: &Subscribe) -> Result<Eventing
             }),
         max_envelope_bytes: delivery.max_envelope_size,
     })
+}
+
+fn heartbeat_millis(pause: Duration) -> Result<u64, Fault> {
+    if pause < MIN_HEARTBEAT {
+        let reason = format!(
+            "Heartbeats come at most every {} s; ask for that or longer.",
+            MIN_HEARTBEAT.as_secs()
+        );
+        return Err(Fault::unsupported(FaultDetail::Heartbeats, reason));
+    }
+    Ok(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn end_to(exchange: &Exchange, end_to: &EndpointReference) -> Result<EndTo, Fault> {
