@@ -1,5 +1,6 @@
 //! What others ask of subscriptions.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,9 @@ use crate::store::commands::{
     StoredDestination,
 };
 use crate::store::{Store, StoreError};
-use crate::subscription::{DeliveryMode, Destination, EndReason, Expiry, Filter, Subscription};
+use crate::subscription::{
+    DeliveryMode, Destination, DestinationUrl, EndReason, Expiry, Filter, Protocol, Subscription,
+};
 
 /// How many publications may wait.
 const POSTBOX: usize = 256;

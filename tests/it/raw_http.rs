@@ -45,7 +45,7 @@ impl Connection {
 
     /// The same connection, whose messages carry these credentials.
     #[must_use]
-    pub fn as_user(self, user: &str, password: &str) -> Self {
+    pub fn logged_in(self, user: &str, password: &str) -> Self {
         let credential = BASE64_STANDARD.encode(format!("{user}:{password}"));
         self.with_header("Authorization", &format!("Basic {credential}"))
     }

@@ -60,7 +60,7 @@ impl Source {
     #[track_caller]
     fn ask_as(&self, user: &str, password: &str, message: &Message) -> Reply {
         Connection::open(self.address)
-            .as_user(user, password)
+            .logged_in(user, password)
             .ask(message)
     }
 

@@ -94,7 +94,7 @@ impl Service {
     #[track_caller]
     pub fn connect_as(&self, user: &str) -> Connection {
         let connection = Connection::open(self.plain);
-        connection.as_user(user, user)
+        connection.logged_in(user, user)
     }
 
     /// Sends one message as `ann`, on a connection of its own.

@@ -318,7 +318,7 @@ fn the_agent_answers_every_recorded_request() {
     let address = plain_address(&agent);
     let password = agent.password();
     let system = Connection::open(address)
-        .as_user(USER, &password)
+        .logged_in(USER, &password)
         .ask(&Message::transfer("Get", "CIM_ComputerSystem"));
     let system = system.body().children[0].clone();
     let (name, element) = (system.text_at("Name"), system.text_at("ElementName"));

@@ -195,7 +195,7 @@ fn without_an_account_there_is_identify_and_nothing_else() {
     let mut unknown = crate::raw_http::Connection::open(service.plain);
     let refused = unknown.post("application/soap+xml", identify.as_bytes());
     assert_eq!(refused.status, 401);
-    let mut wrong = crate::raw_http::Connection::open(service.plain).as_user("ann", "wrong");
+    let mut wrong = crate::raw_http::Connection::open(service.plain).logged_in("ann", "wrong");
     assert_eq!(
         wrong.post("application/soap+xml", identify.as_bytes()).status,
         401
