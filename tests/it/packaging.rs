@@ -103,14 +103,43 @@ fn the_user_is_made() {
     assert!(root.path().join("etc/esm").is_dir());
 }
 
-#[test]
-fn the_composition_is_accepted() {
+fn compose(arguments: &[&str]) -> String {
     let mut command = program("docker-compose");
     command.current_dir(env!("CARGO_MANIFEST_DIR"));
-    let ended = accepted(command.args(["config", "--services"]));
-    let mut services: Vec<&str> = ended.out.lines().collect();
+    accepted(command.arg("config").args(arguments)).out
+}
+
+#[test]
+fn the_composition_is_accepted() {
+    let services = compose(&["--services"]);
+    let mut services: Vec<&str> = services.lines().collect();
     services.sort_unstable();
     assert_eq!(services, ["agent", "manager"]);
+}
+
+/// Each service's command line is one that the binary knows.
+#[test]
+fn the_composition_says_what_the_binary_understands() {
+    let home = tempfile::tempdir().unwrap();
+    let composition = compose(&[]);
+    let mut commands = 0;
+    for after in composition.split("    command:\n").skip(1) {
+        let arguments: Vec<&str> = after
+            .lines()
+            .map_while(|line| line.strip_prefix("    - "))
+            .collect();
+        // With `--help` nothing runs, but every argument before it must be right.
+        accepted(esm(home.path()).args(&arguments).arg("--help"));
+        let mut wrong = esm(home.path());
+        let ended = run(wrong.args(&arguments).args(["--no-such-option", "--help"]));
+        assert_eq!(
+            ended.code,
+            Some(2),
+            "an argument that is wrong is told before the help"
+        );
+        commands += 1;
+    }
+    assert_eq!(commands, 2, "{composition}");
 }
 
 #[test]
