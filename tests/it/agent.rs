@@ -7,6 +7,10 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use esm::client::server::ServerAddress;
+use esm::client::wsman::{ClientOptions, WsmanClient};
+use esm::net::http_client::BasicCredentials;
+use esm::net::tls::client::{ClientTls, Trust};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::command;
@@ -41,34 +45,25 @@ impl Agent {
     /// first and as dotted keys (`syslog.enabled = true`): a part of them stands already.
     #[track_caller]
     pub fn start_with(more: &str) -> Self {
-        Self::spawn(Home::Own(tempfile::tempdir().unwrap()), more)
+        Self::spawn(Home::Own(tempfile::tempdir().unwrap()), more, &[])
+    }
+
+    /// Starts one with more variables in its environment.
+    #[track_caller]
+    pub fn start_with_environment(more: &str, environment: &[(&str, &str)]) -> Self {
+        Self::spawn(Home::Own(tempfile::tempdir().unwrap()), more, environment)
     }
 
     /// Starts one in that folder: again on what an earlier one left there, if there was one.
     #[track_caller]
     pub fn start_in(folder: &Path, more: &str) -> Self {
-        Self::spawn(Home::Kept(folder.to_owned()), more)
+        Self::spawn(Home::Kept(folder.to_owned()), more, &[])
     }
 
     #[track_caller]
-    fn spawn(folder: Home, more: &str) -> Self {
+    fn spawn(folder: Home, more: &str, environment: &[(&str, &str)]) -> Self {
         let home = folder.path();
-        let shown = home.display();
-        // What a test's agent has to say is not for the log of the machine.
-        let syslog = if more.contains("syslog.") {
-            ""
-        } else {
-            "syslog.enabled = false\n"
-        };
-        let listen = if more.contains("wsman.listen") {
-            ""
-        } else {
-            "wsman.listen = [\"127.0.0.1:0\"]\n"
-        };
-        let config = format!(
-            "state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\n{listen}{syslog}{more}\n"
-        );
-        std::fs::write(home.join("esm.toml"), config).unwrap();
+        configure(home, more);
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -76,6 +71,7 @@ impl Agent {
             .unwrap();
         let mut child = command::esm(home)
             .arg("serve")
+            .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
@@ -178,13 +174,60 @@ impl Agent {
         command
     }
 
+    /// A client of it in this process, over TLS and logged in.
+    pub fn client(&self) -> WsmanClient {
+        self.client_as(USER, &self.password())
+    }
+
+    /// The same with other credentials.
+    pub fn client_as(&self, user: &str, password: &str) -> WsmanClient {
+        let address = ServerAddress::parse(self.url()).unwrap();
+        let tls = ClientTls::new(Trust::Pin(self.fingerprint().parse().unwrap())).unwrap();
+        let credentials = BasicCredentials::new(user, password).unwrap();
+        WsmanClient::new(address, &tls, Some(credentials), ClientOptions::default()).unwrap()
+    }
+
+    /// Changes its configuration file to what [`Agent::start_with`] would have made of `more`.
+    pub fn configure(&self, more: &str) {
+        configure(self.folder(), more);
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits until it has logged a line with `text`, and returns that line.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) -> String {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let log = self.log();
+            // The last line may be half written.
+            if let Some(line) = log
+                .split_inclusive('\n')
+                .find(|line| line.contains(text) && line.ends_with('\n'))
+            {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < until, "nothing with `{text}` in the log:\n{log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Stops it with SIGTERM, which must be clean, and returns what it has logged.
     #[track_caller]
     pub fn stop(mut self) -> String {
-        kill_process(self.pid(), Signal::TERM).unwrap();
+        self.signal(Signal::TERM);
+        self.ends();
+        self.log()
+    }
+
+    /// Waits for the clean end of one that was told to stop.
+    #[track_caller]
+    pub fn ends(&mut self) {
         let status = self.wait();
         assert!(status.success(), "{status}:\n{}", self.log());
-        self.log()
     }
 
     /// Kills it, as a power failure would.
@@ -236,6 +279,27 @@ impl Home {
             Self::Kept(folder) => folder,
         }
     }
+}
+
+/// Writes the configuration file, whole at once: an agent may be reading it.
+fn configure(home: &Path, more: &str) {
+    let shown = home.display();
+    // What a test's agent has to say is not for the log of the machine.
+    let syslog = if more.contains("syslog.") {
+        ""
+    } else {
+        "syslog.enabled = false\n"
+    };
+    let listen = if more.contains("wsman.listen") {
+        ""
+    } else {
+        "wsman.listen = [\"127.0.0.1:0\"]\n"
+    };
+    let config =
+        format!("state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\n{listen}{syslog}{more}\n");
+    let new = home.join("esm.toml.new");
+    std::fs::write(&new, config).unwrap();
+    std::fs::rename(new, home.join("esm.toml")).unwrap();
 }
 
 /// Reads lines apart, so that waiting for one can have an end.

@@ -75,6 +75,20 @@ impl Connection {
         self.reply()
     }
 
+    /// Begins to send a body to `/wsman`; returns once the server has begun to read it.
+    #[track_caller]
+    pub fn begin_post(&mut self, content_type: &str, length: usize) {
+        let head = format!(
+            "POST /wsman HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n{}Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n",
+            self.headers
+        );
+        self.send(head.as_bytes());
+        let expect = b"HTTP/1.1 100 Continue\r\n\r\n";
+        let mut heard = [0; 25];
+        self.stream.read_exact(&mut heard).unwrap();
+        assert_eq!(&heard, expect, "{}", String::from_utf8_lossy(&heard));
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send(&mut self, bytes: &[u8]) {

@@ -1,0 +1,8 @@
+//! What a running agent does when something around it changes: its configuration, its certificate, its accounts,
+//! its database, its service manager, who speaks to it.
+
+mod around;
+mod identity;
+mod local_socket;
+mod reload;
+mod syslog_socket;
