@@ -1,5 +1,6 @@
 //! One connection: its TLS handshake, its HTTP requests one after the other, its deadlines, its end.
 
+use std::convert::Infallible;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
@@ -8,8 +9,10 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Instant;
 
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -18,7 +21,9 @@ use tokio_rustls::server::TlsStream;
 use crate::net::carrier::Carrier;
 use crate::net::principal::Principal;
 use crate::net::tls::server::ServerTls;
+use crate::server::body::OutgoingBody;
 use crate::server::http::{Peer, Transport};
+use crate::server::limits::Limits;
 use crate::server::registry::{Place, Source, Standing};
 use crate::server::request::respond;
 use crate::server::running::Shared;
@@ -166,44 +171,7 @@ async fn serve(carrier: Carrier, connection: Connection) {
         .max_buf_size(limits.head_bytes.max(MIN_HEAD_BYTES) * 2)
         .serve_connection(TokioIo::new(stream), service);
 
-    let mut alarm = pin!(tokio::time::sleep_until((Instant::now() + limits.header).into()));
-    let mut told_to_drain = false;
-    let end = poll_fn(|cx| {
-        tracker.register(cx.waker());
-        if tracker.is_draining() && !told_to_drain {
-            told_to_drain = true;
-            Pin::new(&mut http).graceful_shutdown();
-        }
-        loop {
-            if let Poll::Ready(result) = Pin::new(&mut http).poll(cx) {
-                return Poll::Ready(result.map_or_else(End::Failed, |()| End::Finished));
-            }
-            let Some(deadline) = tracker.deadline(&limits) else {
-                return Poll::Pending;
-            };
-            // A later deadline leaves the alarm as it is: when it rings too early it is set again.
-            if deadline < alarm.deadline().into_std() {
-                alarm.as_mut().reset(deadline.into());
-            }
-            if alarm.as_mut().poll(cx).is_pending() {
-                return Poll::Pending;
-            }
-            if Instant::now() < deadline {
-                alarm.as_mut().reset(deadline.into());
-                continue;
-            }
-            match tracker.phase() {
-                Phase::Body if !tracker.body_is_overdue() => tracker.declare_body_overdue(),
-                Phase::Idle => {
-                    tracker.enter(Phase::Closing);
-                    Pin::new(&mut http).graceful_shutdown();
-                }
-                phase => return Poll::Ready(End::Overdue(phase)),
-            }
-        }
-    })
-    .await;
-
+    let end = drive(&mut http, &tracker, &limits).await;
     let mut stream = http.into_parts().io.into_inner();
     match end {
         End::Finished if !tracker.leaves_unread() => return,
@@ -223,4 +191,50 @@ enum End {
     Finished,
     Failed(hyper::Error),
     Overdue(Phase),
+}
+
+type Http<S> = http1::Connection<TokioIo<WatchedStream>, S>;
+
+/// Runs the connection until it ends, or the peer has taken longer than it may.
+async fn drive<S>(http: &mut Http<S>, tracker: &Tracker, limits: &Limits) -> End
+where
+    S: Service<Request<Incoming>, Response = Response<OutgoingBody>, Error = Infallible>,
+{
+    let mut alarm = pin!(tokio::time::sleep_until((Instant::now() + limits.header).into()));
+    let mut told_to_drain = false;
+    poll_fn(|cx| {
+        tracker.register(cx.waker());
+        if tracker.is_draining() && !told_to_drain {
+            told_to_drain = true;
+            Pin::new(&mut *http).graceful_shutdown();
+        }
+        loop {
+            if let Poll::Ready(result) = Pin::new(&mut *http).poll(cx) {
+                return Poll::Ready(result.map_or_else(End::Failed, |()| End::Finished));
+            }
+            let Some(deadline) = tracker.deadline(limits) else {
+                return Poll::Pending;
+            };
+            // A later deadline leaves the alarm as it is: when it rings too early it is set again.
+            if deadline < alarm.deadline().into_std() {
+                alarm.as_mut().reset(deadline.into());
+            }
+            if alarm.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if Instant::now() < deadline {
+                alarm.as_mut().reset(deadline.into());
+                continue;
+            }
+            match tracker.phase() {
+                Phase::Body if !tracker.body_is_overdue() => tracker.declare_body_overdue(),
+                Phase::Idle => {
+                    tracker.enter(Phase::Closing);
+                    Pin::new(&mut *http).graceful_shutdown();
+                }
+                phase => return Poll::Ready(End::Overdue(phase)),
+            }
+        }
+    })
+    .await
 }

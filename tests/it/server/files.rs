@@ -9,7 +9,7 @@ use rustix::process::{Resource, Rlimit, prlimit};
 use super::harness::{run, text};
 use crate::agent::Agent;
 
-const IDENTIFY: &str = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body>\
+pub const IDENTIFY: &str = "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope'><s:Body>\
     <i:Identify xmlns:i='http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd'/></s:Body></s:Envelope>";
 
 fn open_files(agent: &Agent) -> u64 {

@@ -40,7 +40,10 @@ fn wrong_logins_wait_longer_and_longer_and_right_ones_do_not() {
         for _ in 0..3 {
             let (heard, took) = timed(&server, &credentials());
             assert_eq!(heard, "ann:hi");
-            assert!(took < Duration::from_millis(1500), "a right login took {took:?}");
+            assert!(
+                took < Duration::from_secs(4),
+                "a right login took {took:?}: less than the pause of most guesses"
+            );
         }
         for guesser in guessers {
             assert_eq!(guesser.join().unwrap().0, WRONG);
@@ -87,10 +90,11 @@ fn the_local_socket_knows_its_peer() {
 #[test]
 fn a_right_login_does_not_wait_behind_a_flood_of_guesses() {
     let server = TestServer::start();
-    let ask = |password: String| {
+    let ask = |user: &str, password: String| {
+        let user = user.to_owned();
         let (host, port) = (server.plain.ip().to_string(), server.plain.port());
         async move {
-            let credentials = BasicCredentials::new(USER, &password).unwrap();
+            let credentials = BasicCredentials::new(&user, &password).unwrap();
             let endpoint = Endpoint::Plain { host, port };
             let mut client = HttpClient::new(endpoint, Some(credentials), ClientLimits::default()).unwrap();
             client
@@ -100,19 +104,27 @@ fn a_right_login_does_not_wait_behind_a_flood_of_guesses() {
                 .status
         }
     };
+    let accounts = esm::net::accounts::Accounts::open(server.folder.path().join("accounts")).unwrap();
+    accounts.set("bob", b"builder").unwrap();
     server.runtime.block_on(async {
+        let started = Instant::now();
+        assert_eq!(ask("bob", "builder".to_owned()).await, 200);
+        let one_hashing = started.elapsed();
         let guesses: Vec<_> = (0..200)
-            .map(|n| tokio::spawn(ask(format!("guess {n}"))))
+            .map(|n| tokio::spawn(ask(USER, format!("guess {n}"))))
             .collect();
         let requests = &server.handle.as_ref().unwrap().counters().requests;
         while requests.load(Relaxed) < 200 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let started = Instant::now();
-        assert_eq!(ask(PASSWORD.to_owned()).await, 200);
+        assert_eq!(ask(USER, PASSWORD.to_owned()).await, 200);
         let took = started.elapsed();
-        let still_guessing = guesses.iter().filter(|guess| !guess.is_finished()).count();
-        assert!(still_guessing > 100, "only {still_guessing} guesses were left");
-        assert!(took < Duration::from_secs(1), "a right login took {took:?}");
+        // Behind all guesses, two at a time, it would be a hundred.
+        assert!(
+            took < 40 * one_hashing,
+            "a right login took {took:?}, one hashing {one_hashing:?}"
+        );
+        drop(guesses);
     });
 }
