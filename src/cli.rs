@@ -19,6 +19,7 @@ pub mod passwd;
 pub mod prompt;
 pub mod serve;
 pub mod show;
+pub mod subscription;
 pub mod wsman;
 
 use std::ffi::OsString;
@@ -58,6 +59,7 @@ enum Command {
     Passwd(passwd::Args),
     Wsman(Box<wsman::Args>),
     Listen(Box<listen::Args>),
+    Subscription(subscription::Args),
     Mof(mof::Args),
     Completions(completions::Args),
     #[command(hide = true)]
@@ -99,6 +101,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
         Command::Wsman(args) => wsman::run(&args, &cli.global, &mut out),
         Command::Listen(args) => listen::run(&args, &cli.global, &mut out),
+        Command::Subscription(args) => subscription::run(&args, &cli.global, &mut out),
         Command::Mof(args) => mof::run(&args, &mut out),
         Command::Completions(args) => completions::run(&args, &mut out),
         Command::Man(args) => man::run(&args),

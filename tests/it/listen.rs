@@ -412,6 +412,22 @@ fn a_subscription_is_renewed_and_made_again_once_it_is_gone() {
 }
 
 #[test]
+fn a_subscription_that_is_deleted_at_the_agent_is_made_again() {
+    let agent = Agent::start_with(LOOPBACK);
+    let listening = subscribed(&agent, &[]);
+    let first = listening.hears("subscribed for 10m as ");
+    let identifier = first.rsplit(' ').next().unwrap();
+    let deleted = command::run(&mut agent.esm(&["subscription", "delete", identifier]));
+    assert_eq!(deleted.code, Some(0), "{deleted:?}");
+    let end: Json = serde_json::from_str(&listening.line()).unwrap();
+    assert_eq!(end["kind"], "subscription-end", "{end:#}");
+    assert_eq!(end["subscription"]["id"], identifier);
+    assert_ne!(listening.hears("subscribed for 10m as "), first);
+    listening.stop();
+    agent.stop();
+}
+
+#[test]
 fn a_refused_subscription_ends_it() {
     let agent = Agent::start_with(LOOPBACK);
     let wrong_query = subscribed(&agent, &["--filter", "select * from"]);

@@ -10,6 +10,7 @@ mod accounts;
 mod agent;
 mod cert;
 mod certificate;
+mod cli_subscription;
 mod cli_wsman;
 mod command;
 mod config;

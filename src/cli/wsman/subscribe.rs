@@ -19,7 +19,7 @@ use crate::wsman::credentials::{Credential, IssuedToken};
 use crate::wsman::eventing::{Delivery, SubscribeResponse};
 use crate::wsman::identify::HTTPS_BASIC;
 use crate::wsman::time::Expires;
-use crate::wsman::{DeliveryMode, EndpointReference, Filter, Pull, Subscribe, ns};
+use crate::wsman::{DeliveryMode, EndpointReference, Fault, FaultCause, Filter, Pull, Subscribe, ns};
 
 /// Subscribe to events; prints the subscription's identifier and the lease that was granted
 #[derive(Debug, clap::Args)]
@@ -174,7 +174,11 @@ pub async fn pull(args: &PullArgs, session: &mut Session<'_>) -> Result<Exit, Fa
         max_time: args.wait,
         ..Pull::default()
     };
-    let Received { content, envelope } = session.client.pull(None, request).await?;
+    let Received { content, envelope } = match session.client.pull(None, request).await {
+        // The time for it is over (WS-Enumeration, 3.3).
+        Err(error) if error.fault().is_some_and(is_timeout) => return Ok(Exit::Negative),
+        answer => answer?,
+    };
     let items = content.items;
     let exit = if items.is_empty() {
         Exit::Negative
@@ -188,6 +192,13 @@ pub async fn pull(args: &PullArgs, session: &mut Session<'_>) -> Result<Exit, Fa
     printer.take(Batch { items, envelope })?;
     printer.finish()?;
     Ok(exit)
+}
+
+const fn is_timeout(fault: &Fault) -> bool {
+    matches!(
+        fault.cause,
+        FaultCause::TimedOut | FaultCause::EnumerationTimedOut
+    )
 }
 
 impl SubscribeArgs {
