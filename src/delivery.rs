@@ -7,7 +7,7 @@
 //!   there is nothing left: an idle destination costs no task and no connection.
 //! - One *alarm clock* ends leases at their very end, not when somebody happens to look.
 //!
-//! A destination that is slow, hung or gone costs its own worker alone; see [`gate`] for what keeps many of them
+//! A destination that is slow, hung or gone costs its own worker alone; see `gate` for what keeps many of them
 //! from holding up the rest. All of it runs on boot time.
 
 pub mod courier;

@@ -14,7 +14,7 @@ pub struct EnumerationRequest {
     pub mode: EnumerationMode,
     /// How instances of subclasses are shown.
     pub polymorphism: PolymorphismMode,
-    /// How many items one reply may hold; `None` for [`DEFAULT_BATCH`].
+    /// How many items one reply may hold; `None` for as many as the client asks for by itself.
     pub batch: Option<u32>,
 }
 
