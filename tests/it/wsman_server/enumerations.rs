@@ -41,6 +41,7 @@ fn a_pull_holds_what_fits_unless_it_says_less() {
     let context = open(&mut ann, "Test_Item");
     let first = pull(&mut ann, &context, "<n:MaxElements>2</n:MaxElements>");
     assert_eq!(keys(&first, "Number"), ["1", "2"]);
+    assert_eq!(first.names(), ["wsen:EnumerationContext", "wsen:Items"]);
     assert_eq!(first.text_at("EnumerationContext"), context);
     let rest = pull(&mut ann, &context, "");
     assert_eq!(keys(&rest, "Number"), ["3", "4", "5"]);
