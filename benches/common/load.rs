@@ -42,6 +42,8 @@ impl Connection {
     /// Sends a request; returns the reply's body, which must come with status 200.
     pub async fn ask(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).await.unwrap();
+        // What TLS has taken may not be on its way yet.
+        self.stream.flush().await.unwrap();
         let mut have = 0;
         let mut reply = None;
         loop {
