@@ -1,33 +1,49 @@
 //! Logs, always on standard error.
 
+mod output;
+
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt, reload};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
+use output::LogOutput;
 
-/// The log of this process, whose level can be changed.
-#[derive(Clone, Debug)]
+/// The log of this process, whose level can be changed. Dropped, it leaves no line in a buffer.
+#[derive(Clone)]
 pub struct Logging {
     level: reload::Handle<LevelFilter, Registry>,
+    output: Option<LogOutput>,
 }
 
 /// Logs of a command that runs once: warnings and errors, as text.
 pub fn start_for_tool() -> Logging {
-    start(&LogConfig {
+    let config = LogConfig {
         level: LogLevel::Warn,
         format: LogFormat::Text,
-    })
+    };
+    start(&config, None)
 }
 
-/// Logs as configured. Only the first call of a process has an effect.
-pub fn start(config: &LogConfig) -> Logging {
+/// Logs of a server, as configured.
+pub fn start_for_server(config: &LogConfig) -> Logging {
+    // Without a thread for it, every line is written by whoever has it to say.
+    start(config, LogOutput::to_stderr().ok())
+}
+
+/// Only the first call of a process has an effect.
+fn start(config: &LogConfig, output: Option<LogOutput>) -> Logging {
     let (filter, level) = reload::Layer::new(level_filter(config.level));
+    let writer = match output.clone() {
+        Some(output) => BoxMakeWriter::new(output),
+        None => BoxMakeWriter::new(std::io::stderr),
+    };
     let lines = fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(writer)
         .with_ansi(std::io::stderr().is_terminal());
     let lines = match config.format {
         LogFormat::Text => lines.boxed(),
@@ -35,7 +51,7 @@ pub fn start(config: &LogConfig) -> Logging {
     };
     // An error means that a subscriber is set already: then that one stays.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
-    Logging { level }
+    Logging { level, output }
 }
 
 impl Logging {
@@ -43,6 +59,14 @@ impl Logging {
     pub fn apply(&self, config: &LogConfig) {
         // An error means that the subscriber is gone, and with it the log.
         let _ = self.level.reload(level_filter(config.level));
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        if let Some(output) = &self.output {
+            output.flush();
+        }
     }
 }
 

@@ -50,7 +50,7 @@ pub struct Args {}
 /// What keeps the agent from starting.
 pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
     let config = global.load()?;
-    let logging = logging::start(&config.log);
+    let logging = logging::start_for_server(&config.log);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(WORKERS)
@@ -59,7 +59,7 @@ pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| Failure::new(Exit::Local, format!("no runtime: {error}")))?;
-    runtime.block_on(serve(config, logging))
+    runtime.block_on(serve(config, logging.clone()))
 }
 
 async fn serve(config: crate::config::Config, logging: logging::Logging) -> Result<Exit, Failure> {
