@@ -17,7 +17,7 @@ use crate::net::certificate::{
 pub const FIRST_ACCOUNT: &str = "admin";
 
 /// Letters and digits of a first password, without those that look alike.
-const PASSWORD_LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz234567892";
+const PASSWORD_LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789_";
 const PASSWORD_LENGTH: usize = 20;
 
 /// The password of an account that was just made.
