@@ -25,7 +25,7 @@ use subscriptions::{SubscriptionArgs, Subscriptions};
 /// Receive what agents report, and print it: WS-Eventing deliveries and CIM-XML exports
 ///
 /// Each indication is one line, written out at once; what was sent again is marked. A delivery is acknowledged only
-/// when it is printed. SIGTERM and SIGINT end it; subscriptions that it made itself are ended with it.
+/// when it is printed. SIGTERM, SIGINT and SIGHUP end it; subscriptions that it made itself are ended with it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -172,6 +172,8 @@ async fn print(
 struct Signals {
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
+    /// The terminal went away.
+    hangup: tokio::signal::unix::Signal,
 }
 
 impl Signals {
@@ -179,6 +181,7 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
         })
     }
 
@@ -186,6 +189,7 @@ impl Signals {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hangup.recv() => {}
         }
     }
 }
