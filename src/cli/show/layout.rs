@@ -52,8 +52,8 @@ impl Layout {
     }
 
     /// What suits these instances: a list for a single one, a table where its keys and something else fit into
-    /// `width`. The columns are the keys in which the instances differ, what their own class declares, then
-    /// what else differs, as far as there is room.
+    /// `width`. The columns are the keys in which the instances differ, what is measured and what their own
+    /// class declares, then what else differs, as far as there is room.
     pub fn suiting(instances: &[Instance], classes: &Classes, width: usize) -> Self {
         let [first, _, ..] = instances else {
             return Self::List;
@@ -137,8 +137,11 @@ fn candidates<'i>(instances: &'i [Instance], class: Option<&Class>) -> Vec<(&'i 
         let declared = class.and_then(|class| Some((class, class.property(name)?)));
         let is_key = declared.is_some_and(|(_, declared)| declared.is_key());
         let is_own = declared.is_some_and(|(class, declared)| declared.class_origin == class.name);
+        // What is measured tells something even where it is the same everywhere.
+        let is_measured = declared.is_some_and(|(_, declared)| declared.qualifier("Gauge").is_some());
         let rank = match (is_key, differs, is_own) {
             (true, true, _) => 0,
+            _ if is_measured => 1,
             (_, true, true) => 1,
             (_, true, false) => 2,
             (_, false, true) => 3,
@@ -251,6 +254,7 @@ mod tests {
             let mut instance = Instance::new(Name::new("ESM_Processor"));
             instance.set("ElementName", device);
             instance.set("Family", 2_u16);
+            instance.set("LoadPercentage", 100_u16);
             instance.set("SystemName", "host");
             instance.set("DeviceID", device);
             instance.set("Socket", 0_u32);
@@ -260,7 +264,13 @@ mod tests {
         check(
             &several,
             80,
-            Some(&["DeviceID", "UserPercent", "ElementName", "Socket"]),
+            Some(&[
+                "DeviceID",
+                "LoadPercentage",
+                "UserPercent",
+                "ElementName",
+                "Socket",
+            ]),
         );
     }
 }
