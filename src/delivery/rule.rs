@@ -18,13 +18,19 @@ pub enum Forbidden {
     #[error("{0} is no address of a host")]
     NoHost(IpAddr),
     /// Not on the list.
-    #[error("{0} is neither the address that subscribed nor in a network of `allow_destinations`")]
+    #[error(
+        "{0} is neither the address that subscribed nor in a network of `subscriptions.allow_destinations`"
+    )]
     NotAllowed(IpAddr),
     /// Loopback and link-local addresses must be listed, whoever subscribed.
-    #[error("{0} is a loopback or link-local address and is not in a network of `allow_destinations`")]
+    #[error(
+        "{0} is a loopback or link-local address and is not in a network of `subscriptions.allow_destinations`"
+    )]
     Local(IpAddr),
     /// Clear text is for listed networks alone.
-    #[error("plain http to {0}: it is allowed to networks of `allow_destinations` alone; use https")]
+    #[error(
+        "plain http to {0}: it is allowed to networks of `subscriptions.allow_destinations` alone; use https"
+    )]
     ClearText(IpAddr),
 }
 
@@ -100,7 +106,7 @@ mod tests {
             "192.0.2.1",
             Http,
             Err(
-                "plain http to 192.0.2.1: it is allowed to networks of `allow_destinations` alone; use https",
+                "plain http to 192.0.2.1: it is allowed to networks of `subscriptions.allow_destinations` alone; use https",
             ),
         );
         check(&["192.0.2.0/24"], "192.0.2.1", Http, Ok(()));
@@ -109,7 +115,9 @@ mod tests {
             &[],
             "192.0.2.77",
             Https,
-            Err("192.0.2.77 is neither the address that subscribed nor in a network of `allow_destinations`"),
+            Err(
+                "192.0.2.77 is neither the address that subscribed nor in a network of `subscriptions.allow_destinations`",
+            ),
         );
         check(&["127.0.0.0/8"], "127.0.0.1", Http, Ok(()));
     }
@@ -118,7 +126,7 @@ mod tests {
     fn local_and_special_addresses_are_refused() {
         let local = |address: &str| {
             format!(
-                "{address} is a loopback or link-local address and is not in a network of `allow_destinations`"
+                "{address} is a loopback or link-local address and is not in a network of `subscriptions.allow_destinations`"
             )
         };
         for address in ["127.0.0.1", "::1", "169.254.1.1", "fe80::1"] {

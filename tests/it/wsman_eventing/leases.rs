@@ -124,8 +124,8 @@ fn what_cannot_be_delivered_is_refused_at_once() {
     let fault = |delivery: &str, more: &str| source.ask(&subscribe(delivery, more)).fault();
     insta::assert_snapshot!(fault(&deliver("urn:other", NOWHERE, ""), ""), @"s:Sender wse:DeliveryModeRequestedUnavailable: The delivery mode `urn:other` is not offered.");
     insta::assert_snapshot!(fault(&deliver(PUSH, "mailto:me@example.org", ""), ""), @"s:Sender wsman:UnsupportedFeature UnusableAddress: The address `mailto:me@example.org` cannot be used: `mailto:me@example.org` is no destination address: expected http:// or https://.");
-    insta::assert_snapshot!(fault(&deliver(PUSH, "http://192.0.2.1/x", ""), ""), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 192.0.2.1 is neither the address that subscribed nor in a network of `allow_destinations`.");
-    insta::assert_snapshot!(fault(&deliver(PUSH, "https://192.0.2.1/x", ""), ""), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 192.0.2.1 is neither the address that subscribed nor in a network of `allow_destinations`.");
+    insta::assert_snapshot!(fault(&deliver(PUSH, "http://192.0.2.1/x", ""), ""), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 192.0.2.1 is neither the address that subscribed nor in a network of `subscriptions.allow_destinations`.");
+    insta::assert_snapshot!(fault(&deliver(PUSH, "https://192.0.2.1/x", ""), ""), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 192.0.2.1 is neither the address that subscribed nor in a network of `subscriptions.allow_destinations`.");
     insta::assert_snapshot!(fault("<e:Delivery/>", ""), @"s:Sender wse:InvalidMessage: wse:Delivery lacks wse:NotifyTo.");
     insta::assert_snapshot!(fault("", ""), @"s:Sender wse:InvalidMessage: wse:Subscribe lacks wse:Delivery.");
     let kerberos =
@@ -147,7 +147,7 @@ fn what_cannot_be_delivered_is_refused_at_once() {
     let processor = subscribe(&push(), "").on("CIM_Processor");
     insta::assert_snapshot!(source.ask(&processor).fault(), @"s:Sender wsa:DestinationUnreachable InvalidResourceURI: `CIM_Processor` is no indication class: subscribe to CIM_Indication or a class below it.");
     let end_to = "<e:EndTo><a:Address>https://192.0.2.1/x</a:Address></e:EndTo>";
-    insta::assert_snapshot!(fault(&format!("{end_to}{}", push()), ""), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 192.0.2.1 is neither the address that subscribed nor in a network of `allow_destinations`.");
+    insta::assert_snapshot!(fault(&format!("{end_to}{}", push()), ""), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 192.0.2.1 is neither the address that subscribed nor in a network of `subscriptions.allow_destinations`.");
     source.agent.stop();
 }
 
@@ -157,7 +157,7 @@ fn loopback_is_no_destination_unless_it_is_listed() {
     let agent = crate::agent::Agent::start_with("wsman.http_listen = [\"127.0.0.1:0\"]");
     let source = Source::of(agent);
     let refused = source.ask(&subscribe(&deliver(PUSH, "https://127.0.0.1:22/", ""), ""));
-    insta::assert_snapshot!(refused.fault(), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 127.0.0.1 is a loopback or link-local address and is not in a network of `allow_destinations`.");
+    insta::assert_snapshot!(refused.fault(), @"s:Sender wsman:UnsupportedFeature UnusableAddress: 127.0.0.1 is a loopback or link-local address and is not in a network of `subscriptions.allow_destinations`.");
     // A name is looked up when something is delivered, and means nothing else then.
     let folder = tempfile::tempdir().unwrap();
     let manager = Manager::tls(&Pair::make(folder.path()));
