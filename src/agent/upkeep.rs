@@ -142,10 +142,12 @@ impl Upkeep {
             self.apply(old, &new).map(|()| new)
         });
         let Err(refusal) = taken else { return };
-        tracing::error!(
-            fault = refusal,
-            "the changed configuration is not taken; the old one stays in force"
-        );
+        for fault in refusal.lines() {
+            tracing::error!(
+                fault,
+                "the changed configuration is not taken; the old one stays in force"
+            );
+        }
         if let Some(reporting) = &self.reporting {
             let file = old
                 .file()

@@ -176,7 +176,10 @@ impl ConnectionArgs {
 /// # Errors
 /// If the configuration that names its socket is faulty.
 pub fn local_client(global: &Global, options: ClientOptions) -> Result<WsmanClient, Failure> {
-    let address = ServerAddress::Local(global.load()?.local.socket);
+    let config = global.load().map_err(|failure| {
+        failure.with_advice("the configuration names the socket of this machine's agent: correct it, or name an agent by --url")
+    })?;
+    let address = ServerAddress::Local(config.local.socket);
     let tls = ClientTls::new(Trust::Off)?;
     Ok(WsmanClient::new(address, &tls, None, options)?)
 }

@@ -65,6 +65,15 @@ impl Failure {
         }
     }
 
+    /// The same failure, with one more line that says what may help.
+    #[must_use]
+    pub fn with_advice(mut self, advice: &str) -> Self {
+        self.message.push_str("esm: ");
+        self.message.push_str(advice);
+        self.message.push('\n');
+        self
+    }
+
     /// Writes the message to standard error and returns the code.
     pub(super) fn tell(self) -> Exit {
         // Nobody is left to tell if standard error is closed too.

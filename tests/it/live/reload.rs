@@ -121,6 +121,19 @@ fn what_needs_a_restart_is_refused_whole_and_by_name() {
 }
 
 #[test]
+fn a_tool_that_cannot_read_the_configuration_says_what_else_it_can_do() {
+    let agent = Agent::start();
+    agent.configure("[log]\nlevel = \"loud\"");
+    let refused = run(&mut agent.esm(&["wsman", "identify"]));
+    assert_eq!(refused.code, Some(1), "{refused:#?}");
+    assert!(refused.err.contains("log.level = \"loud\""), "{refused:#?}");
+    assert!(refused.err.contains("--url"), "{refused:#?}");
+    let answer = run(&mut agent.wsman(&["identify"]));
+    assert_eq!(answer.code, Some(0), "{answer:#?}");
+    agent.stop();
+}
+
+#[test]
 fn a_file_that_goes_away_is_refused() {
     let agent = Agent::start();
     std::fs::remove_file(agent.folder().join("esm.toml")).unwrap();
