@@ -186,6 +186,22 @@ mod tests {
         assert_eq!((other.method.as_str(), other.indication), ("Other", None));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_it_panic(text in ".{0,200}", at in 0_usize..400, cut in 0_usize..40) {
+            let path = "<INSTANCENAME CLASSNAME=\"C\"><KEYBINDING NAME=\"K\"><KEYVALUE VALUETYPE=\"numeric\">1</KEYVALUE></KEYBINDING></INSTANCENAME>";
+            let reference = format!("<PROPERTY.REFERENCE NAME=\"R\"><VALUE.REFERENCE>{path}</VALUE.REFERENCE></PROPERTY.REFERENCE>");
+            let array = "<PROPERTY.ARRAY NAME=\"A\" TYPE=\"uint8\"><VALUE.ARRAY><VALUE>1</VALUE></VALUE.ARRAY></PROPERTY.ARRAY>";
+            let content = format!("<INSTANCE CLASSNAME=\"C\">{reference}{array}</INSTANCE>");
+            let mut message = export("ExportIndication", "NewIndication", &content);
+            let _ = decode(&text);
+            let at = at.min(message.len());
+            let end = (at + cut).min(message.len());
+            message.replace_range(at..end, &text);
+            let _ = decode(&message);
+        }
+    }
+
     #[track_caller]
     fn check(text: &str, header: &str, message: &str) {
         let error = decode(text).unwrap_err();

@@ -323,6 +323,49 @@ fn the_same_answers_come_over_tls() {
 }
 
 #[test]
+fn settings_are_changed_called_and_reset() {
+    let agent = Agent::start();
+    const CPU: &str = "ESM_MonitorSetting?InstanceID=cpu";
+    let setting = || json(&agent, &["get", CPU]);
+    let before = setting();
+    let after = json(&agent, &["put", CPU, "Warning=70", "warningreset=65.5"]);
+    assert_eq!(
+        (&after["Warning"], &after["WarningReset"]),
+        (&70.0.into(), &65.5.into())
+    );
+    assert_eq!(
+        after["Critical"], before["Critical"],
+        "what is not named keeps its value"
+    );
+    let after = json(
+        &agent,
+        &["put", CPU, "--null", "Critical", "--null", "CriticalReset"],
+    );
+    assert!(
+        after["Critical"].is_null() && after["Warning"] == 70.0,
+        "{after:#}"
+    );
+    let ended = local(&agent, &["put", CPU, "Warning=700"], 5);
+    assert!(ended.err.contains("0 to 100"), "{ended:#?}");
+    let ended = local(&agent, &["put", CPU, "Warning=high"], 5);
+    assert!(ended.err.contains("`high` is no real64"), "{ended:#?}");
+    assert_eq!(setting()["Warning"], 70.0);
+
+    let called = json(&agent, &["invoke", CPU, "Pause", "Seconds=60"]);
+    assert_eq!(called, serde_json::json!({ "ReturnValue": 0 }));
+    assert_eq!(
+        local(&agent, &["invoke", CPU, "Resume"], 0).out,
+        "ReturnValue  0\n"
+    );
+    let ended = local(&agent, &["invoke", CPU, "Pause", "Minutes=1"], 5);
+    assert!(ended.err.contains("`Minutes`"), "{ended:#?}");
+
+    assert_eq!(local(&agent, &["delete", CPU], 0).out, "");
+    assert_eq!(setting()["Warning"], before["Warning"]);
+    agent.stop();
+}
+
+#[test]
 fn what_is_not_offered_is_refused_in_words() {
     let agent = Agent::start();
     let call = [

@@ -40,6 +40,7 @@ mod syslog;
 mod told;
 mod wire;
 mod wsman_eventing;
+mod wsman_client;
 mod wsman_messages;
 mod wsman_server;
 mod wsman_service;

@@ -47,29 +47,38 @@ pub fn line_width() -> usize {
 impl Layout {
     /// A table of these properties, as wide as `instances` are.
     pub fn of_properties(names: &[Name], instances: &[Instance], classes: &Classes) -> Self {
-        let columns = names.iter().map(|name| measure(name, instances, classes));
-        Self::Table(columns.collect())
+        let column = |name: &Name| Column {
+            name: name.clone(),
+            width: widest(name, &cells(name, instances, classes)),
+        };
+        Self::Table(names.iter().map(column).collect())
     }
 
     /// What suits these instances: a list for a single one, a table where its keys and something else fit into
-    /// `width`. The columns are the keys in which the instances differ, what is measured and what their own
+    /// `width_limit`. The columns are the keys in which the instances differ, what is measured and what their own
     /// class declares, then what else differs, as far as there is room.
-    pub fn suiting(instances: &[Instance], classes: &Classes, width: usize) -> Self {
+    pub fn suiting(instances: &[Instance], classes: &Classes, width_limit: usize) -> Self {
         let [first, _, ..] = instances else {
             return Self::List;
         };
         let class = classes.find(&first.class_name);
-        let candidates = candidates(instances, class.as_deref());
         let mut columns: Vec<Column> = Vec::new();
+        let mut shown: Vec<Vec<String>> = Vec::new();
         let mut used = 0;
-        for (name, is_key) in candidates {
-            let column = measure(name, instances, classes);
-            if column.width > WIDEST_CELL && !is_key {
+        for (name, is_key) in candidates(instances, class.as_deref()) {
+            let cells = cells(name, instances, classes);
+            let width = widest(name, &cells);
+            // Many a property says the same as another one.
+            if shown.contains(&cells) || (width > WIDEST_CELL && !is_key) {
                 continue;
             }
-            if used + column.width <= width {
-                used += column.width + GAP;
-                columns.push(column);
+            if used + width <= width_limit {
+                used += width + GAP;
+                columns.push(Column {
+                    name: name.clone(),
+                    width,
+                });
+                shown.push(cells);
             } else if is_key {
                 return Self::List;
             }
@@ -156,15 +165,17 @@ fn candidates<'i>(instances: &'i [Instance], class: Option<&Class>) -> Vec<(&'i 
         .collect()
 }
 
-fn measure(name: &Name, instances: &[Instance], classes: &Classes) -> Column {
-    let cells = instances.iter().map(|instance| {
+fn cells(name: &Name, instances: &[Instance], classes: &Classes) -> Vec<String> {
+    let cell = |instance: &Instance| {
         let class = classes.find(&instance.class_name);
-        cell(instance, class.as_ref(), name).chars().count()
-    });
-    Column {
-        name: name.clone(),
-        width: cells.fold(name.as_str().len(), usize::max),
-    }
+        cell(instance, class.as_ref(), name)
+    };
+    instances.iter().map(cell).collect()
+}
+
+fn widest(name: &Name, cells: &[String]) -> usize {
+    let widths = cells.iter().map(|cell| cell.chars().count());
+    widths.fold(name.as_str().len(), usize::max)
 }
 
 fn cell(instance: &Instance, class: Option<&Arc<Class>>, name: &Name) -> String {
@@ -213,7 +224,10 @@ mod tests {
             .map(|at| {
                 let mut instance = Instance::new(Name::new("C_X"));
                 for (name, width) in properties {
-                    instance.set(*name, format!("{at:0width$}"));
+                    instance.set(
+                        *name,
+                        format!("{name:.<width$}").replacen('.', &at.to_string(), 1),
+                    );
                 }
                 instance
             })
@@ -252,7 +266,8 @@ mod tests {
         let mut several = Vec::new();
         for device in ["cpu0", "cpu1"] {
             let mut instance = Instance::new(Name::new("ESM_Processor"));
-            instance.set("ElementName", device);
+            instance.set("ElementName", format!("the {device}"));
+            instance.set("Name", device);
             instance.set("Family", 2_u16);
             instance.set("LoadPercentage", 100_u16);
             instance.set("SystemName", "host");
