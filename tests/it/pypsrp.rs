@@ -235,8 +235,8 @@ fn what_the_agent_refuses_is_understood() {
         "delete",
         "CIM_ComputerSystem",
         json!({}),
-        "wsa:ActionNotSupported",
-        "deleted",
+        "wsman:InvalidSelectors",
+        "Name, CreationClassName",
     );
     let pull = format!(
         "<n:Pull xmlns:n='{ENUMERATION}'><n:EnumerationContext>uuid:1</n:EnumerationContext></n:Pull>"
@@ -306,6 +306,71 @@ fn instances_are_created_changed_and_deleted() {
     assert!(deleted.children.is_empty());
     let gone = client.outcome("get", "MSFT_Person", person("42"));
     check_fault(&gone, "wsa:DestinationUnreachable", "MSFT_Person.Key=");
+}
+
+fn setting(id: &str, more: Value) -> Value {
+    let mut operation = more;
+    operation["selectors"] = json!([["InstanceID", id]]);
+    operation
+}
+
+/// Levels are changed for good, one by one or all back to what the configuration says.
+#[test]
+fn monitors_are_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let agent = Agent::start_in(folder.path(), "");
+    let mut client = Client::of_agent(&agent);
+    let class = "ESM_MonitorSetting";
+    let (settings, _) = client.enumerate(class, &json!({}), "");
+    assert!(
+        settings
+            .iter()
+            .any(|setting| setting.text_at("InstanceID") == "cpu")
+    );
+    let change = |properties: Value| setting("cpu", json!({"properties": properties}));
+    let levels = |found: &Element| {
+        let setting = found.at(class);
+        ["Warning", "Critical", "Source"].map(|name| setting.text_at(name).to_owned())
+    };
+    let before = client.call("get", class, setting("cpu", json!({})));
+    assert_eq!(levels(&before), ["85.0", "95.0", "default"]);
+    let changed = client.call(
+        "change",
+        class,
+        change(json!({"Warning": "70", "WarningReset": "60.5"})),
+    );
+    assert_eq!(levels(&changed), ["70.0", "95.0", "remote"]);
+    let refused = client.outcome("change", class, change(json!({"Warning": "99"})));
+    check_fault(&refused, "wsman:InvalidParameter", "arning");
+    let refused = client.outcome("change", class, change(json!({"Warning": "high"})));
+    check_fault(&refused, "wxf:InvalidRepresentation", "`high` is no real64");
+    agent.kill();
+
+    let agent = Agent::start_in(folder.path(), "");
+    let mut client = Client::of_agent(&agent);
+    let kept = client.call("get", class, setting("cpu", json!({})));
+    assert_eq!(levels(&kept), ["70.0", "95.0", "remote"]);
+    let action = |method: &str| format!("{CIM_SCHEMA}{class}/{method}");
+    let pause =
+        format!("<c:Pause_INPUT xmlns:c='{CIM_SCHEMA}{class}'><c:Seconds>60</c:Seconds></c:Pause_INPUT>");
+    let call = setting("cpu", json!({"action": action("Pause"), "body": pause}));
+    let paused = client.call("invoke", class, call);
+    assert_eq!(paused.text_at("Body/Pause_OUTPUT/ReturnValue"), "0");
+    let found = client.call("get", class, setting("cpu", json!({})));
+    let left: u32 = found.at(class).text_at("PauseRemainingSecs").parse().unwrap();
+    assert!((50..=60).contains(&left), "{left}");
+    client.call(
+        "invoke",
+        class,
+        setting("cpu", json!({"action": action("Resume")})),
+    );
+    client.call("delete", class, setting("cpu", json!({})));
+    let after = client.call("get", class, setting("cpu", json!({})));
+    assert_eq!(levels(&after), ["85.0", "95.0", "default"]);
+    assert_eq!(after.at(class).text_at("PauseRemainingSecs"), "");
+    let none = client.outcome("get", class, setting("nothing", json!({})));
+    check_fault(&none, "wsa:DestinationUnreachable", "nothing");
+    agent.stop();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 """Joins pypsrp's WSMan client to a pipe: one operation per line in, its outcome out, both JSON.
 
-An operation names a method of pypsrp.wsman.WSMan and its arguments. The outcome is the XML that the method
+An operation names a method of pypsrp.wsman.WSMan and its arguments, or `change`. The outcome is the XML that the method
 returned, or the fault that it raised, with what it read from it.
 """
 
@@ -36,6 +36,17 @@ def client(operation):
     )
 
 
+def change(wsman, resource, arguments, properties):
+    """Reads an instance, changes properties of it, and writes the whole of it back."""
+    instance = wsman.get(resource, **arguments)[0]
+    for child in instance:
+        name = child.tag.rsplit("}", 1)[-1]
+        if name in properties:
+            child.attrib.clear()
+            child.text = properties[name]
+    return wsman.put(resource, **{**arguments, "resource": instance})
+
+
 def perform(wsman, operation):
     body = operation.get("body")
     arguments = dict(
@@ -47,6 +58,8 @@ def perform(wsman, operation):
     try:
         if operation["call"] == "invoke":
             found = wsman.invoke(operation["action"], operation["resource"], **arguments)
+        elif operation["call"] == "change":
+            found = change(wsman, operation["resource"], arguments, operation["properties"])
         else:
             found = getattr(wsman, operation["call"])(operation["resource"], **arguments)
     except WSManFaultError as fault:

@@ -108,9 +108,16 @@ impl Shared {
         Ok(encode_create_response(&exchange.head(), &path, &target.style))
     }
 
-    /// Deletes an instance.
+    /// Deletes an instance, which must be named: the only one of today may be another's tomorrow.
     pub(super) fn delete(&self, exchange: &Exchange) -> Result<String, Fault> {
         let target = self.target(exchange)?;
+        if exchange.headers.selectors.keys().next().is_none() {
+            let keys: Vec<&str> = target.class.keys().map(|key| key.name.as_str()).collect();
+            let reason = format!("Delete takes the keys of an instance ({}).", keys.join(", "));
+            return Err(
+                Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors)
+            );
+        }
         let path = self.instance_path(exchange, &target)?;
         self.broker.delete(&target.context, &path)?;
         Ok(encode_delete_response(&exchange.head()))

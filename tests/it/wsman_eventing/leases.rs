@@ -207,3 +207,45 @@ fn a_subscription_outlives_the_agent() {
     assert_eq!(source.ask(&by_uri).status, 200);
     source.agent.stop();
 }
+
+/// Subscriptions are instances; who deletes one ends it, and the subscriber is told so where it wants to be.
+#[test]
+fn a_subscription_that_is_deleted_tells_its_end() {
+    let manager = Manager::start(None, &[]);
+    let source = Source::start();
+    let end_to = format!(
+        "<e:EndTo><a:Address>{}</a:Address><a:ReferenceParameters><t:Tag xmlns:t=\"urn:t\">7</t:Tag></a:ReferenceParameters></e:EndTo>",
+        manager.url("/end")
+    );
+    let to_end = format!("{end_to}{}", deliver(PUSH, &manager.url("/told"), ""));
+    let Subscribed { id, .. } = source.subscribe(&to_end, &expires("PT600S"));
+    let listed = source.ask(&Message::enumerate(
+        "ESM_Subscription",
+        "<w:OptimizeEnumeration/>",
+    ));
+    let listed = listed.body().at("EnumerateResponse/Items").children[0].clone();
+    assert_eq!(format!("uuid:{}", listed.text_at("SubscriptionID")), id);
+    let told = ["Owner", "DeliveryMode", "Filter", "State"].map(|name| listed.text_at(name).to_owned());
+    assert_eq!(told, ["admin", "Push", "SELECT * FROM CIM_Indication", "active"]);
+    let delete = Message::transfer("Delete", "ESM_Subscription");
+    let delete = delete.selector("InstanceID", listed.text_at("InstanceID"));
+    assert_eq!(source.ask(&delete).status, 200);
+    let end = manager.next();
+    assert_eq!(
+        (&end["path"], &end["headers"]["Tag"]),
+        (&"/end".into(), &"7".into()),
+        "{end}"
+    );
+    assert_eq!(
+        end["action"],
+        "http://schemas.xmlsoap.org/ws/2004/08/eventing/SubscriptionEnd"
+    );
+    assert_eq!(
+        end["events"][0][1]["Status"],
+        "http://schemas.xmlsoap.org/ws/2004/08/eventing/SourceCanceling"
+    );
+    assert_eq!(source.ask(&manage("GetStatus", &id, "")).status, 500);
+    source.alert();
+    manager.nothing_more(Duration::from_millis(1000));
+    source.agent.stop();
+}

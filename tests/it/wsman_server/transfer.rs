@@ -46,6 +46,19 @@ fn an_instance_is_read_by_some_of_its_keys_if_no_other_has_them() {
     insta::assert_snapshot!(ann.ask(&computer("Delete")).fault(), @"s:Sender wsman:InvalidSelectors InsufficientSelectors: The selector `CreationClassName` is missing.");
 }
 
+/// The only instance is read without its keys, and not deleted without them.
+#[test]
+fn what_is_deleted_is_named() {
+    let service = Service::start();
+    let mut ann = service.connect_as("ann");
+    let only = |action: &str| Message::transfer(action, "CIM_ComputerSystem");
+    insta::assert_snapshot!(ann.ask(&only("Delete")).fault(), @"s:Sender wsman:InvalidSelectors InsufficientSelectors: Delete takes the keys of an instance (Name, CreationClassName).");
+    assert_eq!(
+        ann.ask(&only("Get")).body().text_at("CIM_ComputerSystem/Name"),
+        "box"
+    );
+}
+
 #[test]
 fn the_path_is_told_where_it_is_asked_for() {
     let service = Service::start();
@@ -290,4 +303,52 @@ fn a_class_definition_is_read() {
     ");
     insta::assert_snapshot!(service.ask(&message).fault(), @"s:Sender wsman:InvalidSelectors InsufficientSelectors: The selector `ClassName` is missing: it names the class whose definition is wanted.");
     insta::assert_snapshot!(service.ask(&message.selector("ClassName", "Nothing")).fault(), @"s:Sender wsa:DestinationUnreachable InvalidResourceURI CIM 5: namespace `root/test` has no class `Nothing` (resource URI `http://schemas.dmtf.org/wbem/cim-xml/2/cim-schema/2/*`).");
+}
+
+/// openwsman's own operations on classes, called as methods.
+#[test]
+fn classes_are_listed_and_read_as_openwsmans_clients_do() {
+    let service = Service::start();
+    let intrinsic = "http://schemas.openwsman.org/wbem/wscim/1/intrinsic";
+    let call = |uri: &str, method: &str| {
+        let message = Message::new(&format!("{uri}/{method}")).on(uri).in_test();
+        service.ask(&message.body(&format!("<c:{method}_INPUT xmlns:c=\"{uri}\"/>")))
+    };
+    let names = call(intrinsic, "EnumerateClassNames").body();
+    let names: Vec<&str> = names.children[0]
+        .children
+        .iter()
+        .map(|name| name.text.as_str())
+        .collect();
+    assert!(
+        names.contains(&"Test_Item") && names.contains(&"CIM_ManagedElement"),
+        "{names:?}"
+    );
+    insta::assert_snapshot!(call(&format!("{intrinsic}/Test_Group"), "GetClass").body().outline(), @r"
+    s:Body
+      {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}GetClass
+        {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}name Test_Group
+        {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}properties
+          {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}property
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}name InstanceID
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}type string
+          {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}property
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}name Caption
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}type string
+          {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}property
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}name Description
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}type string
+          {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}property
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}name ElementName
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}type string
+          {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}property
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}name Generation
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}type uint64
+          {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}property
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}name Name
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}type string
+            {http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group}key true
+    ");
+    insta::assert_snapshot!(call(&format!("{intrinsic}/Test_Group"), "DeleteClass").fault(), @"s:Sender wsa:ActionNotSupported: The action `http://schemas.openwsman.org/wbem/wscim/1/intrinsic/Test_Group/DeleteClass` is not supported for this resource.");
+    insta::assert_snapshot!(call(&format!("{intrinsic}/Test_Nothing"), "GetClass").fault(), @"s:Sender wsa:DestinationUnreachable InvalidResourceURI CIM 5: namespace `root/test` has no class `Test_Nothing`");
 }
