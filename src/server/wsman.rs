@@ -175,12 +175,12 @@ impl WsmanService {
         match body {
             Body::Get => {
                 let quick = shared.answers_from_memory(exchange);
-                self.run(exchange, quick, move |exchange| shared.get(exchange))
+                self.reply(exchange, quick, move |exchange| shared.get(exchange))
                     .await
             }
             Body::Enumerate(request) => {
                 let quick = request.filter.is_none() && shared.answers_from_memory(exchange);
-                self.run(exchange, quick, move |exchange| {
+                self.reply(exchange, quick, move |exchange| {
                     shared.enumerate(exchange, request)
                 })
                 .await
@@ -191,29 +191,36 @@ impl WsmanService {
             Body::Pull(request) => {
                 let taken = Taken::take(&shared.contexts, &request.context, exchange, shared.clock.boot())?;
                 let quick = shared.pulls_from_memory(&taken);
-                self.run(exchange, quick, move |exchange| {
+                let pulled = self.run(exchange, quick, move |exchange| {
                     shared.pull(exchange, &request, taken)
-                })
-                .await
+                });
+                let (text, rest) = pulled.await?;
+                let text = exchange.fitting(text)?;
+                // Not before the reply is there to be sent: what a request took that was given up in the
+                // meantime is lost, and the enumeration ends with it.
+                if let Some(rest) = rest {
+                    rest.put_back(self.shared.clock.boot());
+                }
+                Ok(text)
             }
             Body::Release(request) if eventing::is_subscription(&request.context) => {
                 shared.release_subscription(exchange, &request).await
             }
             Body::Release(request) => shared.release(exchange, &request),
             Body::Put(body) => {
-                self.run(exchange, false, move |exchange| shared.put(exchange, body))
+                self.reply(exchange, false, move |exchange| shared.put(exchange, body))
                     .await
             }
             Body::Create(body) => {
-                self.run(exchange, false, move |exchange| shared.create(exchange, body))
+                self.reply(exchange, false, move |exchange| shared.create(exchange, body))
                     .await
             }
             Body::Delete => {
-                self.run(exchange, false, move |exchange| shared.delete(exchange))
+                self.reply(exchange, false, move |exchange| shared.delete(exchange))
                     .await
             }
             Body::Invoke(call) => {
-                self.run(exchange, false, move |exchange| shared.invoke(exchange, &call))
+                self.reply(exchange, false, move |exchange| shared.invoke(exchange, &call))
                     .await
             }
             Body::Identify => Ok(identity(Transport::Tls).encode()),
@@ -225,15 +232,25 @@ impl WsmanService {
         }
     }
 
-    /// Runs one operation, here or where blocking is allowed, and within its time.
-    async fn run(
+    /// The reply of one operation, if it is no larger than it may be.
+    async fn reply(
         &self,
         exchange: &Arc<Exchange>,
         quick: bool,
         work: impl FnOnce(&Exchange) -> Result<String, Fault> + Send + 'static,
     ) -> Result<String, Fault> {
+        exchange.fitting(self.run(exchange, quick, work).await?)
+    }
+
+    /// Runs one operation, here or where blocking is allowed, and within its time.
+    async fn run<T: Send + 'static>(
+        &self,
+        exchange: &Arc<Exchange>,
+        quick: bool,
+        work: impl FnOnce(&Exchange) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
         if quick {
-            return work(exchange).and_then(|text| exchange.fitting(text));
+            return work(exchange);
         }
         let limit = exchange
             .headers
@@ -243,7 +260,7 @@ impl WsmanService {
         let span = tracing::Span::current();
         let running = tokio::task::spawn_blocking(move || span.in_scope(|| work(&owned)));
         match tokio::time::timeout(limit, running).await {
-            Ok(Ok(result)) => result.and_then(|text| exchange.fitting(text)),
+            Ok(Ok(result)) => result,
             Ok(Err(failed)) => {
                 tracing::error!(error = %failed, "an operation ended in a panic");
                 Err(Fault::internal())

@@ -66,13 +66,19 @@ impl Connection {
     /// Sends a body to `/wsman` and waits for the reply.
     #[track_caller]
     pub fn post(&mut self, content_type: &str, body: &[u8]) -> Reply {
+        self.post_only(content_type, body);
+        self.reply()
+    }
+
+    /// Sends a body to `/wsman` without waiting for the reply.
+    #[track_caller]
+    pub fn post_only(&mut self, content_type: &str, body: &[u8]) {
         let head = format!(
             "POST /wsman HTTP/1.1\r\nHost: localhost\r\n{}Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
             self.headers,
             body.len()
         );
         self.send(&[head.as_bytes(), body].concat());
-        self.reply()
     }
 
     /// Begins to send a body to `/wsman`; returns once the server has begun to read it.

@@ -6,6 +6,7 @@ pub mod classes;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use esm::clock::ManualClock;
 use esm::net::accounts::Accounts;
@@ -88,6 +89,12 @@ impl Service {
     /// The certificate, in PEM; it is for `localhost`.
     pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("server.pem")
+    }
+
+    /// How many requests are being worked on.
+    pub fn in_flight(&self) -> usize {
+        let counters = self.handle.as_ref().unwrap().counters();
+        counters.in_flight.load(Ordering::SeqCst)
     }
 
     /// A connection as that account, without TLS.

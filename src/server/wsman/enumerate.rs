@@ -77,7 +77,7 @@ impl Taken {
         })
     }
 
-    fn put_back(mut self, now: BootTime) {
+    pub(super) fn put_back(mut self, now: BootTime) {
         if let Some(enumeration) = self.enumeration.take() {
             self.contexts.lock().put_back(self.id, enumeration, now);
         }
@@ -133,13 +133,14 @@ impl Shared {
         Ok(encode_enumerate_response(&head, id.as_deref(), Some(items)))
     }
 
-    /// The next items of an open enumeration.
+    /// The next items of an open enumeration, and the enumeration where it has not ended: it is put back once
+    /// the reply is sure to be sent.
     pub(super) fn pull(
         &self,
         exchange: &Exchange,
         request: &Pull,
         mut taken: Taken,
-    ) -> Result<String, Fault> {
+    ) -> Result<(String, Option<Taken>), Fault> {
         let Some(enumeration) = taken.enumeration.as_mut() else {
             return Err(Fault::internal());
         };
@@ -149,10 +150,12 @@ impl Shared {
         let limits = item_limits(exchange, request.max_elements, request.max_characters);
         let (items, ended) = self.fill(enumeration, &head, limits, request.max_time)?;
         if ended {
-            return Ok(encode_pull_response(&head, None, items));
+            return Ok((encode_pull_response(&head, None, items), None));
         }
-        taken.put_back(self.clock.boot());
-        Ok(encode_pull_response(&head, Some(&request.context), items))
+        Ok((
+            encode_pull_response(&head, Some(&request.context), items),
+            Some(taken),
+        ))
     }
 
     /// Ends an enumeration before its end.

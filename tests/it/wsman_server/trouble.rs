@@ -39,7 +39,6 @@ fn an_operation_that_takes_too_long_is_given_up_and_holds_up_nobody() {
     insta::assert_snapshot!(no_time.fault(), @"s:Sender wsman:UnsupportedFeature OperationTimeout: wsman:OperationTimeout is not an xs:duration such as PT60S or P1DT2H.");
 }
 
-/// An enumeration whose pull was given up is over: what the provider did meanwhile is not known.
 #[test]
 fn many_stuck_operations_leave_room_for_others() {
     let service = Service::start();
@@ -53,6 +52,85 @@ fn many_stuck_operations_leave_room_for_others() {
         }
         assert_eq!(service.ask(&get("Test_Item")).status, 200);
         service.world.open();
+    });
+}
+
+fn opened(service: &Service, class: &str) -> String {
+    let opened = service.ask(&Message::enumerate(class, "").in_test()).body();
+    opened.text_at("EnumerateResponse/EnumerationContext").to_owned()
+}
+
+/// Nobody reads what such a pull took in the end: to go on after it would lose items without a word.
+#[test]
+fn a_pull_that_is_given_up_ends_its_enumeration() {
+    let service = Service::start();
+    let context = opened(&service, "Test_Slow");
+    let two = "<n:MaxElements>2</n:MaxElements>";
+    let timeout = "<w:OperationTimeout>PT0.3S</w:OperationTimeout>";
+    let given_up = service.ask(
+        &Message::pull("Test_Slow", &context, two)
+            .in_test()
+            .header(timeout),
+    );
+    assert!(
+        given_up.fault().contains("wsman:TimedOut"),
+        "{}",
+        given_up.fault()
+    );
+    service.world.open();
+    check_ended(&service, &context);
+}
+
+/// The same where the client goes away in the middle.
+#[test]
+fn a_pull_whose_client_is_gone_ends_its_enumeration() {
+    let service = Service::start();
+    let context = opened(&service, "Test_Slow");
+    let two = Message::pull("Test_Slow", &context, "<n:MaxElements>2</n:MaxElements>")
+        .in_test()
+        .text();
+    let mut gone = service.connect_as("ann");
+    gone.post_only("application/soap+xml;charset=UTF-8", two.as_bytes());
+    while !service.world.stuck.load(Ordering::SeqCst) {
+        std::thread::yield_now();
+    }
+    drop(gone);
+    while service.in_flight() > 0 {
+        std::thread::yield_now();
+    }
+    service.world.open();
+    check_ended(&service, &context);
+}
+
+/// As soon as the provider lets go of it.
+#[track_caller]
+fn check_ended(service: &Service, context: &str) {
+    loop {
+        let after = service.ask(&Message::pull("Test_Slow", context, "").in_test());
+        let after = after.fault();
+        if after.contains("InvalidEnumerationContext") {
+            return;
+        }
+        assert!(after.contains("wsman:Concurrency"), "{after}");
+    }
+}
+
+#[test]
+fn an_enumeration_is_pulled_by_one_at_a_time() {
+    let service = Service::start();
+    let context = opened(&service, "Test_Slow");
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| service.ask(&Message::pull("Test_Slow", &context, "").in_test()));
+        while !service.world.stuck.load(Ordering::SeqCst) {
+            std::thread::yield_now();
+        }
+        let second = service.ask(&Message::pull("Test_Slow", &context, "").in_test());
+        insta::assert_snapshot!(second.fault(), @"s:Sender wsman:Concurrency: another request is using this enumeration context.");
+        let release = service.ask(&Message::release("Test_Slow", &context).in_test());
+        assert!(release.fault().contains("wsman:Concurrency"));
+        service.world.open();
+        let all = first.join().unwrap().body();
+        assert_eq!(all.at("PullResponse/Items").children.len(), 4);
     });
 }
 

@@ -33,14 +33,14 @@ pub struct World {
     pub made: AtomicUsize,
     /// The most instances of Test_Many that were in memory at one time.
     pub most_alive: AtomicUsize,
-    /// Whether something waits in Test_Stuck now.
+    /// Whether something waits in Test_Stuck or Test_Slow now.
     pub stuck: AtomicBool,
     open: Mutex<bool>,
     opened: Condvar,
 }
 
 impl World {
-    /// Lets go whatever waits in Test_Stuck.
+    /// Lets go whatever waits.
     pub fn open(&self) {
         *self.open.lock().unwrap() = true;
         self.opened.notify_all();
@@ -127,6 +127,7 @@ pub fn broker(world: &Arc<World>) -> Broker {
         .serve(&[TEST], Arc::new(Many(test("Test_Many"), Arc::clone(world))))
         .serve(&[TEST], Arc::new(Huge(test("Test_Huge"))))
         .serve(&[TEST], Arc::new(Stuck(test("Test_Stuck"), Arc::clone(world))))
+        .serve(&[TEST], Arc::new(Slow(test("Test_Slow"), Arc::clone(world))))
         .serve(&[TEST], Arc::new(Panicking(test("Test_Panicking"))))
         .serve(&[TEST], Arc::new(Failing(test("Test_Failing"))))
         .serve(&[CIMV2], benches)
@@ -369,6 +370,25 @@ impl InstanceProvider for Stuck {
     fn enumerate(&self, _: &RequestContext) -> Result<InstanceStream, CimError> {
         self.1.wait();
         Ok(stream_of([numbered(&self.0, 1)]))
+    }
+}
+
+/// Gives its first instance at once, the others when the world lets it.
+struct Slow(Arc<Class>, Arc<World>);
+
+impl InstanceProvider for Slow {
+    fn class_name(&self) -> &Name {
+        &self.0.name
+    }
+
+    fn enumerate(&self, _: &RequestContext) -> Result<InstanceStream, CimError> {
+        let (class, world) = (Arc::clone(&self.0), Arc::clone(&self.1));
+        Ok(Box::new((1..=4).map(move |number| {
+            if number == 2 {
+                world.wait();
+            }
+            Ok(numbered(&class, number))
+        })))
     }
 }
 
