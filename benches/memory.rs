@@ -31,7 +31,7 @@ const SUBSCRIPTIONS: usize = 1000;
 
 fn main() {
     let seconds = std::env::args().find_map(|text| text.parse().ok()).unwrap_or(180);
-    let binary = std::fs::metadata(env!("CARGO_BIN_EXE_esm")).unwrap().len();
+    let binary = std::fs::metadata(agent::binary()).unwrap().len();
     println!("the binary is {:.1} MB", binary as f64 / 1e6);
 
     let agent = Agent::start(0, "[subscriptions]\nallow_destinations = [\"127.0.0.0/8\"]\n");

@@ -3,6 +3,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
@@ -35,7 +36,8 @@ impl Agent {
         );
         std::fs::write(home.join("esm.toml"), config).unwrap();
         let mut child = in_mount_namespace(mounts)
-            .args([env!("CARGO_BIN_EXE_esm"), "--config", "esm.toml", "serve"])
+            .arg(binary())
+            .args(["--config", "esm.toml", "serve"])
             .current_dir(home)
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(home.join("log")).unwrap())
@@ -58,10 +60,17 @@ impl Agent {
     }
 
     /// Its certificate and key, in PEM.
-    pub fn certificate(&self) -> (std::path::PathBuf, std::path::PathBuf) {
+    pub fn certificate(&self) -> (PathBuf, PathBuf) {
         let folder = self.folder.path().join("state/certs");
         (folder.join("cert.pem"), folder.join("key.pem"))
     }
+}
+
+/// The program that is measured: what the variable `ESM_BINARY` names, or the one that was built for benchmarks.
+pub fn binary() -> PathBuf {
+    let built = || PathBuf::from(env!("CARGO_BIN_EXE_esm"));
+    let named = std::env::var_os("ESM_BINARY").map(|path| std::path::absolute(path).unwrap());
+    named.unwrap_or_else(built)
 }
 
 impl Drop for Agent {
@@ -89,7 +98,7 @@ fn in_mount_namespace(mounts: usize) -> Command {
 }
 
 /// Reads the start-up lines to their end and returns the address among them.
-fn first_address(child: &mut Child, home: &std::path::Path) -> SocketAddr {
+fn first_address(child: &mut Child, home: &Path) -> SocketAddr {
     let mut address = None;
     for line in BufReader::new(child.stdout.take().unwrap()).lines() {
         let line = line.unwrap();
