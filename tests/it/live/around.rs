@@ -83,7 +83,7 @@ fn provider_only_serves_data_and_nothing_else() {
         "--notify-to",
         "https://127.0.0.1:9/",
     ]);
-    refused(&["put", "ESM_MonitorSetting?InstanceID=cpu", "Warning=50"]);
+    refused(&["put", "ESM_MonitorSetting?InstanceID=cpu", "Warning=84"]);
     let lines = syslog.lines_within(Duration::from_secs(3));
     assert_eq!(lines, Vec::<String>::new(), "nothing is watched or reported");
     agent.stop();
