@@ -98,7 +98,7 @@ fn configuration(more: &str) -> String {
         "wsman.http_listen = [\"127.0.0.1:0\"]\n\
          delivery.retry_first_secs = 1\n\
          delivery.retry_max_secs = 1\n\
-         subscriptions.allow_destinations = [\"127.0.0.0/8\"]\n{more}"
+         subscriptions.allow_destinations = [\"127.0.0.0/8\", \"::1/128\"]\n{more}"
     )
 }
 

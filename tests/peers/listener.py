@@ -1,6 +1,6 @@
 """A manager that is told: an HTTP(S) server of Python's own, which prints each delivery as a line of JSON.
 
-listener.py [--port N] [--cert FILE --key FILE] [--user NAME --password WORD] [--status N] [--no-ack]
+listener.py [--host ADDRESS] [--port N] [--cert FILE --key FILE] [--user NAME --password WORD] [--status N] [--no-ack] [--ack ACTION]
 
 The first line says where it listens: {"port": N}. A delivery that wants an acknowledgement gets one.
 """
@@ -9,6 +9,7 @@ import argparse
 import base64
 import http.server
 import json
+import socket
 import ssl
 import sys
 import threading
@@ -24,6 +25,7 @@ ADDRESSING = (
 ACK = "http://schemas.dmtf.org/wbem/wsman/1/wsman/Ack"
 
 parser = argparse.ArgumentParser()
+parser.add_argument("--host", default="127.0.0.1")
 parser.add_argument("--port", type=int, default=0)
 parser.add_argument("--cert")
 parser.add_argument("--key")
@@ -31,6 +33,7 @@ parser.add_argument("--user")
 parser.add_argument("--password")
 parser.add_argument("--status", type=int, default=200)
 parser.add_argument("--no-ack", action="store_true")
+parser.add_argument("--ack", default=ACK)
 options = parser.parse_args()
 output = threading.Lock()
 
@@ -107,7 +110,7 @@ class Listener(http.server.BaseHTTPRequestHandler):
     def acknowledgement(self, namespace, message_id):
         uri = namespace.strip("{}")
         return (
-            f'<s:Envelope xmlns:s="{SOAP.strip("{}")}" xmlns:a="{uri}"><s:Header><a:Action>{ACK}</a:Action>'
+            f'<s:Envelope xmlns:s="{SOAP.strip("{}")}" xmlns:a="{uri}"><s:Header><a:Action>{options.ack}</a:Action>'
             f"<a:RelatesTo>{message_id}</a:RelatesTo></s:Header><s:Body/></s:Envelope>"
         ).encode()
 
@@ -128,9 +131,10 @@ class Listener(http.server.BaseHTTPRequestHandler):
 class Server(http.server.ThreadingHTTPServer):
     allow_reuse_address = True
     daemon_threads = True
+    address_family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
 
 
-server = Server(("127.0.0.1", options.port), Listener)
+server = Server((options.host, options.port), Listener)
 if options.cert:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(options.cert, options.key)

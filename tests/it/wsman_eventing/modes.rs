@@ -32,6 +32,54 @@ fn push_tells_one_event_at_a_time() {
     source.agent.stop();
 }
 
+#[test]
+fn a_destination_is_written_in_any_form() {
+    let source = Source::start();
+    for (host, url, path) in [
+        (
+            "127.0.0.1",
+            "http://localhost:{port}/a/b?c=d&amp;e=%20f",
+            "/a/b?c=d&e=%20f",
+        ),
+        ("127.0.0.1", "HTTP://127.0.0.1:{port}", "/"),
+        ("::1", "http://[::1]:{port}/x", "/x"),
+    ] {
+        let manager = Manager::start(None, &["--host", host]);
+        let url = url.replace("{port}", &manager.port().to_string());
+        let subscribed = source.subscribe(&deliver(PUSH, &url, ""), "");
+        source.alert();
+        assert_eq!(manager.next()["path"], path, "{url}");
+        source.ask(&manage("Unsubscribe", &subscribed.id, ""));
+    }
+    source.agent.stop();
+}
+
+/// Some listeners misspell the action of their acknowledgement.
+#[test]
+fn a_misspelt_acknowledgement_is_one() {
+    let misspelt = "http://schemas.xmlsoap.org/wbmem/wsman/1/wsman/Ack";
+    let manager = Manager::start(None, &["--ack", misspelt]);
+    let source = Source::start();
+    source.subscribe(&deliver(PUSH_WITH_ACK, &manager.url("/"), ""), "");
+    source.alert();
+    source.alert();
+    assert_eq!(
+        (numbers(&manager.next()), numbers(&manager.next())),
+        (vec![0], vec![1])
+    );
+    source.agent.stop();
+    let other = Manager::start(None, &["--ack", "urn:something/else"]);
+    let source = Source::start();
+    source.subscribe(&deliver(PUSH_WITH_ACK, &other.url("/"), ""), "");
+    source.alert();
+    assert_eq!(
+        other.next()["message_id"],
+        other.next()["message_id"],
+        "it is sent again"
+    );
+    source.agent.stop();
+}
+
 /// An event that is not acknowledged comes again as the same message, and the next one waits for it.
 #[test]
 fn push_with_ack_waits_for_the_acknowledgement() {
