@@ -37,9 +37,9 @@ Examples:
 The password of --user stands in the variable ESM_PASSWORD or in the file of --password-file, or is asked for.")]
 pub struct Args {
     #[command(flatten)]
-    connection: ConnectionArgs,
-    #[command(flatten)]
     common: Common,
+    #[command(flatten)]
+    connection: ConnectionArgs,
     #[command(subcommand)]
     action: Action,
 }

@@ -412,6 +412,36 @@ fn a_subscription_is_renewed_and_made_again_once_it_is_gone() {
 }
 
 #[test]
+fn an_alert_is_printed_within_two_seconds() {
+    let agent = Agent::start_with(LOOPBACK);
+    let args = [
+        "--filter",
+        "select * from CIM_AlertIndication where EventID = '4000060B'",
+        "--count",
+        "1",
+    ];
+    let listening = subscribed(&agent, &args);
+    listening.hears("subscribed");
+    let asked = Instant::now();
+    let sent = command::run(&mut agent.wsman(&["invoke", "ESM_Alive", "SendTestAlert"]));
+    assert_eq!(sent.code, Some(0), "{sent:?}");
+    let line: Json = serde_json::from_str(&listening.line()).unwrap();
+    let taken = asked.elapsed();
+    assert_eq!(
+        (&line["event_id"], &line["severity"]),
+        (&"4000060B".into(), &"information".into())
+    );
+    assert_eq!(line["indication"]["__class"], "ESM_AlertIndication");
+    assert!(taken < Duration::from_secs(2), "{taken:?}");
+    let told = listening.ends(0);
+    assert!(
+        told.iter().any(|line| line.ends_with(": unsubscribed")),
+        "{told:?}"
+    );
+    agent.stop();
+}
+
+#[test]
 fn a_subscription_that_is_deleted_at_the_agent_is_made_again() {
     let agent = Agent::start_with(LOOPBACK);
     let listening = subscribed(&agent, &[]);
