@@ -193,6 +193,10 @@ impl ServerHandle {
             let _ = acceptor.task.await;
         }
         self.shared.registry.drain_all();
+        tracing::info!(
+            connections = self.shared.registry.len(),
+            "no more is accepted; requests in flight may end"
+        );
         let end = Instant::now() + deadline;
         while self.shared.registry.len() > 0 && Instant::now() < end {
             tokio::time::sleep(STOP_POLL).await;

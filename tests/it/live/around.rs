@@ -158,7 +158,7 @@ fn a_stop_lets_a_request_in_flight_end() {
     connection.begin_post("application/soap+xml;charset=UTF-8", message.len());
     connection.send(first);
     agent.signal(Signal::TERM);
-    agent.wait_for_log("stopping on SIGTERM");
+    agent.wait_for_log("requests in flight may end");
     connection.send(rest);
     let reply = connection.reply();
     assert_eq!(reply.status, 200, "{}", reply.text());
