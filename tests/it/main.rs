@@ -14,6 +14,7 @@ mod cli_subscription;
 mod cli_wsman;
 mod command;
 mod config;
+mod crash;
 mod dependencies;
 mod element;
 mod generated;

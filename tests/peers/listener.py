@@ -133,6 +133,11 @@ class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     address_family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
 
+    def handle_error(self, request, client_address):
+        # Whoever hangs up before the answer is not told; that is no fault to report here.
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
 
 server = Server((options.host, options.port), Listener)
 if options.cert:
