@@ -108,7 +108,7 @@ impl Load {
     pub fn request(&self, path: &str) -> Subscribe {
         Subscribe {
             delivery: Delivery {
-                notify_to: Some(EndpointReference::to(&format!("{}{path}", self.listener))),
+                notify_to: Some(EndpointReference::to(format!("{}{path}", self.listener))),
                 ..Delivery::default()
             },
             expires: Some(Expires::After(LEASE)),
