@@ -159,6 +159,15 @@ impl Agent {
         Pid::from_child(self.child.as_ref().expect("running"))
     }
 
+    /// The memory that is its process's own, in KiB. The pages of the program file are none of it: they come in as
+    /// code runs for the first time, and other processes share them.
+    pub fn own_memory_kib(&self) -> u64 {
+        let file = format!("/proc/{}/smaps_rollup", self.pid().as_raw_nonzero());
+        let text = std::fs::read_to_string(file).unwrap();
+        let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
+        line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
     /// `esm …` with this agent's configuration: what it reads or changes of an agent is this one's.
     pub fn esm(&self, args: &[&str]) -> Command {
         let mut command = command::esm(self.folder());

@@ -101,15 +101,6 @@ async fn left_over(client: &mut WsmanClient) -> (String, String) {
     (text("LeaseCount"), text("QueueLength"))
 }
 
-/// The memory that is the process's own, in KiB. The pages of the program file are none of it: they come in as
-/// code runs for the first time, and other processes share them.
-fn own_memory_kib(agent: &Agent) -> u64 {
-    let file = format!("/proc/{}/smaps_rollup", agent.pid().as_raw_nonzero());
-    let text = std::fs::read_to_string(file).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
-    line.unwrap().trim().trim_end_matches(" kB").parse().unwrap()
-}
-
 #[test]
 fn eight_managers_at_once_leave_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
@@ -208,7 +199,7 @@ fn alerts_until(end: Instant, agent: &Agent) -> (u64, [u64; 4]) {
                 break;
             }
             let now = 3 - usize::try_from(left.as_millis() / quarter).unwrap().min(3);
-            memory[now] = memory[now].min(own_memory_kib(agent));
+            memory[now] = memory[now].min(agent.own_memory_kib());
             raise_test_alert(&mut client).await;
             raised += 1;
             tokio::time::sleep(BETWEEN_ALERTS).await;

@@ -1,6 +1,10 @@
 //! Password hashes as account files hold them: reading, bounding their cost, verifying, making new ones.
 
-use argon2::{Argon2, PasswordHash as Phc, PasswordHasher, PasswordVerifier};
+use std::io;
+
+use argon2::{Algorithm, Argon2, Block, Params, PasswordHash as Phc, PasswordVerifier, Version};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
 use sha_crypt::ShaCrypt;
 use subtle::ConstantTimeEq;
 
@@ -12,6 +16,7 @@ pub(super) const MAX_PASSWORD_BYTES: usize = 1024;
 
 /// What RFC 9106 §3.1 recommends.
 const SALT_BYTES: usize = 16;
+const DIGEST_BYTES: usize = 32;
 const MAX_BCRYPT_COST: u32 = 15;
 const MAX_SHA_CRYPT_ROUNDS: u32 = 1_000_000;
 const MAX_ARGON2_MEMORY_KIB: u32 = 128 * 1024;
@@ -79,7 +84,7 @@ impl PasswordHash {
                 let (computed, stored) = apr1.digests(password);
                 computed.as_bytes().ct_eq(stored.as_bytes()).into()
             }
-            Self::Argon2(text) => Argon2::default().verify_password(password, text.as_str()).is_ok(),
+            Self::Argon2(text) => verify_argon2(text, password).unwrap_or(false),
         }
     }
 
@@ -110,11 +115,51 @@ impl PasswordHash {
 
 /// A new entry's text: argon2id with 19 MiB, two passes and one lane (RFC 9106, as OWASP advises), and a
 /// fresh random salt.
-pub(super) fn make(password: &[u8]) -> Result<String, argon2::password_hash::Error> {
-    let params = argon2::Params::new(19_456, 2, 1, None)?;
-    let hasher = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, params);
-    let salt: [u8; SALT_BYTES] = random::bytes().map_err(|_| argon2::password_hash::Error::RngFailure)?;
-    Ok(hasher.hash_password_with_salt(password, &salt)?.to_string())
+pub(super) fn make(password: &[u8]) -> io::Result<String> {
+    let refused = |error: argon2::Error| io::Error::other(error.to_string());
+    let params = Params::new(19_456, 2, 1, Some(DIGEST_BYTES)).map_err(refused)?;
+    let (memory, passes, lanes) = (params.m_cost(), params.t_cost(), params.p_cost());
+    let salt: [u8; SALT_BYTES] = random::bytes()?;
+    let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+    let mut digest = [0; DIGEST_BYTES];
+    digest_argon2(&argon2, password, &salt, &mut digest).map_err(refused)?;
+    let [salt, digest] = [&salt[..], &digest[..]].map(|bytes| BASE64_STANDARD_NO_PAD.encode(bytes));
+    Ok(format!(
+        "$argon2id$v=19$m={memory},t={passes},p={lanes}${salt}${digest}"
+    ))
+}
+
+/// `None` if the text cannot be used, which it can once it was parsed.
+fn verify_argon2(text: &str, password: &[u8]) -> Option<bool> {
+    let phc = Phc::new(text).ok()?;
+    let (salt, expected) = (phc.salt.as_ref()?, phc.hash.as_ref()?);
+    let algorithm = Algorithm::try_from(phc.algorithm.as_str()).ok()?;
+    let version = match phc.version {
+        Some(version) => Version::try_from(version).ok()?,
+        None => Version::default(),
+    };
+    let argon2 = Argon2::new(algorithm, version, Params::try_from(&phc).ok()?);
+    let mut digest = vec![0; expected.as_bytes().len()];
+    digest_argon2(&argon2, password, salt, &mut digest).ok()?;
+    Some(digest.ct_eq(expected.as_bytes()).into())
+}
+
+/// Argon2 in memory that goes back to the system at its end.
+///
+/// Left to itself, the C library's allocator keeps freed blocks of this size for later, in each thread's own
+/// store: some logins would cost a hundred megabytes for good. What is longer than 32 MiB (the most to which
+/// glibc's M_MMAP_THRESHOLD grows) it maps alone and gives back. Pages that are not touched cost nothing.
+fn digest_argon2(
+    argon2: &Argon2<'_>,
+    password: &[u8],
+    salt: &[u8],
+    digest: &mut [u8],
+) -> Result<(), argon2::Error> {
+    const MAPPED_ALONE: usize = (33 << 20) / Block::SIZE;
+    let count = argon2.params().block_count();
+    let mut blocks = Vec::with_capacity(count.max(MAPPED_ALONE));
+    blocks.resize(count, Block::default());
+    argon2.hash_password_into_with_memory(password, salt, digest, &mut blocks)
 }
 
 fn parse_bcrypt(text: &str) -> Result<PasswordHash, HashFault> {
@@ -159,13 +204,10 @@ fn parse_sha_crypt(text: &str) -> Result<PasswordHash, HashFault> {
 fn parse_argon2(text: &str) -> Result<PasswordHash, HashFault> {
     const FAULT: HashFault = HashFault::Malformed("argon2");
     let phc = Phc::new(text).map_err(|_| FAULT)?;
-    if phc.salt.is_none()
-        || phc.hash.is_none()
-        || argon2::Algorithm::try_from(phc.algorithm.as_str()).is_err()
-    {
+    if phc.salt.is_none() || phc.hash.is_none() || Algorithm::try_from(phc.algorithm.as_str()).is_err() {
         return Err(FAULT);
     }
-    let params = argon2::Params::try_from(&phc).map_err(|_| FAULT)?;
+    let params = Params::try_from(&phc).map_err(|_| FAULT)?;
     let (memory, passes) = (params.m_cost(), params.t_cost());
     if memory > MAX_ARGON2_MEMORY_KIB
         || passes > MAX_ARGON2_PASSES

@@ -120,6 +120,31 @@ async fn a_changed_accounts_file_counts_from_the_next_request() {
     agent.stop();
 }
 
+/// What one verification of a password takes, in KiB.
+const HASH_KIB: u64 = 19_456;
+
+#[test]
+fn a_login_takes_memory_for_its_time_alone() {
+    let agent = Agent::start_with("[limits]\nlogin_pause_secs = 0\n");
+    for round in 0..4 {
+        std::thread::scope(|scope| {
+            for manager in 0..8 {
+                let mut client = agent.client_as(USER, &format!("guess {round} {manager}"));
+                scope.spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    assert!(!runtime.unwrap().block_on(is_let_in(&mut client)));
+                });
+            }
+        });
+    }
+    let own = agent.own_memory_kib();
+    assert!(
+        own < HASH_KIB,
+        "{own} KiB are kept: as much as a login needs, or more"
+    );
+    agent.stop();
+}
+
 fn all_files(folder: &Path, into: &mut BTreeMap<PathBuf, Vec<u8>>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
