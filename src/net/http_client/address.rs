@@ -35,7 +35,11 @@ impl FromStr for HttpUrl {
             url: text.to_owned(),
             fault,
         };
-        let uri: Uri = text.trim().parse().map_err(|_| fault("is no URL"))?;
+        let trimmed = text.trim();
+        if !trimmed.is_ascii() {
+            return Err(fault("holds characters that must be percent-encoded"));
+        }
+        let uri: Uri = trimmed.parse().map_err(|_| fault("is no URL"))?;
         let tls = match uri.scheme_str() {
             Some(scheme) if scheme.eq_ignore_ascii_case("https") => true,
             Some(scheme) if scheme.eq_ignore_ascii_case("http") => false,
@@ -182,7 +186,15 @@ mod tests {
         check("http://c[2001:db8::1]:80/", Err("holds a malformed IPv6 address"));
         check("https:///x", Err("is no URL"));
         check("", Err("is no URL"));
-        check("https://h/\u{e9} x", Err("is no URL"));
+        check("https://h/a x", Err("is no URL"));
+        check(
+            "https://h/\u{e9}",
+            Err("holds characters that must be percent-encoded"),
+        );
+        check(
+            "https://h/?\u{e9}\u{a0}",
+            Err("holds characters that must be percent-encoded"),
+        );
     }
 
     #[test]
