@@ -4,6 +4,7 @@
 mod destination;
 mod filter;
 mod lease;
+mod repeat;
 
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use self::destination::{Credentials, Destination, DestinationUrl, Scheme, UrlError};
 pub use self::filter::{Filter, SharedFilters};
 pub use self::lease::{Expiry, Lease, LeaseError, LeaseTerms, Moment};
+pub use self::repeat::{RepeatError, RepeatPolicy, RepeatProperties, Repeats};
 
 /// One subscription. Where its lease stands is kept beside it, see [`Lease`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
