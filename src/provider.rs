@@ -41,13 +41,15 @@ pub use host_providers::{HostProviders, MissingClass};
 /// Instances as they are asked for, one after the other. An error ends the stream.
 pub type InstanceStream = Box<dyn Iterator<Item = Result<Arc<Instance>, CimError>> + Send>;
 
-/// Who asks, and in which namespace, spelled as the client spelled it.
+/// Who asks, from where, and in which namespace, spelled as the client spelled it.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     /// Who asks.
     pub caller: Caller,
     /// The namespace of the request: references that a provider makes carry it.
     pub namespace: Namespace,
+    /// The address that asks; none over the local socket and for the agent itself.
+    pub from: Option<std::net::IpAddr>,
 }
 
 /// Who asks a provider.

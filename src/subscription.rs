@@ -5,6 +5,7 @@ mod destination;
 mod filter;
 mod lease;
 mod repeat;
+mod wbem;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub use self::destination::{Credentials, Destination, DestinationUrl, Scheme, Ur
 pub use self::filter::{Filter, SharedFilters};
 pub use self::lease::{Expiry, Lease, LeaseError, LeaseTerms, Moment};
 pub use self::repeat::{RepeatError, RepeatPolicy, RepeatProperties, Repeats};
+pub use self::wbem::{FatalErrorPolicy, ObjectName, OnFatalError, TextFormat, Wbem};
 
 /// One subscription. Where its lease stands is kept beside it, see [`Lease`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,34 +30,78 @@ pub struct Subscription {
     pub protocol: Protocol,
     /// When it was made, in microseconds after the Unix epoch.
     pub created_micros: i64,
+    /// What it is as a CIM instance; none where it was made by WS-Eventing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wbem: Option<Box<Wbem>>,
 }
 
 impl Subscription {
-    /// How often an idle subscription is to be told that it lives; none if it never is.
-    pub fn heartbeat(&self) -> Option<Duration> {
-        let Protocol::Eventing(options) = &self.protocol;
-        options.heartbeat_millis.map(Duration::from_millis)
+    /// What it asks of its deliveries, where they are made over WS-Management.
+    pub fn eventing(&self) -> Option<&EventingOptions> {
+        match &self.protocol {
+            Protocol::Eventing(options) => Some(options),
+            Protocol::CimXml => None,
+        }
     }
 
-    /// The delivery mode.
+    /// How often an idle subscription is to be told that it lives; none if it never is.
+    pub fn heartbeat(&self) -> Option<Duration> {
+        self.eventing()?.heartbeat_millis.map(Duration::from_millis)
+    }
+
+    /// The delivery mode; an export is a push.
     pub fn mode(&self) -> DeliveryMode {
-        let Protocol::Eventing(options) = &self.protocol;
-        options.mode
+        self.eventing().map_or(DeliveryMode::Push, |options| options.mode)
+    }
+
+    /// Whether its subscriber fetches.
+    pub fn fetches(&self) -> bool {
+        self.mode() == DeliveryMode::Pull
+    }
+
+    /// What is done with repetitions of the same event.
+    pub fn repeat(&self) -> RepeatPolicy {
+        self.wbem.as_ref().map(|wbem| wbem.repeat).unwrap_or_default()
     }
 
     /// What makes a new subscription the heir of one that ended: account, filter and destination.
     pub fn same_wish(&self, other: &Self) -> bool {
-        let is_pull = |one: &Self| one.mode() == DeliveryMode::Pull;
-        self.owner == other.owner && self.filter == other.filter && is_pull(self) == is_pull(other)
+        self.owner == other.owner
+            && self.filter == other.filter
+            && self.fetches() == other.fetches()
+            && self.protocol.carrier() == other.protocol.carrier()
     }
 }
 
-/// How a subscription was made, with what that way knows.
+/// How a subscription is told, with what that way knows.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// WS-Eventing with the extensions of WS-Management (DSP0226 §10).
     Eventing(EventingOptions),
+    /// CIM-XML exports (DSP0200 §5.4.3).
+    CimXml,
+}
+
+impl Protocol {
+    /// Who carries its deliveries.
+    pub const fn carrier(&self) -> Carrier {
+        match self {
+            Self::Eventing(_) => Carrier::WsMan,
+            Self::CimXml => Carrier::CimXml,
+        }
+    }
+}
+
+/// The protocol that a destination is delivered to in.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Carrier {
+    /// WS-Management.
+    #[default]
+    WsMan,
+    /// CIM-XML.
+    CimXml,
 }
 
 /// What a WS-Eventing subscription asks of its deliveries.
@@ -90,6 +136,27 @@ pub struct EventingOptions {
     /// The largest envelope that the subscriber takes, in bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_envelope_bytes: Option<u64>,
+}
+
+impl EventingOptions {
+    /// Deliveries in `mode`, with nothing asked of them.
+    pub const fn new(mode: DeliveryMode) -> Self {
+        Self {
+            mode,
+            reference_parameters: String::new(),
+            end_to: None,
+            addressing_1_0: false,
+            heartbeat_millis: None,
+            bookmarks: false,
+            batch: Batch {
+                max_items: None,
+                max_wait_millis: None,
+            },
+            locale: None,
+            utf16: false,
+            max_envelope_bytes: None,
+        }
+    }
 }
 
 /// `wse:EndTo`.

@@ -100,6 +100,7 @@ fn in_namespace(namespace: &str) -> RequestContext {
     RequestContext {
         caller: Caller::Agent,
         namespace: Namespace::new(namespace),
+        from: None,
     }
 }
 

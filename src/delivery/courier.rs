@@ -5,12 +5,30 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::cim::Instance;
-use crate::subscription::{Credentials, Destination, EndReason, Subscription};
+use crate::subscription::{Carrier, Credentials, Destination, EndReason, Subscription};
 
 /// Makes lines to destinations.
 pub trait Courier: Send + Sync + 'static {
     /// A line to `target`. Nothing is connected yet.
     fn line(&self, target: &Target) -> Box<dyn Line>;
+}
+
+/// A courier for each protocol.
+#[derive(Clone)]
+pub struct Couriers {
+    /// Who carries deliveries over WS-Management.
+    pub wsman: Arc<dyn Courier>,
+    /// Who carries CIM-XML exports.
+    pub cim_xml: Arc<dyn Courier>,
+}
+
+impl Courier for Couriers {
+    fn line(&self, target: &Target) -> Box<dyn Line> {
+        match target.destination.carrier {
+            Carrier::WsMan => self.wsman.line(target),
+            Carrier::CimXml => self.cim_xml.line(target),
+        }
+    }
 }
 
 /// A line to one destination: one delivery at a time, over a connection that is kept while the peer keeps it.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::courier::{Item, Parcel};
 use super::entry::Entry;
-use crate::subscription::{DeliveryMode, Protocol};
+use crate::subscription::DeliveryMode;
 use crate::time::BootTime;
 
 /// How many rows are kept in memory.
@@ -157,10 +157,12 @@ impl Queue {
             if filling.iter().any(|entry| Arc::ptr_eq(entry, &row.entry)) {
                 continue;
             }
-            let Protocol::Eventing(options) = &row.entry.subscription.protocol;
-            if options.mode != DeliveryMode::Events || self.one_by_one {
+            let batched = row.entry.subscription.eventing();
+            let Some(options) =
+                batched.filter(|options| options.mode == DeliveryMode::Events && !self.one_by_one)
+            else {
                 return send(vec![row]);
-            }
+            };
             let limit = options.batch.max_items.unwrap_or(DEFAULT_BATCH).max(1) as usize;
             let own = self
                 .rows

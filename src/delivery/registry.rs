@@ -31,9 +31,7 @@ use crate::store::commands::{
     StoredDestination,
 };
 use crate::store::{Store, StoreError};
-use crate::subscription::{
-    DeliveryMode, Destination, DestinationUrl, EndReason, Expiry, Filter, Protocol, Subscription,
-};
+use crate::subscription::{Destination, DestinationUrl, EndReason, Expiry, Filter, Subscription};
 
 /// How many publications may wait.
 const POSTBOX: usize = 256;
@@ -191,8 +189,9 @@ impl Registry {
             filter: request.filter.clone(),
             protocol: request.protocol.clone(),
             created_micros: shared.clock.wall().unix_micros(),
+            wbem: None,
         });
-        if (subscription.mode() == DeliveryMode::Pull) == request.target.is_some() {
+        if subscription.fetches() == request.target.is_some() {
             return Err(SubscribeError::ModeAndTarget(subscription.mode()));
         }
         let destination = request
@@ -202,8 +201,10 @@ impl Registry {
         if let Some(new) = &destination {
             check_destination(&settings, &new.destination.url, request.from)?;
         }
-        let Protocol::Eventing(options) = &request.protocol;
-        if let Some(end_to) = &options.end_to {
+        let end_to = subscription
+            .eventing()
+            .and_then(|options| options.end_to.as_ref());
+        if let Some(end_to) = end_to {
             check_destination(&settings, &end_to.url, request.from)?;
         }
         let (filter, predecessors) = {
@@ -571,6 +572,7 @@ fn new_destination(request: &SubscribeRequest, target: &NewTarget) -> NewDestina
                 .map(|credentials| credentials.user.clone()),
             thumbprint: target.thumbprint.clone(),
             subscriber: request.from,
+            carrier: request.protocol.carrier(),
         },
         credentials: target.credentials.clone(),
     }

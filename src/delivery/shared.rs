@@ -22,7 +22,7 @@ use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::store::Store;
 use crate::store::commands::CountQueue;
-use crate::subscription::{EndReason, LeaseTerms, Moment, Protocol};
+use crate::subscription::{EndReason, LeaseTerms, Moment};
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -159,8 +159,11 @@ impl Shared {
 
     /// Tells a subscription that it has ended, if it asked for that. Tried once.
     pub fn tell_end(self: &Arc<Self>, entry: &Entry, reason: EndReason) {
-        let Protocol::Eventing(options) = &entry.subscription.protocol;
-        if let (Some(_), Some(station)) = (&options.end_to, entry.station()) {
+        let end_to = entry
+            .subscription
+            .eventing()
+            .and_then(|options| options.end_to.as_ref());
+        if let (Some(_), Some(station)) = (end_to, entry.station()) {
             let subscription = Arc::clone(&entry.subscription);
             station.queue.lock().note(Parcel::End { subscription, reason });
             self.wake(station);

@@ -19,9 +19,7 @@ use crate::net::http_client::{
     HttpClient,
 };
 use crate::net::tls::client::{ClientTls, Trust};
-use crate::subscription::{
-    DeliveryMode, DestinationUrl, EndReason, EventingOptions, Protocol, Scheme, Subscription,
-};
+use crate::subscription::{DeliveryMode, DestinationUrl, EndReason, EventingOptions, Scheme, Subscription};
 use crate::wsman::delivery::{DeliveryHead, EncodedEvent, EndStatus, SubscriptionEnd, decode_ack};
 use crate::wsman::{self, Addressing, EndpointReference, Style};
 use crate::xml::{Encoding, Limits, decode};
@@ -328,9 +326,11 @@ impl WsmanLine {
     }
 }
 
+/// A destination of this protocol has subscriptions of this protocol alone; should there be another, it is
+/// delivered to in the plainest way.
 fn options(subscription: &Subscription) -> &EventingOptions {
-    let Protocol::Eventing(options) = &subscription.protocol;
-    options
+    static PLAIN: EventingOptions = EventingOptions::new(DeliveryMode::Push);
+    subscription.eventing().unwrap_or(&PLAIN)
 }
 
 fn addressing(options: &EventingOptions) -> Addressing {

@@ -305,6 +305,7 @@ mod tests {
             let context = RequestContext {
                 caller: Caller::Agent,
                 namespace: ESM,
+                from: None,
             };
             let mut stream = self.provider.enumerate(&context).unwrap();
             stream.next().unwrap().unwrap()

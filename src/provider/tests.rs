@@ -51,6 +51,7 @@ impl Machine {
         let context = RequestContext {
             caller: Caller::Agent,
             namespace: ESM,
+            from: None,
         };
         let provider = self.provider(class);
         let all: Vec<_> = provider

@@ -8,6 +8,8 @@ use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::Carrier;
+
 /// The longest address that is taken, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
 
@@ -28,6 +30,9 @@ pub struct Destination {
     /// The address that subscribed: it may be delivered to without being on the allow list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subscriber: Option<IpAddr>,
+    /// The protocol that it is delivered to in.
+    #[serde(default)]
+    pub carrier: Carrier,
 }
 
 impl Destination {
@@ -35,7 +40,11 @@ impl Destination {
     pub fn key(&self) -> String {
         let user = self.user.as_deref().unwrap_or("");
         let thumbprint = self.thumbprint.as_deref().unwrap_or("");
-        format!("{}\n{}\n{user}\n{thumbprint}", self.owner, self.url)
+        let carrier = match self.carrier {
+            Carrier::WsMan => "",
+            Carrier::CimXml => "\ncim-xml",
+        };
+        format!("{}\n{}\n{user}\n{thumbprint}{carrier}", self.owner, self.url)
     }
 }
 
@@ -347,8 +356,11 @@ mod tests {
             user: Some("u".to_owned()),
             thumbprint: None,
             subscriber: Some("::1".parse().unwrap()),
+            carrier: Carrier::CimXml,
         };
         let stored = serde_json::to_string(&destination).unwrap();
         assert_eq!(serde_json::from_str::<Destination>(&stored).unwrap(), destination);
+        let older = serde_json::from_str::<Destination>(&stored.replace(r#","carrier":"cim-xml""#, ""));
+        assert_eq!(older.unwrap().carrier, Carrier::WsMan);
     }
 }

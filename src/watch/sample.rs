@@ -26,6 +26,7 @@ pub(super) fn sample(broker: &Broker, rule: &Rule) -> Result<Vec<Sample>, CimErr
     let context = RequestContext {
         caller: Caller::Agent,
         namespace: NAMESPACE,
+        from: None,
     };
     let class = Name::new(&rule.target_class);
     let mut samples = Vec::new();

@@ -72,6 +72,7 @@ fn context(namespace: &Namespace) -> RequestContext {
     RequestContext {
         caller: Caller::Agent,
         namespace: namespace.clone(),
+        from: None,
     }
 }
 

@@ -22,7 +22,9 @@ async fn a_lease_ends_at_its_very_end_and_that_is_told() {
     let mut world = World::new(folder.path()).await;
     let mut asked = request("a.example", DeliveryMode::Push);
     asked.expires = for_secs(600);
-    let Protocol::Eventing(options) = &mut asked.protocol;
+    let Protocol::Eventing(options) = &mut asked.protocol else {
+        panic!()
+    };
     options.end_to = Some(EndTo {
         url: "https://a.example:6736/end".parse().unwrap(),
         reference_parameters: String::new(),

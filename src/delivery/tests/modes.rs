@@ -43,7 +43,9 @@ async fn batches_are_filled_by_number_or_by_time() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(folder.path()).await;
     let mut asked = request("a.example", DeliveryMode::Events);
-    let Protocol::Eventing(options) = &mut asked.protocol;
+    let Protocol::Eventing(options) = &mut asked.protocol else {
+        panic!()
+    };
     options.batch = Batch {
         max_items: Some(4),
         max_wait_millis: Some(30_000),
@@ -149,7 +151,9 @@ async fn an_idle_subscription_is_told_that_it_lives() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(folder.path()).await;
     let mut asked = request("a.example", DeliveryMode::Push);
-    let Protocol::Eventing(options) = &mut asked.protocol;
+    let Protocol::Eventing(options) = &mut asked.protocol else {
+        panic!()
+    };
     options.heartbeat_millis = Some(60_000);
     world.registry.subscribe(asked).await.unwrap();
     let courier = std::sync::Arc::clone(&world.courier);

@@ -52,6 +52,7 @@ impl Exchange {
         RequestContext {
             caller: self.caller.clone(),
             namespace,
+            from: self.from,
         }
     }
 

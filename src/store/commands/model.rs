@@ -12,7 +12,7 @@ use crate::alert::{Alert, State, tests as alert_tests};
 use crate::monitor::MonitorState;
 use crate::store::Store;
 use crate::subscription::{
-    Batch, Credentials, DeliveryMode, Destination, EventingOptions, Filter, Lease, Moment, Protocol,
+    Batch, Carrier, Credentials, DeliveryMode, Destination, EventingOptions, Filter, Lease, Moment, Protocol,
     Subscription,
 };
 use crate::time::WallTime;
@@ -38,6 +38,7 @@ pub(crate) fn sample(id: &str, owner: &str) -> Subscription {
             max_envelope_bytes: None,
         }),
         created_micros: 0,
+        wbem: None,
     }
 }
 
@@ -49,6 +50,7 @@ pub(crate) fn destination(owner: &str) -> NewDestination {
             user: Some("user".to_owned()),
             thumbprint: None,
             subscriber: None,
+            carrier: Carrier::default(),
         },
         credentials: Some(Credentials {
             user: "user".to_owned(),
