@@ -10,11 +10,12 @@
 //! A destination that is slow, hung or gone costs its own worker alone; see `gate` for what keeps many of them
 //! from holding up the rest. All of it runs on boot time.
 
-pub mod courier;
-pub mod filters;
 mod alarms;
 mod book;
+pub mod connection;
+pub mod courier;
 mod entry;
+pub mod filters;
 mod gate;
 mod publisher;
 mod queue;

@@ -10,7 +10,8 @@ use crate::cim::schema::Schema;
 use crate::cim::{Name, Namespace};
 use crate::clock::SharedClock;
 use crate::config::{Config, Mode, Remote, Trust, Value};
-use crate::delivery::wsman::{DestinationTrust, WsmanCourierOptions};
+use crate::delivery::connection::{ConnectionOptions, DestinationTrust};
+use crate::delivery::wsman::WsmanCourierOptions;
 use crate::delivery::{DestinationRule, RetrySchedule, Settings};
 use crate::host::{FileSystemRule, Host, HostOptions, Root};
 use crate::net::accounts::Accounts;
@@ -175,11 +176,14 @@ pub(super) fn courier_options(config: &Config) -> Result<WsmanCourierOptions, Tl
             None => system_authorities()?,
         }),
     };
-    Ok(WsmanCourierOptions {
+    let connection = ConnectionOptions {
         trust,
         connect: delivery.connect,
         reply: delivery.reply,
         rule: DestinationRule::new(config.subscriptions.allow_destinations.clone()),
+    };
+    Ok(WsmanCourierOptions {
+        connection: Arc::new(connection),
         manager_address: config.wsman.path.clone(),
     })
 }

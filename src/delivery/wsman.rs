@@ -1,25 +1,17 @@
 //! Deliveries over WS-Management (DSP0226, 10.2): the courier of subscriptions made by WS-Eventing.
 
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
-use rustls::RootCertStore;
 use sha2::{Digest as _, Sha256};
 
+use super::connection::{Connection, ConnectionOptions, judge};
 use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Target};
-use super::rule::DestinationRule;
 use crate::alert::indication::number;
 use crate::cim::schema::Schema;
 use crate::cim::{Instance, Namespace};
-use crate::net::fingerprint::Fingerprint;
-use crate::net::http_client::{
-    AddressRule, BasicCredentials, ClientError, ClientLimits, ClientRequest, ClientResponse, Endpoint,
-    HttpClient,
-};
-use crate::net::tls::client::{ClientTls, Trust};
-use crate::subscription::{DeliveryMode, DestinationUrl, EndReason, EventingOptions, Scheme, Subscription};
+use crate::net::http_client::{ClientRequest, ClientResponse};
+use crate::subscription::{DeliveryMode, DestinationUrl, EndReason, EventingOptions, Subscription};
 use crate::wsman::delivery::{DeliveryHead, EncodedEvent, EndStatus, SubscriptionEnd, decode_ack};
 use crate::wsman::{self, Addressing, EndpointReference, Style};
 use crate::xml::{Encoding, Limits, decode};
@@ -28,31 +20,12 @@ use crate::xml::{Encoding, Limits, decode};
 const NAMESPACE: Namespace = Namespace::from_static("root/ESMPRO/AS");
 /// The largest delivery to a subscriber that names no limit, in bytes.
 const DEFAULT_ENVELOPE_BYTES: u64 = 512 * 1024;
-/// What an answer to a delivery may be long, in bytes.
-const MAX_ANSWER_BYTES: usize = 256 * 1024;
-
-/// Whom to take for a destination.
-#[derive(Clone, Debug)]
-pub enum DestinationTrust {
-    /// Whoever shows the certificate that was shown first.
-    Pin,
-    /// Whoever one of these authorities vouches for.
-    Authorities(RootCertStore),
-    /// Anyone.
-    Off,
-}
 
 /// How deliveries are made.
 #[derive(Clone, Debug)]
 pub struct WsmanCourierOptions {
-    /// Whom to take for a destination.
-    pub trust: DestinationTrust,
-    /// The time to connect, the TLS handshake included.
-    pub connect: Duration,
-    /// The time that a destination has to answer.
-    pub reply: Duration,
-    /// Where deliveries may go.
-    pub rule: DestinationRule,
+    /// How destinations are reached.
+    pub connection: Arc<ConnectionOptions>,
     /// The address of the subscription manager in messages that end a subscription.
     pub manager_address: String,
 }
@@ -83,9 +56,8 @@ impl Courier for WsmanCourier {
         let options = Arc::clone(&self.options.read());
         Box::new(WsmanLine {
             schema: Arc::clone(&self.schema),
+            connection: Connection::new(Arc::clone(&options.connection), target.clone()),
             options,
-            target: target.clone(),
-            client: None,
         })
     }
 }
@@ -94,8 +66,7 @@ impl Courier for WsmanCourier {
 struct WsmanLine {
     schema: Arc<Schema>,
     options: Arc<WsmanCourierOptions>,
-    target: Target,
-    client: Option<HttpClient>,
+    connection: Connection,
 }
 
 impl Line for WsmanLine {
@@ -118,7 +89,7 @@ impl Line for WsmanLine {
     }
 
     fn is_connected(&self) -> bool {
-        self.client.as_ref().is_some_and(HttpClient::is_connected)
+        self.connection.is_open()
     }
 }
 
@@ -200,9 +171,8 @@ impl WsmanLine {
             reason: Some(words.to_owned()),
         };
         let text = head.encode_subscription_end(&end);
-        let mut client = self.connect_to(&end_to.url)?;
         let request = request(&end_to.url, text, options(subscription).utf16);
-        let answer = client.send(&request).await.map_err(|error| send_error(&error))?;
+        let answer = self.connection.send_to(&end_to.url, &request).await?;
         judge(&answer).map(|()| Receipt {
             accepted: 0,
             learned_pin: None,
@@ -212,7 +182,7 @@ impl WsmanLine {
     fn head(&self, subscription: &Subscription, message_id: String, bookmark: Option<i64>) -> DeliveryHead {
         let options = options(subscription);
         DeliveryHead {
-            to: epr(&self.target.destination.url, &options.reference_parameters),
+            to: epr(self.connection.url(), &options.reference_parameters),
             addressing: addressing(options),
             message_id,
             ack_requested: wants_ack(options.mode),
@@ -229,100 +199,18 @@ impl WsmanLine {
         accepted: usize,
     ) -> Result<Receipt, SendError> {
         let options = options(subscription);
-        let url = self.target.destination.url.clone();
-        let mut client = match self.client.take() {
-            Some(client) => client,
-            None => self.connect_to(&url)?,
-        };
-        let answer = client.send(&request(&url, text, options.utf16)).await;
-        let learned_pin = self
-            .target
-            .pin
-            .is_none()
-            .then(|| client.peer_fingerprint())
-            .flatten();
-        // A connection over which something failed is not trusted with the next try.
-        let answer = answer.map_err(|error| send_error(&error))?;
-        self.client = Some(client);
+        let request = request(self.connection.url(), text, options.utf16);
+        let answer = self.connection.send(&request).await?;
         judge(&answer)?;
         if wants_ack(options.mode) && !is_acknowledged(&answer, &head.message_id)? {
             return Err(SendError::Unreachable(
                 "the destination answered, and did not acknowledge".to_owned(),
             ));
         }
-        let learned_pin = match self.options.trust {
-            DestinationTrust::Pin => learned_pin.map(|pin| pin.as_bytes().to_vec()),
-            DestinationTrust::Authorities(_) | DestinationTrust::Off => None,
-        };
-        if let Some(pin) = &learned_pin {
-            self.target.pin = Some(pin.clone());
-        }
         Ok(Receipt {
             accepted,
-            learned_pin,
+            learned_pin: self.connection.learn_pin(),
         })
-    }
-
-    /// A client for `url`. Credentials and pin are the destination's own: nobody else is shown them.
-    fn connect_to(&self, url: &DestinationUrl) -> Result<HttpClient, SendError> {
-        let is_destination = url.same_origin(&self.target.destination.url);
-        let (host, port) = (url.host.clone(), url.port);
-        let endpoint = match url.scheme {
-            Scheme::Http => Endpoint::Plain { host, port },
-            Scheme::Https => Endpoint::Tls {
-                host,
-                port,
-                tls: self.tls(is_destination)?,
-            },
-        };
-        let login = self.target.credentials.as_ref().filter(|_| is_destination);
-        let credentials = login
-            .map(|login| BasicCredentials::new(&login.user, &login.password))
-            .transpose()
-            .map_err(|error| SendError::Refused(error.to_string()))?;
-        let limits = ClientLimits {
-            connect: self.options.connect,
-            handshake: self.options.connect,
-            response: self.options.reply,
-            body_bytes: MAX_ANSWER_BYTES,
-        };
-        let client = HttpClient::new(endpoint, credentials, limits);
-        Ok(client
-            .map_err(|error| SendError::Refused(error.to_string()))?
-            .with_rule(self.rule(url.scheme)))
-    }
-
-    /// The rule for addresses, held against what a name resolves to each time.
-    fn rule(&self, scheme: Scheme) -> AddressRule {
-        let (options, subscriber) = (Arc::clone(&self.options), self.target.destination.subscriber);
-        Arc::new(move |address: IpAddr| {
-            options
-                .rule
-                .check(address, subscriber, scheme)
-                .map_err(|forbidden| forbidden.to_string())
-        })
-    }
-
-    fn tls(&self, is_destination: bool) -> Result<ClientTls, SendError> {
-        let named = self.target.destination.thumbprint.as_deref();
-        let named = named.filter(|_| is_destination);
-        let named = named.map(str::parse::<Fingerprint>).transpose();
-        let named =
-            named.map_err(|error| SendError::Refused(format!("the certificate thumbprint: {error}")))?;
-        let pin = self
-            .target
-            .pin
-            .as_deref()
-            .filter(|_| is_destination)
-            .and_then(|pin| <[u8; 32]>::try_from(pin).ok())
-            .map(Fingerprint::from);
-        let trust = match (named, &self.options.trust) {
-            (Some(named), _) => Trust::Pin(named),
-            (None, DestinationTrust::Pin) => pin.map_or(Trust::FirstUse, Trust::Pin),
-            (None, DestinationTrust::Authorities(authorities)) => Trust::Authorities(authorities.clone()),
-            (None, DestinationTrust::Off) => Trust::Off,
-        };
-        ClientTls::new(trust).map_err(|error| SendError::Refused(error.to_string()))
     }
 }
 
@@ -395,17 +283,6 @@ fn request(url: &DestinationUrl, text: String, utf16: bool) -> ClientRequest {
     ClientRequest::post(url.path_and_query.clone(), content_type, body).with_header(agent.0, agent.1)
 }
 
-/// What a status says of a delivery. Whatever may be different the next time is tried again.
-fn judge(answer: &ClientResponse) -> Result<(), SendError> {
-    let said = || format!("the destination answered {}", answer.status);
-    match answer.status {
-        200..=299 => Ok(()),
-        400 | 413 | 415 => Err(SendError::Rejected(said())),
-        300..=499 => Err(SendError::Refused(said())),
-        _ => Err(SendError::Unreachable(said())),
-    }
-}
-
 /// Whether the answer is an acknowledgement of that message.
 fn is_acknowledged(answer: &ClientResponse, message_id: &str) -> Result<bool, SendError> {
     let charset = answer
@@ -417,22 +294,4 @@ fn is_acknowledged(answer: &ClientResponse, message_id: &str) -> Result<bool, Se
     let (text, _) =
         decode(&answer.body, charset.map(|set| set.trim_matches('"'))).map_err(|error| unreadable(&error))?;
     decode_ack(&text, Limits::default(), message_id).map_err(|fault| unreadable(&fault))
-}
-
-fn send_error(error: &ClientError) -> SendError {
-    let text = error.to_string();
-    match error {
-        ClientError::PinMismatch(_) | ClientError::Forbidden { .. } | ClientError::BadRequest(_) => {
-            SendError::Refused(text)
-        }
-        ClientError::Resolve { .. }
-        | ClientError::Connect { .. }
-        | ClientError::ConnectTimeout { .. }
-        | ClientError::Tls { .. }
-        | ClientError::HandshakeTimeout { .. }
-        | ClientError::Broken(_)
-        | ClientError::Malformed(_)
-        | ClientError::TooLarge(_)
-        | ClientError::ResponseTimeout(_) => SendError::Unreachable(text),
-    }
 }
