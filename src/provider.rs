@@ -14,6 +14,7 @@ mod file_system_thread;
 mod general_information;
 mod host_class;
 mod host_providers;
+mod interop;
 pub mod monitor_setting;
 mod network;
 mod operating_system;
@@ -37,6 +38,7 @@ use crate::net::principal::Principal;
 
 pub use builder::InstanceBuilder;
 pub use host_providers::{HostProviders, MissingClass};
+pub use interop::InteropProviders;
 
 /// Instances as they are asked for, one after the other. An error ends the stream.
 pub type InstanceStream = Box<dyn Iterator<Item = Result<Arc<Instance>, CimError>> + Send>;

@@ -25,7 +25,7 @@ use crate::provider::monitor_setting::{
     MonitorControl, MonitorSettingForElementProvider, MonitorSettingProvider,
 };
 use crate::provider::subscription::SubscriptionProvider;
-use crate::provider::{HostProviders, MissingClass};
+use crate::provider::{HostProviders, InteropProviders, MissingClass};
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
 use crate::server::{Authenticator, BindError, Limits, Listener};
@@ -35,6 +35,7 @@ use crate::xml;
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
 const CIMV2: Namespace = Namespace::from_static("root/cimv2");
 const INTEROP: Namespace = Namespace::from_static("root/interop");
+const ROOT: Namespace = Namespace::from_static("root");
 /// Alerts that the history keeps.
 const KEEP_ALERTS: u64 = 10_000;
 
@@ -80,6 +81,9 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
     let classes = schema
         .shared(&ESM)
         .ok_or_else(|| MissingClass("ESM_GeneralInformation".into()))?;
+    let interop_classes = schema
+        .shared(&INTEROP)
+        .ok_or_else(|| MissingClass("CIM_ObjectManager".into()))?;
     let class = |name: &Name| {
         classes
             .class(name)
@@ -87,16 +91,20 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
             .ok_or_else(|| MissingClass(name.clone()))
     };
     let provider_only = parts.config.agent.mode == Mode::ProviderOnly;
-    let HostProviders {
-        system,
-        parts: devices,
-    } = HostProviders::new(parts.host, parts.clock, &classes, provider_only)?;
+    let hosts = HostProviders::new(parts.host, parts.clock, &classes, provider_only)?;
+    let interop = InteropProviders::new(parts.host, parts.clock, &schema, &interop_classes, &hosts)?;
     let mut broker = Broker::builder(Arc::clone(&schema));
-    for provider in system {
+    for provider in hosts.system {
         broker = broker.serve(&[ESM, CIMV2, INTEROP], provider);
     }
-    for provider in devices {
+    for provider in hosts.parts {
         broker = broker.serve(&[ESM, CIMV2], provider);
+    }
+    for provider in interop.interop {
+        broker = broker.serve(&[INTEROP], provider);
+    }
+    for provider in interop.everywhere {
+        broker = broker.serve(&[ROOT, ESM, CIMV2, INTEROP], provider);
     }
     let settings = MonitorSettingProvider::new(
         class(&MonitorSettingProvider::CLASS)?,

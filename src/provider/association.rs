@@ -16,7 +16,7 @@ pub(super) struct End {
 
 impl End {
     /// The paths of all instances, in the namespace of the request.
-    fn paths(
+    pub(super) fn paths(
         &self,
         context: &RequestContext,
     ) -> Result<impl Iterator<Item = Result<InstancePath, CimError>> + Send + 'static, CimError> {

@@ -43,6 +43,7 @@ impl HostClass for GeneralInformationClass {
         let instance = maker
             .begin(general.name())
             .set("Caption", "Server")
+            .set("Description", "The server that this agent looks after")
             .condition(Condition::Ok, None)
             .set("EnabledState", enabled_state(true))
             .set("CreationClassName", Self::NAME)

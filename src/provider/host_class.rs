@@ -202,6 +202,13 @@ impl<C: HostClass> InstanceProvider for HostProvider<C> {
     }
 }
 
+/// `ESM:`, the class without its prefix, the name: unique among the instances of all classes.
+pub(super) fn instance_id(class: &Name, name: &str) -> String {
+    let class = class.as_str();
+    let bare = class.split_once('_').map_or(class, |(_, bare)| bare);
+    format!("ESM:{bare}:{name}")
+}
+
 /// Makes instances of one class on one system.
 pub(super) struct Maker {
     class: Arc<Class>,
@@ -248,10 +255,22 @@ impl Maker {
             .set("Name", name)
     }
 
+    /// Begins an instance below CIM_Service or CIM_ServiceAccessPoint. There is one of its class on a system;
+    /// `label` is what people call it.
+    pub(super) fn service(&self, label: &str) -> InstanceBuilder {
+        let id = self.instance_id(self.system_name());
+        InstanceBuilder::new(&self.class)
+            .set("InstanceID", id.as_str())
+            .set("ElementName", label)
+            .set("SystemCreationClassName", SYSTEM_CLASS)
+            .set("SystemName", self.system_name())
+            .set("CreationClassName", self.class.name.as_str())
+            .set("Name", id)
+    }
+
     /// `ESM:`, the class without its prefix, the name.
     fn instance_id(&self, name: &str) -> String {
-        let class = self.class.name.as_str();
-        format!("ESM:{}:{name}", class.strip_prefix("ESM_").unwrap_or(class))
+        instance_id(&self.class.name, name)
     }
 }
 

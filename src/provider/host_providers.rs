@@ -32,6 +32,8 @@ pub struct HostProviders {
     pub system: Vec<Arc<dyn InstanceProvider>>,
     /// The parts of the server, with their associations with it.
     pub parts: Vec<Arc<dyn InstanceProvider>>,
+    /// The server alone, for associations of other providers with it.
+    pub(super) server: End,
 }
 
 impl HostProviders {
@@ -76,33 +78,39 @@ impl HostProviders {
         let device = make.component("ESM_SystemDevice", &server, devices.clone())?;
         let hosted = make.component("ESM_HostedFileSystem", &server, vec![file_systems.clone()])?;
 
-        let mut system = vec![server.provider, operating_system.provider];
+        let mut system = vec![Arc::clone(&server.provider), operating_system.provider];
         system.extend([running, installed].map(shared));
         let mut parts: Vec<_> = devices.into_iter().map(|end| end.provider).collect();
         parts.extend([memory.provider, file_systems.provider]);
         parts.extend([device, hosted].map(shared));
-        Ok(Self { system, parts })
+        Ok(Self {
+            system,
+            parts,
+            server,
+        })
     }
 }
 
-fn shared(provider: OneToManyProvider) -> Arc<dyn InstanceProvider> {
+pub(super) fn shared(provider: OneToManyProvider) -> Arc<dyn InstanceProvider> {
     Arc::new(provider)
 }
 
 /// What every provider is made of.
-struct Make<'a> {
-    host: &'a Host,
-    clock: &'a SharedClock,
-    schema: &'a NamespaceSchema,
+pub(super) struct Make<'a> {
+    pub(super) host: &'a Host,
+    pub(super) clock: &'a SharedClock,
+    pub(super) schema: &'a NamespaceSchema,
 }
 
 impl Make<'_> {
-    fn class(&self, name: &str) -> Result<Arc<Class>, MissingClass> {
+    /// A class of the schema.
+    pub(super) fn class(&self, name: &str) -> Result<Arc<Class>, MissingClass> {
         let name = Name::new(name);
         self.schema.class(&name).cloned().ok_or(MissingClass(name))
     }
 
-    fn end<C: HostClass>(&self, subject: C) -> Result<End, MissingClass> {
+    /// The provider of a class of the host.
+    pub(super) fn end<C: HostClass>(&self, subject: C) -> Result<End, MissingClass> {
         let class = self.class(C::NAME)?;
         let provider = HostProvider::new(
             self.host.clone(),

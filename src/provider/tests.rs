@@ -25,7 +25,7 @@ impl Machine {
         let (host, clock) = tree.host(options);
         let schema = house().unwrap();
         let shared: SharedClock = Arc::new(clock.clone());
-        let HostProviders { system, parts } =
+        let HostProviders { system, parts, .. } =
             HostProviders::new(&host, &shared, schema.namespace(&ESM).unwrap(), false).unwrap();
         Self {
             schema,

@@ -23,6 +23,7 @@ mod hammer;
 mod host;
 mod host_hang;
 mod http_client;
+mod interop;
 mod listen;
 mod live;
 mod manager;

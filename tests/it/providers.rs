@@ -12,11 +12,12 @@ use esm::cim::{CimError, Class, Instance, InstancePath, Name, Namespace, Value};
 use esm::clock::{BootTime, SharedClock, SystemClock, WallTime};
 use esm::host::{Host, HostOptions, Root};
 use esm::provider::alive::{Agent, AliveProvider, LastAlert, Vitals};
-use esm::provider::{Caller, HostProviders, RequestContext};
+use esm::provider::{Caller, HostProviders, InteropProviders, RequestContext};
 
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
 const CIMV2: Namespace = Namespace::from_static("root/cimv2");
 const INTEROP: Namespace = Namespace::from_static("root/interop");
+const ROOT: Namespace = Namespace::from_static("root");
 
 /// An agent that is always the same.
 struct StillAgent;
@@ -54,6 +55,8 @@ fn broker_over(root: Root) -> Arc<Broker> {
     let alive = classes.class(&AliveProvider::CLASS).unwrap();
     let alive = AliveProvider::new(Arc::clone(alive), Arc::clone(&clock), Arc::new(StillAgent));
     let providers = HostProviders::new(&host, &clock, classes, false).unwrap();
+    let interop_classes = schema.namespace(&INTEROP).unwrap();
+    let interop = InteropProviders::new(&host, &clock, &schema, interop_classes, &providers).unwrap();
     let mut builder = Broker::builder(Arc::clone(&schema)).serve(&[ESM], Arc::new(alive));
     for provider in providers.system {
         builder = builder.serve(&[ESM, CIMV2, INTEROP], provider);
@@ -61,14 +64,20 @@ fn broker_over(root: Root) -> Arc<Broker> {
     for provider in providers.parts {
         builder = builder.serve(&[ESM, CIMV2], provider);
     }
+    for provider in interop.interop {
+        builder = builder.serve(&[INTEROP], provider);
+    }
+    for provider in interop.everywhere {
+        builder = builder.serve(&[ROOT, ESM, CIMV2, INTEROP], provider);
+    }
     Arc::new(builder.build().unwrap())
 }
 
-fn live() -> Arc<Broker> {
+pub fn live() -> Arc<Broker> {
     broker_over(Root::live())
 }
 
-fn context(namespace: &Namespace) -> RequestContext {
+pub fn context(namespace: &Namespace) -> RequestContext {
     RequestContext {
         caller: Caller::Agent,
         namespace: namespace.clone(),
@@ -77,7 +86,7 @@ fn context(namespace: &Namespace) -> RequestContext {
 }
 
 #[track_caller]
-fn enumerate(broker: &Broker, namespace: &Namespace, class: &str) -> Vec<Arc<Instance>> {
+pub fn enumerate(broker: &Broker, namespace: &Namespace, class: &str) -> Vec<Arc<Instance>> {
     broker
         .enumerate(
             &context(namespace),
@@ -183,11 +192,8 @@ fn instances_fit_their_classes_and_get_returns_what_enumerate_showed() {
     let broker = live();
     assert!(check_namespace(&broker, &ESM) > 10);
     assert!(check_namespace(&broker, &CIMV2) > 10);
-    assert_eq!(
-        check_namespace(&broker, &INTEROP),
-        4,
-        "the server, its OS, two associations"
-    );
+    assert!(check_namespace(&broker, &INTEROP) > 20);
+    assert_eq!(check_namespace(&broker, &ROOT), 4, "the namespaces below");
 }
 
 #[test]
