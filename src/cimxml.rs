@@ -1,10 +1,35 @@
 //! CIM-XML (DSP0200, DSP0201): wire form and messages. Pure.
 
+//!
+//! A server reads a [`RequestMessage`] and answers it through a [`ResponseWriter`]; a client writes the one and
+//! reads the other. Indications go out and come in as [`export`]. What is written keeps to what the strictest
+//! parsers in use read: an XML declaration, an end tag for every element but `CLASSNAME`, `NAMESPACE` and `ERROR`,
+//! the attributes of version 2.0 of the DTD and those that name embedded objects and types of parameters, no NULL
+//! in arrays. What is read may be looser.
+
+mod argument;
 pub mod class;
 pub mod export;
+mod form;
 pub mod instance;
+mod message;
+mod operation;
+pub mod path;
+pub mod qualifier;
+mod request;
+mod response;
+pub mod typed;
+mod value;
 
-use crate::xml::{Start, XmlError};
+pub use operation::{
+    Argument, AssociationFilter, ClassView, InstanceView, MethodCall, ObjectName, OpenOptions, OpenSource,
+    Operation, PullKind, Query,
+};
+pub use request::{Request, RequestMessage};
+pub use response::ResponseWriter;
+
+use crate::cim::{CimType, Name};
+use crate::xml::{Name as XmlName, Ns, Start, XmlError};
 
 /// Why a message of a peer cannot be read.
 #[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
@@ -54,11 +79,46 @@ impl DecodeError {
     }
 
     fn unexpected(child: &Start<'_>, parent: &Start<'_>) -> Self {
-        let shorten = |local: &str| local.chars().take(80).collect::<String>();
         Self::Invalid(format!(
             "{} may not stand in {}",
             shorten(child.local),
             shorten(parent.local)
         ))
     }
+
+    fn misplaced(found: &Start<'_>, wanted: &str) -> Self {
+        Self::Invalid(format!(
+            "there is {} where {wanted} belongs",
+            shorten(found.local)
+        ))
+    }
+
+    /// The same error with the place that `place` names before it.
+    fn at(self, place: impl FnOnce() -> String) -> Self {
+        match self {
+            Self::Invalid(reason) => Self::Invalid(format!("{}: {reason}", place())),
+            other => other,
+        }
+    }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+/// An element or attribute: names in CIM-XML have no namespace.
+const fn name(local: &'static str) -> XmlName {
+    Ns::NONE.name(local)
+}
+
+/// The attribute that names what an element is about.
+fn name_attribute(element: &Start<'_>, attribute: &str) -> Result<Name, DecodeError> {
+    let text = element.plain_attribute(attribute).unwrap_or_default();
+    Name::parse(text).map_err(|_| DecodeError::Invalid(format!("{} lacks its {attribute}", element.local)))
+}
+
+/// The type that an attribute names, where it is there.
+fn type_attribute(element: &Start<'_>, attribute: &str) -> Result<Option<CimType>, DecodeError> {
+    let parsed = element.plain_attribute(attribute).map(str::parse).transpose();
+    parsed.map_err(|error: crate::cim::BadType| DecodeError::Invalid(error.to_string()))
 }

@@ -1,14 +1,18 @@
 //! Class declarations (DSP0201, 5.2.3.1: `CLASS`), with open and close tags throughout, as strict parsers
 //! of CIM-XML want them.
 
-use crate::cim::{
-    ArraySize, CimType, Class, Flavor, Method, Parameter, PropertyDecl, Qualifier, TypeDecl, Value,
-};
-use crate::xml::{Name as XmlName, Ns, Writer};
+mod decode;
+mod view;
 
-const fn name(local: &'static str) -> XmlName {
-    Ns::NONE.name(local)
-}
+pub use decode::decode;
+pub(super) use decode::{array_size, flavor, is_true};
+pub use view::view;
+
+use super::{name, value};
+use crate::cim::{
+    ArraySize, CimType, Class, Flavor, Method, Name, Parameter, PropertyDecl, Qualifier, TypeDecl,
+};
+use crate::xml::Writer;
 
 /// A class as a `CLASS` element.
 pub fn to_string(class: &Class) -> String {
@@ -43,15 +47,22 @@ fn encode_property(w: &mut Writer, property: &PropertyDecl) {
     w.start(element);
     w.attr(name("NAME"), property.name.as_str());
     encode_type(w, &property.ty);
-    w.attr(name("CLASSORIGIN"), property.class_origin.as_str());
+    encode_origin(w, &property.class_origin);
     if property.propagated {
         w.attr(name("PROPAGATED"), "true");
     }
     encode_qualifiers(w, &property.qualifiers);
     if let Some(value) = &property.default {
-        encode_value(w, value);
+        value::encode(w, property.ty.cim_type, value, None);
     }
     w.end(element);
+}
+
+/// The class that introduced a member; an empty name stands for one that is not to be shown.
+fn encode_origin(w: &mut Writer, origin: &Name) {
+    if !origin.as_str().is_empty() {
+        w.attr(name("CLASSORIGIN"), origin.as_str());
+    }
 }
 
 /// The attributes that say what a property or parameter holds.
@@ -72,7 +83,7 @@ fn encode_method(w: &mut Writer, method: &Method) {
     w.start(name("METHOD"));
     w.attr(name("NAME"), method.name.as_str());
     w.attr(name("TYPE"), method.return_type.as_str());
-    w.attr(name("CLASSORIGIN"), method.class_origin.as_str());
+    encode_origin(w, &method.class_origin);
     if method.propagated {
         w.attr(name("PROPAGATED"), "true");
     }
@@ -97,7 +108,8 @@ fn encode_parameter(w: &mut Writer, parameter: &Parameter) {
     w.end(element);
 }
 
-fn encode_qualifiers(w: &mut Writer, qualifiers: &[Qualifier]) {
+/// Writes a `QUALIFIER` each.
+pub(super) fn encode_qualifiers(w: &mut Writer, qualifiers: &[Qualifier]) {
     for qualifier in qualifiers {
         w.start(name("QUALIFIER"));
         w.attr(name("NAME"), qualifier.name.as_str());
@@ -107,14 +119,14 @@ fn encode_qualifiers(w: &mut Writer, qualifiers: &[Qualifier]) {
         }
         encode_flavor(w, qualifier.flavor);
         if let Some(value) = &qualifier.value {
-            encode_value(w, value);
+            value::encode(w, qualifier.cim_type, value, None);
         }
         w.end(name("QUALIFIER"));
     }
 }
 
 /// The attributes of a flavour, where they differ from what DSP0201 takes for granted.
-fn encode_flavor(w: &mut Writer, flavor: Flavor) {
+pub(super) fn encode_flavor(w: &mut Writer, flavor: Flavor) {
     for (local, value, default) in [
         ("OVERRIDABLE", flavor.overridable, true),
         ("TOSUBCLASS", flavor.to_subclass, true),
@@ -123,16 +135,5 @@ fn encode_flavor(w: &mut Writer, flavor: Flavor) {
         if value != default {
             w.attr(name(local), if value { "true" } else { "false" });
         }
-    }
-}
-
-fn encode_value(w: &mut Writer, value: &Value) {
-    match value {
-        Value::Array(items) => w.element(name("VALUE.ARRAY"), |w| {
-            items.iter().for_each(|item| encode_value(w, item))
-        }),
-        Value::Boolean(value) => w.leaf(name("VALUE"), if *value { "TRUE" } else { "FALSE" }),
-        Value::Reference(_) | Value::Instance(_) | Value::Class(_) => {}
-        value => w.leaf(name("VALUE"), &value.to_text()),
     }
 }

@@ -1,9 +1,10 @@
 //! Exports: how a CIM server delivers an indication to a listener, and what the listener answers (DSP0200,
 //! 5.5; DSP0201, 5.2.8).
 
-use super::{DecodeError, instance};
+use super::message::{self, child, expect, only_child};
+use super::{DecodeError, instance, name};
 use crate::cim::{CimError, Instance};
-use crate::xml::{Limits, Name as XmlName, Ns, Reader, Start, Writer};
+use crate::xml::{Limits, Reader, Start, Writer};
 
 /// An export request: one indication.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,18 +27,7 @@ impl ExportRequest {
     /// If it is malformed or none; [`DecodeError::cim_error_header`] says it to the sender.
     pub fn decode(text: &str, limits: Limits) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(text, limits)?;
-        let root = reader.root()?;
-        expect(&root, "CIM")?;
-        check_version(&root, "CIMVERSION", "2.", DecodeError::UnsupportedCimVersion)?;
-        check_version(&root, "DTDVERSION", "2.", DecodeError::UnsupportedDtdVersion)?;
-        let message = only_child(&mut reader, &root, "MESSAGE")?;
-        check_version(
-            &message,
-            "PROTOCOLVERSION",
-            "1.",
-            DecodeError::UnsupportedProtocolVersion,
-        )?;
-        let message_id = message.plain_attribute("ID").unwrap_or_default().to_owned();
+        let (message, message_id) = message::open(&mut reader)?;
         let request = child(&mut reader, &message)?;
         if request.local == "MULTIEXPREQ" {
             return Err(DecodeError::MultipleRequests);
@@ -61,28 +51,17 @@ impl ExportRequest {
     /// Writes the response: that the indication was taken, or why not.
     pub fn encode_response(&self, result: Result<(), &CimError>) -> String {
         let mut w = Writer::with_capacity(512).keeping_end_tags();
-        w.raw("<?xml version=\"1.0\" encoding=\"utf-8\"?>\n");
-        w.start(name("CIM"));
-        w.attr(name("CIMVERSION"), "2.0");
-        w.attr(name("DTDVERSION"), "2.0");
-        w.start(name("MESSAGE"));
-        w.attr(name("ID"), &self.message_id);
-        w.attr(name("PROTOCOLVERSION"), "1.0");
+        message::begin(&mut w, &self.message_id);
         w.start(name("SIMPLEEXPRSP"));
         w.start(name("EXPMETHODRESPONSE"));
         w.attr(name("NAME"), &self.method);
         match result {
             Ok(()) => w.empty(name("IRETURNVALUE")),
-            Err(error) => {
-                w.start(name("ERROR"));
-                w.attr(name("CODE"), &error.status.code().to_string());
-                w.attr(name("DESCRIPTION"), &error.detail);
-                w.end_empty();
-            }
+            Err(error) => message::encode_error(&mut w, error),
         }
-        for local in ["EXPMETHODRESPONSE", "SIMPLEEXPRSP", "MESSAGE", "CIM"] {
-            w.end(name(local));
-        }
+        w.end(name("EXPMETHODRESPONSE"));
+        w.end(name("SIMPLEEXPRSP"));
+        message::end(&mut w);
         w.finish()
     }
 }
@@ -101,48 +80,6 @@ fn decode_parameter<'a>(reader: &mut Reader<'a>, call: &Start<'a>) -> Result<Ins
     Err(DecodeError::Invalid(
         "ExportIndication lacks its parameter NewIndication".to_owned(),
     ))
-}
-
-fn check_version(
-    element: &Start<'_>,
-    attribute: &str,
-    prefix: &str,
-    refuse: impl FnOnce(String) -> DecodeError,
-) -> Result<(), DecodeError> {
-    let version = element.plain_attribute(attribute).unwrap_or_default();
-    if version.starts_with(prefix) {
-        return Ok(());
-    }
-    Err(refuse(version.chars().take(20).collect()))
-}
-
-fn child<'a>(reader: &mut Reader<'a>, parent: &Start<'a>) -> Result<Start<'a>, DecodeError> {
-    let child = reader.child(parent)?;
-    child.ok_or_else(|| DecodeError::Invalid(format!("{} is empty", parent.local)))
-}
-
-fn only_child<'a>(
-    reader: &mut Reader<'a>,
-    parent: &Start<'a>,
-    local: &str,
-) -> Result<Start<'a>, DecodeError> {
-    let child = child(reader, parent)?;
-    expect(&child, local)?;
-    Ok(child)
-}
-
-fn expect(element: &Start<'_>, local: &str) -> Result<(), DecodeError> {
-    if element.local == local {
-        return Ok(());
-    }
-    let found: String = element.local.chars().take(80).collect();
-    Err(DecodeError::Invalid(format!(
-        "there is {found} where {local} belongs"
-    )))
-}
-
-const fn name(local: &'static str) -> XmlName {
-    Ns::NONE.name(local)
 }
 
 #[cfg(test)]

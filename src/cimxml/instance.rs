@@ -1,281 +1,189 @@
-//! Instances, values and paths as CIM-XML elements (DSP0201, 5.2.3 to 5.2.6), as peers send them.
+//! Instances as elements (DSP0201, 5.2.5: `INSTANCE`), to peers and from them.
 
-use std::sync::Arc;
+use super::value::{self, Reading};
+use super::{DecodeError, InstanceView, class, name, name_attribute};
+use crate::cim::{CimType, Class, Embedded, Instance, Namespace, Property, PropertyDecl, Value};
+use crate::xml::{Reader, Start, Writer};
 
-use super::DecodeError;
-use crate::cim::{CimType, Instance, InstancePath, KeyBinding, Name, Namespace, Property, Value};
-use crate::xml::{Limits, Reader, Start};
+/// What is shown of an instance.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'a> {
+    /// What the client asked for.
+    view: Option<&'a InstanceView>,
+    /// The class of the instance.
+    class: Option<&'a Class>,
+}
 
-/// How deep embedded instances may stand inside one another.
-const MAX_EMBEDDING: usize = 16;
-/// How deep references may stand inside the keys of others.
-const MAX_REFERENCES: usize = 8;
+impl<'a> Shown<'a> {
+    /// All properties, as the instance alone tells them.
+    pub const fn all() -> Self {
+        Self {
+            view: None,
+            class: None,
+        }
+    }
+
+    /// What `view` asks for. The class of the instance adds what it alone knows: origins and qualifiers where the
+    /// view asks for them, the classes of references, and which strings would hold objects were they not NULL.
+    pub const fn new(view: &'a InstanceView, class: Option<&'a Class>) -> Self {
+        Self {
+            view: Some(view),
+            class,
+        }
+    }
+
+    fn shows(self, property: &Property) -> bool {
+        self.view.is_none_or(|view| view.shows(&property.name))
+    }
+
+    fn declared(self, property: &Property) -> Option<&'a PropertyDecl> {
+        self.class?.property(property.name.as_str())
+    }
+
+    fn origins(self) -> bool {
+        self.view.is_some_and(|view| view.include_class_origin)
+    }
+
+    fn qualifiers(self) -> bool {
+        self.view.is_some_and(|view| view.include_qualifiers)
+    }
+}
+
+/// Writes an `INSTANCE`. References that name no namespace are taken for ones in `home`.
+pub fn encode(w: &mut Writer, instance: &Instance, home: Option<&Namespace>, shown: Shown<'_>) {
+    w.start(name("INSTANCE"));
+    w.attr(name("CLASSNAME"), instance.class_name.as_str());
+    if let Some(class) = shown.class
+        && shown.qualifiers()
+    {
+        class::encode_qualifiers(w, &class.qualifiers);
+    }
+    for property in instance.properties() {
+        if shown.shows(property) {
+            encode_property(w, property, home, shown);
+        }
+    }
+    w.end(name("INSTANCE"));
+}
+
+fn encode_property(w: &mut Writer, property: &Property, home: Option<&Namespace>, shown: Shown<'_>) {
+    let declared = shown.declared(property);
+    let element = match (property.cim_type, property.is_array) {
+        (CimType::Reference, _) => name("PROPERTY.REFERENCE"),
+        (_, true) => name("PROPERTY.ARRAY"),
+        (_, false) => name("PROPERTY"),
+    };
+    w.start(element);
+    w.attr(name("NAME"), property.name.as_str());
+    if property.cim_type == CimType::Reference {
+        if let Some(class) = declared.and_then(|declared| declared.ty.reference_class.as_ref()) {
+            w.attr(name("REFERENCECLASS"), class.as_str());
+        }
+    } else {
+        w.attr(name("TYPE"), property.cim_type.as_str());
+    }
+    if let Some(declared) = declared
+        && shown.origins()
+    {
+        w.attr(name("CLASSORIGIN"), declared.class_origin.as_str());
+    }
+    if let Some(kind) = embedded_kind(property, declared) {
+        w.attr(name("EmbeddedObject"), kind);
+    }
+    if let Some(declared) = declared
+        && shown.qualifiers()
+    {
+        class::encode_qualifiers(w, &declared.qualifiers);
+    }
+    if let Some(value) = &property.value {
+        value::encode(w, property.cim_type, value, home);
+    }
+    w.end(element);
+}
+
+/// What objects a property holds: the class knows it, and so does a value that is not NULL.
+fn embedded_kind(property: &Property, declared: Option<&PropertyDecl>) -> Option<&'static str> {
+    match (declared.and_then(PropertyDecl::embedded), &property.value) {
+        // A text in place of an object must not be read as one.
+        (Some(_), Some(value)) if value::embedded_kind(value).is_none() && !is_empty(value) => None,
+        (Some(Embedded::Object), _) => Some("object"),
+        (Some(Embedded::Instance(_)), _) => Some("instance"),
+        (None, value) => value.as_ref().and_then(value::embedded_kind),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    matches!(value, Value::Array(items) if items.is_empty())
+}
 
 /// Reads an `INSTANCE` element. Qualifiers are skipped; items of arrays that are NULL are left out.
 ///
 /// # Errors
 /// If it is malformed, a value does not fit its type, or a property stands twice.
 pub fn decode<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Instance, DecodeError> {
-    decode_embedded(reader, element, MAX_EMBEDDING)
+    decode_within(reader, element, value::no_embedding())
 }
 
-fn decode_embedded<'a>(
+/// Reads an instance that may hold others, `embedding` deep.
+pub(super) fn decode_within<'a>(
     reader: &mut Reader<'a>,
     element: &Start<'a>,
     embedding: usize,
 ) -> Result<Instance, DecodeError> {
     let mut instance = Instance::new(name_attribute(element, "CLASSNAME")?);
     while let Some(child) = reader.child(element)? {
-        let property = match child.local {
-            "PROPERTY" => scalar_property(reader, &child, embedding)?,
-            "PROPERTY.ARRAY" => array_property(reader, &child, embedding)?,
-            "PROPERTY.REFERENCE" => reference_property(reader, &child)?,
+        let (cim_type, is_array) = match child.local {
+            "PROPERTY" => (None, false),
+            "PROPERTY.ARRAY" => (None, true),
+            "PROPERTY.REFERENCE" => (Some(CimType::Reference), false),
             "QUALIFIER" => continue,
             _ => return Err(DecodeError::unexpected(&child, element)),
         };
-        if instance.property(property.name.as_str()).is_some() {
+        let name = name_attribute(&child, "NAME")?;
+        let mut reading = Reading::of(&child, embedding)?;
+        reading.cim_type = cim_type.unwrap_or(reading.cim_type);
+        let value = decode_value(reader, &child, reading, is_array)
+            .map_err(|error| error.at(|| format!("the property `{name}`")))?;
+        if instance.property(name.as_str()).is_some() {
             return Err(DecodeError::Invalid(format!(
-                "the property `{}` stands twice",
-                property.name
+                "the property `{name}` stands twice"
             )));
         }
-        instance.push(property);
+        instance.push(Property {
+            name,
+            cim_type: reading.cim_type,
+            is_array,
+            value,
+        });
     }
     Ok(instance)
 }
 
-fn scalar_property<'a>(
+/// The value inside the element of a property.
+fn decode_value<'a>(
     reader: &mut Reader<'a>,
-    element: &Start<'a>,
-    embedding: usize,
-) -> Result<Property, DecodeError> {
-    let shape = Shape::of(element, embedding)?;
-    let mut value = None;
-    while let Some(child) = reader.child(element)? {
-        if child.local == "VALUE" {
-            let text = reader.text(&child)?;
-            value = Some(shape.value(&text)?);
-        }
-    }
-    Ok(shape.property(false, value))
-}
-
-fn array_property<'a>(
-    reader: &mut Reader<'a>,
-    element: &Start<'a>,
-    embedding: usize,
-) -> Result<Property, DecodeError> {
-    let shape = Shape::of(element, embedding)?;
-    let mut value = None;
-    while let Some(child) = reader.child(element)? {
-        if child.local != "VALUE.ARRAY" {
-            continue;
-        }
-        let mut items = Vec::new();
-        while let Some(item) = reader.child(&child)? {
-            if item.local == "VALUE" {
-                let text = reader.text(&item)?;
-                items.push(shape.value(&text)?);
-            }
-        }
-        value = Some(Value::Array(items));
-    }
-    Ok(shape.property(true, value))
-}
-
-fn reference_property<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Property, DecodeError> {
-    let mut value = None;
-    while let Some(child) = reader.child(element)? {
-        if child.local == "VALUE.REFERENCE" {
-            let path = decode_reference(reader, &child, MAX_REFERENCES)?;
-            value = Some(Value::Reference(Box::new(path)));
-        }
-    }
-    Ok(Property {
-        name: name_attribute(element, "NAME")?,
-        cim_type: CimType::Reference,
-        is_array: false,
-        value,
-    })
-}
-
-/// What the attributes of a property say of its values.
-struct Shape {
-    name: Name,
-    cim_type: CimType,
-    /// Whether the texts are objects in CIM-XML themselves.
-    is_embedded: bool,
-    embedding: usize,
-}
-
-impl Shape {
-    fn of(element: &Start<'_>, embedding: usize) -> Result<Self, DecodeError> {
-        // Later versions of DSP0201 spell it in capitals.
-        let embedded = ["EmbeddedObject", "EMBEDDEDOBJECT"];
-        Ok(Self {
-            name: name_attribute(element, "NAME")?,
-            cim_type: type_attribute(element)?.unwrap_or(CimType::String),
-            is_embedded: embedded
-                .iter()
-                .any(|name| element.plain_attribute(name).is_some()),
-            embedding,
-        })
-    }
-
-    fn value(&self, text: &str) -> Result<Value, DecodeError> {
-        if self.is_embedded
-            && let Some(value) = self.embedded(text)?
-        {
-            return Ok(value);
-        }
-        Value::from_text(self.cim_type, text)
-            .map_err(|error| DecodeError::Invalid(format!("the property `{}`: {error}", self.name)))
-    }
-
-    /// The instance that a text is; an embedded class stays text.
-    fn embedded(&self, text: &str) -> Result<Option<Value>, DecodeError> {
-        let Some(embedding) = self.embedding.checked_sub(1) else {
-            return Err(DecodeError::Invalid(format!(
-                "embedded instances stand more than {MAX_EMBEDDING} deep inside one another"
-            )));
-        };
-        let mut reader = Reader::new(text, Limits::default())?;
-        let root = reader.root()?;
-        if root.local != "INSTANCE" {
-            return Ok(None);
-        }
-        let instance = decode_embedded(&mut reader, &root, embedding)?;
-        reader.finish()?;
-        Ok(Some(Value::Instance(Arc::new(instance))))
-    }
-
-    fn property(self, is_array: bool, value: Option<Value>) -> Property {
-        Property {
-            name: self.name,
-            cim_type: self.cim_type,
-            is_array,
-            value,
-        }
-    }
-}
-
-/// Reads what a `VALUE.REFERENCE` holds. A host is not kept: see [`InstancePath`].
-fn decode_reference<'a>(
-    reader: &mut Reader<'a>,
-    element: &Start<'a>,
-    depth: usize,
-) -> Result<InstancePath, DecodeError> {
-    let missing = || DecodeError::Invalid("a VALUE.REFERENCE holds no path".to_owned());
-    let child = reader.child(element)?.ok_or_else(missing)?;
-    match child.local {
-        "INSTANCENAME" => decode_instance_name(reader, &child, depth),
-        "CLASSNAME" => Ok(InstancePath::new(name_attribute(&child, "NAME")?)),
-        "INSTANCEPATH" | "LOCALINSTANCEPATH" | "CLASSPATH" | "LOCALCLASSPATH" => {
-            decode_located(reader, &child, depth)
-        }
-        _ => Err(DecodeError::unexpected(&child, element)),
-    }
-}
-
-/// A path with its namespace.
-fn decode_located<'a>(
-    reader: &mut Reader<'a>,
-    element: &Start<'a>,
-    depth: usize,
-) -> Result<InstancePath, DecodeError> {
-    let mut namespace = None;
-    let mut path = None;
-    while let Some(child) = reader.child(element)? {
-        match child.local {
-            "LOCALNAMESPACEPATH" => namespace = Some(decode_namespace(reader, &child)?),
-            "NAMESPACEPATH" => {
-                while let Some(part) = reader.child(&child)? {
-                    if part.local == "LOCALNAMESPACEPATH" {
-                        namespace = Some(decode_namespace(reader, &part)?);
-                    }
-                }
-            }
-            "INSTANCENAME" => path = Some(decode_instance_name(reader, &child, depth)?),
-            "CLASSNAME" => path = Some(InstancePath::new(name_attribute(&child, "NAME")?)),
-            _ => return Err(DecodeError::unexpected(&child, element)),
-        }
-    }
-    let path = path.ok_or_else(|| DecodeError::Invalid(format!("{} names nothing", element.local)))?;
-    Ok(InstancePath { namespace, ..path })
-}
-
-fn decode_namespace<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Namespace, DecodeError> {
-    let mut parts: Vec<String> = Vec::new();
-    while let Some(part) = reader.child(element)? {
-        if part.local == "NAMESPACE" {
-            parts.extend(part.plain_attribute("NAME").map(str::to_owned));
-        }
-    }
-    Ok(Namespace::new(&parts.join("/")))
-}
-
-/// Reads an `INSTANCENAME` element.
-fn decode_instance_name<'a>(
-    reader: &mut Reader<'a>,
-    element: &Start<'a>,
-    depth: usize,
-) -> Result<InstancePath, DecodeError> {
-    let Some(depth) = depth.checked_sub(1) else {
-        return Err(DecodeError::Invalid(format!(
-            "references stand more than {MAX_REFERENCES} deep inside one another"
-        )));
+    property: &Start<'a>,
+    reading: Reading,
+    is_array: bool,
+) -> Result<Option<Value>, DecodeError> {
+    let holder = match (reading.cim_type, is_array) {
+        (CimType::Reference, _) => "VALUE.REFERENCE",
+        (_, true) => "VALUE.ARRAY",
+        (_, false) => "VALUE",
     };
-    let mut path = InstancePath::new(name_attribute(element, "CLASSNAME")?);
-    while let Some(child) = reader.child(element)? {
-        if child.local != "KEYBINDING" {
-            return Err(DecodeError::unexpected(&child, element));
+    let mut value = None;
+    while let Some(child) = reader.child(property)? {
+        if child.local == holder {
+            value = reading.decode(reader, &child)?;
         }
-        let name = name_attribute(&child, "NAME")?;
-        let missing = || DecodeError::Invalid(format!("the key `{name}` has no value"));
-        let holder = reader.child(&child)?.ok_or_else(missing)?;
-        let value = match holder.local {
-            "KEYVALUE" => decode_key_value(reader, &holder)?,
-            "VALUE.REFERENCE" => Value::Reference(Box::new(decode_reference(reader, &holder, depth)?)),
-            _ => return Err(DecodeError::unexpected(&holder, &child)),
-        };
-        path.keys.push(KeyBinding { name, value });
     }
-    Ok(path)
-}
-
-/// A key: of its TYPE where it says that, else of what VALUETYPE allows to know.
-fn decode_key_value<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Value, DecodeError> {
-    let declared = type_attribute(element)?;
-    let kind = element
-        .plain_attribute("VALUETYPE")
-        .unwrap_or("string")
-        .to_owned();
-    let text = reader.text(element)?;
-    let of = |cim_type| Value::from_text(cim_type, &text);
-    let value = match (declared, kind.as_str()) {
-        (Some(cim_type), _) => of(cim_type),
-        (None, "boolean") => of(CimType::Boolean),
-        (None, "numeric") => of(CimType::Uint64)
-            .or_else(|_| of(CimType::Sint64))
-            .or_else(|_| of(CimType::Real64)),
-        (None, _) => of(CimType::String),
-    };
-    value.map_err(|error| DecodeError::Invalid(error.to_string()))
-}
-
-fn name_attribute(element: &Start<'_>, attribute: &str) -> Result<Name, DecodeError> {
-    let text = element.plain_attribute(attribute).unwrap_or_default();
-    Name::parse(text).map_err(|_| DecodeError::Invalid(format!("{} lacks its {attribute}", element.local)))
-}
-
-fn type_attribute(element: &Start<'_>) -> Result<Option<CimType>, DecodeError> {
-    let parsed = element.plain_attribute("TYPE").map(str::parse).transpose();
-    parsed.map_err(|error: crate::cim::BadType| DecodeError::Invalid(error.to_string()))
+    Ok(value)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::xml::Limits;
 
     fn read(xml: &str) -> Result<Instance, DecodeError> {
         let mut reader = Reader::new(xml, Limits::default())?;
@@ -350,7 +258,7 @@ mod tests {
         assert_eq!(path.to_string(), "root/x:C_Y.K=7,L=\"a\"");
         check(
             "<PROPERTY.REFERENCE NAME=\"A\"><VALUE.REFERENCE/></PROPERTY.REFERENCE>",
-            Err("a VALUE.REFERENCE holds no path"),
+            Err("the property `A`: a VALUE.REFERENCE holds no path"),
         );
         let mut deep = "<CLASSNAME NAME=\"C_Y\"/>".to_owned();
         for _ in 0..9 {
@@ -362,7 +270,7 @@ mod tests {
             &format!(
                 "<PROPERTY.REFERENCE NAME=\"A\"><VALUE.REFERENCE>{deep}</VALUE.REFERENCE></PROPERTY.REFERENCE>"
             ),
-            Err("references stand more than 8 deep inside one another"),
+            Err("the property `A`: references stand more than 8 deep inside one another"),
         );
     }
 
