@@ -22,7 +22,6 @@ use crate::cim::mof::MofErrors;
 use crate::cim::schema::{Schema, house};
 use crate::clock::SharedClock;
 use crate::config::{Config, Mode};
-use crate::delivery::wsman::WsmanCourier;
 use crate::delivery::{Registry, RegistryParts};
 use crate::host::Host;
 use crate::host::load::LOAD_SPACING;
@@ -45,7 +44,7 @@ use identity::FirstPassword;
 use reports::Reports;
 use settings::{InForce, Settings};
 use state_dir::{StateDir, StateDirError};
-use upkeep::{LastLook, Reporting, Upkeep};
+use upkeep::{AgentCouriers, LastLook, Reporting, Upkeep};
 
 /// How long deliveries under way may take to end when the agent stops.
 const DELIVERY_STOP: Duration = Duration::from_secs(5);
@@ -336,14 +335,11 @@ fn start_reporting(
         .enabled
         .then(|| SyslogWriter::start(config.syslog.socket.clone(), Arc::clone(clock)));
     let journal = reports::Journal::new(syslog);
-    let courier = Arc::new(WsmanCourier::new(
-        Arc::clone(schema),
-        build::courier_options(config)?,
-    ));
+    let couriers = AgentCouriers::new(schema, build::courier_options(config)?);
     let parts = RegistryParts {
         store: store.clone(),
         clock: Arc::clone(clock),
-        courier: Arc::clone(&courier) as Arc<_>,
+        courier: Arc::new(couriers.all()),
         schema: Arc::clone(schema),
         settings: build::delivery_settings(config, general.name()),
         on_alert: journal.observer(),
@@ -359,7 +355,7 @@ fn start_reporting(
     Ok(Reporting {
         reports,
         registry,
-        courier,
+        couriers,
         monitors,
     })
 }

@@ -12,6 +12,7 @@
 
 mod alarms;
 mod book;
+pub mod cimxml;
 pub mod connection;
 pub mod courier;
 mod entry;

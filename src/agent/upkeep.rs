@@ -12,10 +12,13 @@ use super::identity::{self, Made};
 use super::reports::{ClockWatch, Reports};
 use super::settings::InForce;
 use crate::alert::catalog::table::agent as alerts;
+use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::config::{Config, FileStamp, Section};
 use crate::delivery::Registry;
-use crate::delivery::wsman::WsmanCourier;
+use crate::delivery::cimxml::CimXmlCourier;
+use crate::delivery::courier::Couriers;
+use crate::delivery::wsman::{WsmanCourier, WsmanCourierOptions};
 use crate::host::Host;
 use crate::net::certificate::{self, RENEW_DAYS_BEFORE_END};
 use crate::net::tls::server::ServerTls;
@@ -56,8 +59,37 @@ pub(super) struct Upkeep {
 pub(super) struct Reporting {
     pub(super) reports: Reports,
     pub(super) registry: Registry,
-    pub(super) courier: Arc<WsmanCourier>,
+    pub(super) couriers: AgentCouriers,
     pub(super) monitors: Monitors,
+}
+
+/// Who carries deliveries, a courier for each protocol. Clones share them.
+#[derive(Clone)]
+pub(super) struct AgentCouriers {
+    wsman: Arc<WsmanCourier>,
+    cim_xml: Arc<CimXmlCourier>,
+}
+
+impl AgentCouriers {
+    pub(super) fn new(schema: &Arc<Schema>, options: WsmanCourierOptions) -> Self {
+        Self {
+            cim_xml: Arc::new(CimXmlCourier::new(Arc::clone(&options.connection))),
+            wsman: Arc::new(WsmanCourier::new(Arc::clone(schema), options)),
+        }
+    }
+
+    /// All of them, as the registry uses them.
+    pub(super) fn all(&self) -> Couriers {
+        Couriers {
+            wsman: Arc::clone(&self.wsman) as Arc<_>,
+            cim_xml: Arc::clone(&self.cim_xml) as Arc<_>,
+        }
+    }
+
+    fn set_options(&self, options: WsmanCourierOptions) {
+        self.cim_xml.set_options(Arc::clone(&options.connection));
+        self.wsman.set_options(options);
+    }
 }
 
 /// What the last look saw; it outlives a worker that is started again.
@@ -184,7 +216,7 @@ impl Upkeep {
             reporting
                 .registry
                 .set_settings(build::delivery_settings(new, self.host.general().name()));
-            reporting.courier.set_options(courier);
+            reporting.couriers.set_options(courier);
             if changed.contains(&Section::Monitors) {
                 reporting.monitors.set_rules(new.monitors.clone());
             }

@@ -3,7 +3,7 @@
 
 use super::message::{self, child, expect, only_child};
 use super::{DecodeError, instance, name};
-use crate::cim::{CimError, Instance};
+use crate::cim::{CimError, CimStatus, Instance};
 use crate::xml::{Limits, Reader, Start, Writer};
 
 /// An export request: one indication.
@@ -17,8 +17,33 @@ pub struct ExportRequest {
     pub indication: Option<Instance>,
 }
 
+/// What a listener answers.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ExportResponse {
+    /// `MESSAGE ID` of the request.
+    pub message_id: String,
+    /// Whether the indication was taken, or why not.
+    pub result: Result<(), ExportError>,
+}
+
+/// `ERROR`: why a listener did not take an indication.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("CIM status {code}: {description}")]
+pub struct ExportError {
+    /// `CODE`, known to us or not.
+    pub code: u32,
+    /// `DESCRIPTION`, empty where there is none.
+    pub description: String,
+}
+
 /// The only export method there is.
 const EXPORT_INDICATION: &str = "ExportIndication";
+
+/// Its only parameter.
+const NEW_INDICATION: &str = "NewIndication";
+
+/// What is kept of a listener's description of an error, in characters.
+const MAX_DESCRIPTION: usize = 500;
 
 impl ExportRequest {
     /// Reads an export request.
@@ -48,6 +73,23 @@ impl ExportRequest {
         })
     }
 
+    /// Writes the request that exports `indication`.
+    pub fn encode(message_id: &str, indication: &Instance) -> String {
+        let mut w = Writer::with_capacity(4096).keeping_end_tags();
+        message::begin(&mut w, message_id);
+        w.start(name("SIMPLEEXPREQ"));
+        w.start(name("EXPMETHODCALL"));
+        w.attr(name("NAME"), EXPORT_INDICATION);
+        w.start(name("EXPPARAMVALUE"));
+        w.attr(name("NAME"), NEW_INDICATION);
+        instance::encode(&mut w, indication, None, instance::Shown::all());
+        w.end(name("EXPPARAMVALUE"));
+        w.end(name("EXPMETHODCALL"));
+        w.end(name("SIMPLEEXPREQ"));
+        message::end(&mut w);
+        w.finish()
+    }
+
     /// Writes the response: that the indication was taken, or why not.
     pub fn encode_response(&self, result: Result<(), &CimError>) -> String {
         let mut w = Writer::with_capacity(512).keeping_end_tags();
@@ -66,12 +108,52 @@ impl ExportRequest {
     }
 }
 
+impl ExportResponse {
+    /// Reads the response to an export.
+    ///
+    /// # Errors
+    /// If it is malformed, or no response to an export.
+    pub fn decode(text: &str, limits: Limits) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(text, limits)?;
+        let (message, message_id) = message::open(&mut reader)?;
+        let response = only_child(&mut reader, &message, "SIMPLEEXPRSP")?;
+        let answer = only_child(&mut reader, &response, "EXPMETHODRESPONSE")?;
+        let mut result = Ok(());
+        while let Some(child) = reader.child(&answer)? {
+            match child.local {
+                "ERROR" => result = Err(ExportError::decode(&child)?),
+                "IRETURNVALUE" => {}
+                _ => return Err(DecodeError::unexpected(&child, &answer)),
+            }
+        }
+        reader.finish()?;
+        Ok(Self { message_id, result })
+    }
+}
+
+impl ExportError {
+    /// The status code, where it is one of the standard's.
+    pub fn status(&self) -> Option<CimStatus> {
+        CimStatus::from_code(self.code)
+    }
+
+    fn decode(element: &Start<'_>) -> Result<Self, DecodeError> {
+        let code = element.plain_attribute("CODE").unwrap_or_default();
+        let code = code.trim().parse();
+        let description = element.plain_attribute("DESCRIPTION").unwrap_or_default();
+        Ok(Self {
+            code: code.map_err(|_| DecodeError::Invalid("ERROR lacks its CODE, a number".to_owned()))?,
+            description: description.chars().take(MAX_DESCRIPTION).collect(),
+        })
+    }
+}
+
 /// The instance in the parameter `NewIndication`.
 fn decode_parameter<'a>(reader: &mut Reader<'a>, call: &Start<'a>) -> Result<Instance, DecodeError> {
     while let Some(parameter) = reader.child(call)? {
         let is_indication = parameter
             .plain_attribute("NAME")
-            .is_some_and(|name| name.eq_ignore_ascii_case("NewIndication"));
+            .is_some_and(|name| name.eq_ignore_ascii_case(NEW_INDICATION));
         if parameter.local == "EXPPARAMVALUE" && is_indication {
             let element = only_child(reader, &parameter, "INSTANCE")?;
             return instance::decode(reader, &element);
@@ -123,6 +205,70 @@ mod tests {
         assert_eq!((other.method.as_str(), other.indication), ("Other", None));
     }
 
+    #[test]
+    fn an_indication_is_written_as_listeners_read_it() {
+        let mut indication = Instance::new(crate::cim::Name::new("CIM_AlertIndication"));
+        indication.set("Message", "a < b & \"c\"");
+        indication.set("MessageArguments", vec!["1".to_owned(), "2".to_owned()]);
+        indication.set_or_null("OtherAlertType", crate::cim::CimType::String, None::<&str>);
+        indication.set("SequenceNumber", 7_i64);
+        let text = ExportRequest::encode("12", &indication);
+        insta::assert_snapshot!(text, @r#"
+        <?xml version="1.0" encoding="utf-8"?>
+        <CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="12" PROTOCOLVERSION="1.0"><SIMPLEEXPREQ><EXPMETHODCALL NAME="ExportIndication"><EXPPARAMVALUE NAME="NewIndication"><INSTANCE CLASSNAME="CIM_AlertIndication"><PROPERTY NAME="Message" TYPE="string"><VALUE>a &lt; b &amp; &quot;c&quot;</VALUE></PROPERTY><PROPERTY.ARRAY NAME="MessageArguments" TYPE="string"><VALUE.ARRAY><VALUE>1</VALUE><VALUE>2</VALUE></VALUE.ARRAY></PROPERTY.ARRAY><PROPERTY NAME="OtherAlertType" TYPE="string"></PROPERTY><PROPERTY NAME="SequenceNumber" TYPE="sint64"><VALUE>7</VALUE></PROPERTY></INSTANCE></EXPPARAMVALUE></EXPMETHODCALL></SIMPLEEXPREQ></MESSAGE></CIM>
+        "#);
+        let request = decode(&text).unwrap();
+        assert_eq!(
+            (request.message_id.as_str(), request.indication),
+            ("12", Some(indication))
+        );
+    }
+
+    #[track_caller]
+    fn check_response(inner: &str, expect: Result<Result<(), (u32, &str)>, &str>) {
+        let text = message(inner);
+        let found = ExportResponse::decode(&text, Limits::default());
+        let found = found.map(|response| {
+            assert_eq!(response.message_id, "42");
+            response.result.map_err(|error| (error.code, error.description))
+        });
+        let expect = expect.map(|result| result.map_err(|(code, text)| (code, text.to_owned())));
+        assert_eq!(
+            found.map_err(|error| error.to_string()),
+            expect.map_err(str::to_owned)
+        );
+    }
+
+    fn response(inner: &str) -> String {
+        format!(
+            "<SIMPLEEXPRSP><EXPMETHODRESPONSE NAME=\"ExportIndication\">{inner}</EXPMETHODRESPONSE></SIMPLEEXPRSP>"
+        )
+    }
+
+    #[test]
+    fn answers_of_listeners_are_read() {
+        check_response(&response(""), Ok(Ok(())));
+        check_response(&response("<IRETURNVALUE/>"), Ok(Ok(())));
+        check_response(&response("<IRETURNVALUE></IRETURNVALUE>"), Ok(Ok(())));
+        check_response(
+            &response("<ERROR CODE=\"7\" DESCRIPTION=\"a &lt; b\"/>"),
+            Ok(Err((7, "a < b"))),
+        );
+        check_response(&response("<ERROR CODE=\"999\"></ERROR>"), Ok(Err((999, ""))));
+        check_response(
+            &response("<ERROR CODE=\"x\"/>"),
+            Err("ERROR lacks its CODE, a number"),
+        );
+        check_response(
+            "<SIMPLERSP/>",
+            Err("there is SIMPLERSP where SIMPLEEXPRSP belongs"),
+        );
+        check_response(
+            &response("<RETURNVALUE/>"),
+            Err("RETURNVALUE may not stand in EXPMETHODRESPONSE"),
+        );
+    }
+
     proptest::proptest! {
         #[test]
         fn no_text_makes_it_panic(text in ".{0,200}", at in 0_usize..400, cut in 0_usize..40) {
@@ -132,6 +278,7 @@ mod tests {
             let content = format!("<INSTANCE CLASSNAME=\"C\">{reference}{array}</INSTANCE>");
             let mut message = export("ExportIndication", "NewIndication", &content);
             let _ = decode(&text);
+            let _ = ExportResponse::decode(&text, Limits::default());
             let at = at.min(message.len());
             let end = (at + cut).min(message.len());
             message.replace_range(at..end, &text);

@@ -11,7 +11,7 @@ use super::rule::DestinationRule;
 use crate::net::fingerprint::Fingerprint;
 use crate::net::http_client::{
     AddressRule, BasicCredentials, ClientError, ClientLimits, ClientRequest, ClientResponse, Endpoint,
-    HttpClient,
+    HttpClient, Steps,
 };
 use crate::net::tls::client::{ClientTls, Trust};
 use crate::subscription::{DestinationUrl, Scheme};
@@ -48,6 +48,7 @@ pub(super) struct Connection {
     options: Arc<ConnectionOptions>,
     target: Target,
     client: Option<HttpClient>,
+    steps: Steps,
 }
 
 impl Connection {
@@ -57,6 +58,7 @@ impl Connection {
             options,
             target,
             client: None,
+            steps: Steps::default(),
         }
     }
 
@@ -68,6 +70,11 @@ impl Connection {
     /// Whether it is open.
     pub fn is_open(&self) -> bool {
         self.client.as_ref().is_some_and(HttpClient::is_connected)
+    }
+
+    /// When the steps of the last sending were done.
+    pub const fn steps(&self) -> Steps {
+        self.steps
     }
 
     /// Sends a request to the destination. A connection over which something failed is not used again.

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::cim::Instance;
+pub use crate::net::http_client::Steps;
 use crate::subscription::{Carrier, Credentials, Destination, EndReason, Subscription};
 
 /// Makes lines to destinations.
@@ -38,6 +39,11 @@ pub trait Line: Send {
 
     /// Whether a connection is open.
     fn is_connected(&self) -> bool;
+
+    /// When the steps of the last sending were done.
+    fn steps(&self) -> Steps {
+        Steps::default()
+    }
 }
 
 /// A delivery under way.
@@ -109,7 +115,13 @@ pub enum SendError {
     /// The destination must not be delivered to, or does not let us in: somebody has to act.
     #[error("{0}")]
     Refused(String),
-    /// The destination answers, and does not want this very message.
+    /// The destination answers, and wants this very message at another time.
+    #[error("{0}")]
+    Later(String),
+    /// The destination answers, and does not want this very message: it may be different the next time.
     #[error("{0}")]
     Rejected(String),
+    /// The destination answers, and will never want this very message.
+    #[error("{0}")]
+    Unwanted(String),
 }

@@ -21,6 +21,9 @@ const DEFAULT_BATCH: u32 = 100;
 /// How many notes (heartbeats, ends) may wait.
 const MAX_NOTES: usize = 256;
 
+/// How many rows others may pass: well below what is kept in memory.
+const MAX_PASSED: usize = 16;
+
 /// An event that waits.
 #[derive(Clone)]
 pub(super) struct Row {
@@ -34,10 +37,23 @@ pub(super) struct Row {
     pub since: BootTime,
 }
 
+/// A row that its destination wants at another time, and that others pass meanwhile.
+#[derive(Clone, Copy)]
+struct Passed {
+    id: i64,
+    /// Since when.
+    since: BootTime,
+    /// When it is offered again.
+    again: BootTime,
+    /// Whether another was taken since: it is not the destination as a whole that wants nothing now.
+    proven: bool,
+}
+
 /// What waits for one destination.
 #[derive(Default)]
 pub(super) struct Queue {
     rows: VecDeque<Row>,
+    passed: Vec<Passed>,
     notes: VecDeque<Parcel>,
     more_on_disk: bool,
     reload: bool,
@@ -94,7 +110,17 @@ impl Queue {
 
     /// What was loaded, up to the row `last`, and whether there is `more` after it.
     pub fn loaded(&mut self, loaded: Vec<Row>, last: i64, more: bool) {
-        let arrived = std::mem::replace(&mut self.rows, loaded.into());
+        let mut arrived = std::mem::replace(&mut self.rows, loaded.into());
+        // Those that others pass are still at the head.
+        let passed = arrived.iter().filter(|row| self.passed_at(row.id).is_some());
+        let passed: Vec<Row> = passed
+            .filter(|row| self.rows.front().is_none_or(|first| row.id < first.id))
+            .cloned()
+            .collect();
+        arrived.retain(|row| !passed.iter().any(|kept| kept.id == row.id));
+        for row in passed.into_iter().rev() {
+            self.rows.push_front(row);
+        }
         if more {
             // What arrived meanwhile is on disk, too.
             self.more_on_disk = true;
@@ -115,6 +141,50 @@ impl Queue {
     /// These rows were handed over or dropped.
     pub fn done(&mut self, ids: &[i64]) {
         self.rows.retain(|row| !ids.contains(&row.id));
+        self.passed.retain(|passed| !ids.contains(&passed.id));
+        // The destination takes something: what was passed to find that out is offered once more, at once.
+        for passed in self.passed.iter_mut().filter(|passed| !passed.proven) {
+            passed.proven = true;
+            passed.again = BootTime::ZERO;
+        }
+    }
+
+    /// Lets the others pass this row until `again`, while there are others.
+    pub fn pass(&mut self, id: i64, now: BootTime, again: BootTime) -> bool {
+        if let Some(passed) = self.passed.iter_mut().find(|passed| passed.id == id) {
+            passed.again = again;
+            return true;
+        }
+        let has_others = self.more_on_disk || self.rows.len() > self.passed.len() + 1;
+        if !has_others || self.passed.len() >= MAX_PASSED {
+            return false;
+        }
+        self.passed.push(Passed {
+            id,
+            since: now,
+            again,
+            proven: false,
+        });
+        true
+    }
+
+    /// Since when others pass this row.
+    pub fn passed_since(&self, id: i64) -> Option<BootTime> {
+        self.passed_at(id).map(|passed| passed.since)
+    }
+
+    /// Whether nothing was taken since a row was passed.
+    pub fn has_unproven(&self) -> bool {
+        self.passed.iter().any(|passed| !passed.proven)
+    }
+
+    /// What was passed while nothing was taken has its place again: it was not the reason.
+    pub fn take_back_passed(&mut self) {
+        self.passed.retain(|passed| passed.proven);
+    }
+
+    fn passed_at(&self, id: i64) -> Option<&Passed> {
+        self.passed.iter().find(|passed| passed.id == id)
     }
 
     /// From now on one by one, or in batches again.
@@ -139,10 +209,8 @@ impl Queue {
             self.more_on_disk = true;
         }
         self.rows.retain(|row| row.entry.is_live());
-        if self.rows.is_empty() {
-            if !self.more_on_disk {
-                return Next::Idle;
-            }
+        let all_passed = self.rows.iter().all(|row| self.passed_at(row.id).is_some());
+        if all_passed && self.more_on_disk {
             self.more_on_disk = false;
             return Next::Load(self.last_loaded);
         }
@@ -154,6 +222,13 @@ impl Queue {
         let mut filling: Vec<&Arc<Entry>> = Vec::new();
         let mut wake: Option<BootTime> = None;
         for row in &self.rows {
+            if let Some(passed) = self.passed_at(row.id) {
+                if now >= passed.again {
+                    return send(vec![row]);
+                }
+                wake = Some(wake.map_or(passed.again, |wake| wake.min(passed.again)));
+                continue;
+            }
             if filling.iter().any(|entry| Arc::ptr_eq(entry, &row.entry)) {
                 continue;
             }
@@ -167,7 +242,8 @@ impl Queue {
             let own = self
                 .rows
                 .iter()
-                .filter(|other| Arc::ptr_eq(&other.entry, &row.entry));
+                .filter(|other| Arc::ptr_eq(&other.entry, &row.entry))
+                .filter(|other| self.passed_at(other.id).is_none());
             let batch: Vec<&Row> = own.take(limit).collect();
             let wait = Duration::from_millis(options.batch.max_wait_millis.unwrap_or(0));
             let ready_at = row.since + wait;

@@ -5,4 +5,5 @@ mod harness;
 mod histories;
 mod leases;
 mod modes;
+mod put_off;
 mod restarts;

@@ -59,6 +59,8 @@ struct Worker {
     line: Option<(Arc<Target>, Box<dyn Line>)>,
     /// How often the message at the head was not wanted.
     rejections: u32,
+    /// The row that was last wanted later, and how often in a row.
+    put_off: (i64, u32),
 }
 
 /// Whether there is more to do.
@@ -74,6 +76,7 @@ impl Worker {
             station: Arc::clone(station),
             line: None,
             rejections: 0,
+            put_off: (0, 0),
         }
     }
 
@@ -185,6 +188,11 @@ impl Worker {
                 Then::Go
             }
             Some(Err(SendError::Rejected(reason))) => self.rejected(parcel, &ids, &reason).await,
+            Some(Err(SendError::Unwanted(reason))) => {
+                self.drop_first(parcel, &ids, &reason).await;
+                Then::Go
+            }
+            Some(Err(SendError::Later(reason))) => self.put_off(parcel, &ids, reason).await,
             Some(Err(error)) => self.failed(&error).await,
         }
     }
@@ -240,11 +248,7 @@ impl Worker {
         if was_failing {
             let url = self.station.target.lock().destination.url.to_string();
             tracing::info!(destination = %url, "destination answers again");
-            self.keep(SetGiveUp {
-                destination: self.station.id,
-                at: None,
-            })
-            .await;
+            self.end_outage().await;
         }
         if let Some(pin) = receipt.learned_pin.clone()
             && self.learn(&pin)
@@ -327,6 +331,53 @@ impl Worker {
         self.pause(pause).await
     }
 
+    /// The destination answers and wants this message later. It alone may be the reason: after some offers those
+    /// behind it are tried, and once one of them is taken they go first. A destination that takes none of them
+    /// gets all of them in order later on.
+    async fn put_off(&mut self, parcel: &Parcel, ids: &[i64], reason: String) -> Then {
+        let id = ids.first().copied().unwrap_or_default();
+        let now = self.shared.clock.boot();
+        let retry = self.shared.settings().retry;
+        let passed_since = self.station.queue.lock().passed_since(id);
+        let give_up = self.station.fare.lock().give_up;
+        let is_over = match passed_since {
+            Some(since) => now.since(since) >= retry.total,
+            None => give_up.is_some_and(|give_up| now >= give_up),
+        };
+        if is_over {
+            self.drop_first(parcel, ids, &reason).await;
+            self.end_outage().await;
+            return Then::Go;
+        }
+        let is_probe = passed_since.is_none() && self.station.queue.lock().has_unproven();
+        if is_probe {
+            return self.failed(&SendError::Later(reason)).await;
+        }
+        self.put_off = match self.put_off {
+            (known, times) if known == id => (id, times.saturating_add(1)),
+            _ => (id, 1),
+        };
+        let again = now + retry.pause(self.put_off.1, chance());
+        let may_pass = passed_since.is_some() || self.put_off.1 >= OFFERS;
+        if !may_pass || !self.station.queue.lock().pass(id, now, again) {
+            return self.failed(&SendError::Later(reason)).await;
+        }
+        let url = self.station.target.lock().destination.url.to_string();
+        tracing::warn!(destination = %url, reason, "an indication is put off, and others pass it");
+        self.station.fare.lock().last_error = Some(reason);
+        Then::Go
+    }
+
+    /// The destination answers: it is not given up, and its subscriptions stay.
+    async fn end_outage(&mut self) {
+        self.station.fare.lock().give_up = None;
+        self.keep(SetGiveUp {
+            destination: self.station.id,
+            at: None,
+        })
+        .await;
+    }
+
     async fn drop_first(&mut self, parcel: &Parcel, ids: &[i64], reason: &str) {
         let identifier = match parcel {
             Parcel::Events { items, .. } => items
@@ -352,6 +403,7 @@ impl Worker {
 
     async fn failed(&mut self, error: &SendError) -> Then {
         self.line = None;
+        self.station.queue.lock().take_back_passed();
         let now = self.shared.clock.boot();
         let retry = self.shared.settings().retry;
         let (first, give_up, pause) = {
@@ -359,7 +411,10 @@ impl Worker {
             fare.failures = fare.failures.saturating_add(1);
             fare.state = match error {
                 SendError::Refused(_) => DeliveryState::Suspended,
-                SendError::Unreachable(_) | SendError::Rejected(_) => DeliveryState::Retrying,
+                SendError::Unreachable(_)
+                | SendError::Later(_)
+                | SendError::Rejected(_)
+                | SendError::Unwanted(_) => DeliveryState::Retrying,
             };
             fare.last_error = Some(error.to_string());
             let first = fare.give_up.is_none();

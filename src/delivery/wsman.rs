@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
 use sha2::{Digest as _, Sha256};
 
 use super::connection::{Connection, ConnectionOptions, judge};
-use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Target};
+use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Steps, Target};
 use crate::alert::indication::number;
 use crate::cim::schema::Schema;
 use crate::cim::{Instance, Namespace};
@@ -90,6 +90,10 @@ impl Line for WsmanLine {
 
     fn is_connected(&self) -> bool {
         self.connection.is_open()
+    }
+
+    fn steps(&self) -> Steps {
+        self.connection.steps()
     }
 }
 

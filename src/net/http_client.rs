@@ -12,7 +12,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use bytes::Bytes;
@@ -110,6 +110,39 @@ pub struct ClientResponse {
 /// is resolved.
 pub type AddressRule = Arc<dyn Fn(IpAddr) -> Result<(), String> + Send + Sync>;
 
+/// When the steps of an exchange were done, counted from its beginning. A kept connection is neither connected nor
+/// shaken hands over; a step that was not reached has no time.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Steps {
+    /// The connection is there.
+    pub connected: Option<Duration>,
+    /// The TLS handshake is done.
+    pub handshake: Option<Duration>,
+    /// The request has left, as far as this side can tell.
+    pub sent: Option<Duration>,
+    /// The whole reply has come.
+    pub answered: Option<Duration>,
+}
+
+/// Takes the times of one exchange.
+struct Stopwatch {
+    began: Instant,
+    steps: Steps,
+}
+
+impl Stopwatch {
+    fn start() -> Self {
+        Self {
+            began: Instant::now(),
+            steps: Steps::default(),
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
 /// A connection to one endpoint, with one request at a time.
 pub struct HttpClient {
     endpoint: Endpoint,
@@ -119,6 +152,7 @@ pub struct HttpClient {
     host: HeaderValue,
     link: Option<Link>,
     fingerprint: Option<Fingerprint>,
+    watch: Stopwatch,
 }
 
 impl HttpClient {
@@ -140,6 +174,7 @@ impl HttpClient {
             host,
             link: None,
             fingerprint: None,
+            watch: Stopwatch::start(),
         })
     }
 
@@ -158,13 +193,20 @@ impl HttpClient {
     /// # Errors
     /// If no connection could be made, or no whole reply came within the limits. The connection is then gone.
     pub async fn send(&mut self, request: &ClientRequest) -> Result<ClientResponse, ClientError> {
+        self.watch = Stopwatch::start();
         if let Some(mut link) = self.take_usable() {
             match self.exchange(&mut link, request).await {
                 Err(error) if error.is_broken_connection() && !link.answered() => {}
                 outcome => return self.keep(link, outcome),
             }
         }
-        let mut link = link::open(&self.endpoint, &self.limits, self.allowed.as_ref()).await?;
+        let mut link = link::open(
+            &self.endpoint,
+            &self.limits,
+            self.allowed.as_ref(),
+            &mut self.watch,
+        )
+        .await?;
         self.fingerprint = link.fingerprint();
         let outcome = self.exchange(&mut link, request).await;
         self.keep(link, outcome)
@@ -173,6 +215,11 @@ impl HttpClient {
     /// SHA-256 of the certificate that the peer showed on the last connection that was made.
     pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
         self.fingerprint
+    }
+
+    /// When the steps of the last exchange were done.
+    pub fn steps(&self) -> Steps {
+        self.watch.steps
     }
 
     /// Whether a connection is kept for the next request.
@@ -186,15 +233,19 @@ impl HttpClient {
     }
 
     async fn exchange(
-        &self,
+        &mut self,
         link: &mut Link,
         request: &ClientRequest,
     ) -> Result<ClientResponse, ClientError> {
         let request = self.compose(request)?;
         let exchange = link.exchange(request, self.limits.body_bytes);
-        tokio::time::timeout(self.limits.response, exchange)
+        let outcome = tokio::time::timeout(self.limits.response, exchange)
             .await
-            .unwrap_or(Err(ClientError::ResponseTimeout(self.limits.response)))
+            .unwrap_or(Err(ClientError::ResponseTimeout(self.limits.response)));
+        let written = link.written().checked_duration_since(self.watch.began);
+        self.watch.steps.sent = written;
+        self.watch.steps.answered = outcome.is_ok().then(|| self.watch.elapsed());
+        outcome
     }
 
     fn keep(

@@ -1,6 +1,6 @@
 //! Destinations that fail.
 
-use super::harness::{Mood, World, identifiers, numbers, request, until};
+use super::harness::{Mood, Passing, World, identifiers, numbers, request, until};
 use crate::delivery::DeliveryState;
 use crate::subscription::DeliveryMode;
 
@@ -125,15 +125,9 @@ async fn an_event_that_is_not_wanted_does_not_hold_up_the_rest() {
         let bad = identifiers_sent.remove(2);
         world.until_failures("a.example", 1).await;
         world.courier.set("a.example", Mood::Rejects(bad));
-        let clock = world.clock.clone();
-        let moving = tokio::spawn(async move {
-            loop {
-                clock.advance(std::time::Duration::from_secs(5));
-                tokio::time::sleep(std::time::Duration::from_millis(1)).await;
-            }
-        });
+        let time = Passing::of(&world.clock);
         let events = world.until_events("a.example", 4).await;
-        moving.abort();
+        drop(time);
         assert_eq!(identifiers(&events), identifiers_sent);
         world.until_queued("a.example", 0).await;
         let fare = world.destination("a.example").unwrap().fare;

@@ -31,6 +31,12 @@ pub(super) enum Mood {
     Refuses,
     /// Takes everything but this alert.
     Rejects(String),
+    /// Never wants this alert.
+    NeverWants(String),
+    /// Wants this alert later, and takes all others.
+    Later(String),
+    /// Wants everything later.
+    AllLater,
     Hangs,
     /// Panics once, then takes.
     Panics,
@@ -123,6 +129,13 @@ impl TestCourier {
             (Mood::Rejects(bad), What::Events(events)) if events.iter().any(|e| e.identifier == *bad) => {
                 return Err(SendError::Rejected("not this one".to_owned()));
             }
+            (Mood::NeverWants(bad), What::Events(events)) if events.iter().any(|e| e.identifier == *bad) => {
+                return Err(SendError::Unwanted("never this one".to_owned()));
+            }
+            (Mood::Later(bad), What::Events(events)) if events.iter().any(|e| e.identifier == *bad) => {
+                return Err(SendError::Later("not this one now".to_owned()));
+            }
+            (Mood::AllLater, _) => return Err(SendError::Later("not now".to_owned())),
             (Mood::Panics, _) => {
                 self.set(host, Mood::Takes);
                 panic!("as a test");
@@ -340,6 +353,27 @@ impl World {
 
     pub fn advance(&self, secs: u64) {
         self.clock.advance(Duration::from_secs(secs));
+    }
+}
+
+/// Time that goes by while it is held, 5 s at a time.
+pub(super) struct Passing(tokio::task::JoinHandle<()>);
+
+impl Passing {
+    pub fn of(clock: &ManualClock) -> Self {
+        let clock = clock.clone();
+        Self(tokio::spawn(async move {
+            loop {
+                clock.advance(Duration::from_secs(5));
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }))
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.abort();
     }
 }
 

@@ -5,8 +5,9 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::Full;
@@ -18,7 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
-use super::{AddressRule, ClientError, ClientLimits, ClientResponse, Endpoint};
+use super::{AddressRule, ClientError, ClientLimits, ClientResponse, Endpoint, Stopwatch};
 use crate::net::carrier::Carrier;
 use crate::net::fingerprint::Fingerprint;
 use crate::net::tls::client::{ClientTls, pin_mismatch};
@@ -29,8 +30,17 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 pub(super) struct Link {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: Driver,
-    answered: Arc<AtomicBool>,
+    traffic: Arc<Traffic>,
     fingerprint: Option<Fingerprint>,
+}
+
+/// What has gone over a connection.
+struct Traffic {
+    since: Instant,
+    /// Whether a byte has come since the last request was sent.
+    answered: AtomicBool,
+    /// When something was last written, in microseconds.
+    written_micros: AtomicU64,
 }
 
 /// Opens a connection to `endpoint`.
@@ -38,6 +48,7 @@ pub(super) async fn open(
     endpoint: &Endpoint,
     limits: &ClientLimits,
     allowed: Option<&AddressRule>,
+    watch: &mut Stopwatch,
 ) -> Result<Link, ClientError> {
     let (carrier, fingerprint) = match endpoint {
         Endpoint::Local { path } => {
@@ -45,21 +56,30 @@ pub(super) async fn open(
             let stream = UnixStream::connect(path)
                 .await
                 .map_err(|error| ClientError::Connect { to, error })?;
+            watch.steps.connected = Some(watch.elapsed());
             (Carrier::Local(stream), None)
         }
         Endpoint::Plain { host, port } => {
-            (Carrier::Plain(connect(host, *port, limits, allowed).await?), None)
+            let stream = connect(host, *port, limits, allowed).await?;
+            watch.steps.connected = Some(watch.elapsed());
+            (Carrier::Plain(stream), None)
         }
         Endpoint::Tls { host, port, tls } => {
             let stream = connect(host, *port, limits, allowed).await?;
+            watch.steps.connected = Some(watch.elapsed());
             let (stream, fingerprint) = shake_hands(stream, host, *port, tls, limits).await?;
+            watch.steps.handshake = Some(watch.elapsed());
             (Carrier::Tls(Box::new(stream.into())), Some(fingerprint))
         }
     };
-    let answered = Arc::new(AtomicBool::new(false));
-    let stream = AnswerNoted {
+    let traffic = Arc::new(Traffic {
+        since: Instant::now(),
+        answered: AtomicBool::new(false),
+        written_micros: AtomicU64::new(0),
+    });
+    let stream = TrafficNoted {
         carrier,
-        answered: Arc::clone(&answered),
+        traffic: Arc::clone(&traffic),
     };
     let (sender, connection) = http1::Builder::new()
         .title_case_headers(true)
@@ -72,7 +92,7 @@ pub(super) async fn open(
             connection,
             ended: false,
         },
-        answered,
+        traffic,
         fingerprint,
     })
 }
@@ -85,7 +105,12 @@ impl Link {
 
     /// Whether a byte has come since the last request was sent.
     pub(super) fn answered(&self) -> bool {
-        self.answered.load(Relaxed)
+        self.traffic.answered.load(Relaxed)
+    }
+
+    /// When the last request had been written.
+    pub(super) fn written(&self) -> Instant {
+        self.traffic.since + Duration::from_micros(self.traffic.written_micros.load(Relaxed))
     }
 
     /// Whether another request can be sent. A peer that closed its half, or sent something unasked, is
@@ -104,10 +129,10 @@ impl Link {
         let Self {
             sender,
             driver,
-            answered,
+            traffic,
             ..
         } = self;
-        answered.store(false, Relaxed);
+        traffic.answered.store(false, Relaxed);
         driver.run_until(poll_fn(|cx| sender.poll_ready(cx))).await?;
         let response = driver.run_until(sender.send_request(request)).await?;
         let (parts, body) = response.into_parts();
@@ -122,7 +147,7 @@ impl Link {
 
 /// The connection's own work, done while something is waited for.
 struct Driver {
-    connection: http1::Connection<TokioIo<AnswerNoted>, Full<Bytes>>,
+    connection: http1::Connection<TokioIo<TrafficNoted>, Full<Bytes>>,
     ended: bool,
 }
 
@@ -245,13 +270,23 @@ async fn shake_hands(
     }
 }
 
-/// A stream that notes when the peer has sent something.
-struct AnswerNoted {
+/// A stream that notes what goes over it.
+struct TrafficNoted {
     carrier: Carrier,
-    answered: Arc<AtomicBool>,
+    traffic: Arc<Traffic>,
 }
 
-impl AsyncRead for AnswerNoted {
+impl TrafficNoted {
+    fn note_written(&self, written: &Poll<io::Result<usize>>) {
+        if matches!(written, Poll::Ready(Ok(_))) {
+            let micros = self.traffic.since.elapsed().as_micros();
+            let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+            self.traffic.written_micros.store(micros, Relaxed);
+        }
+    }
+}
+
+impl AsyncRead for TrafficNoted {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -260,7 +295,7 @@ impl AsyncRead for AnswerNoted {
         let before = buf.filled().len();
         let polled = Pin::new(&mut self.carrier).poll_read(cx, buf);
         if buf.filled().len() > before {
-            self.answered.store(true, Relaxed);
+            self.traffic.answered.store(true, Relaxed);
         }
         match polled {
             // Many listeners close TLS without saying so. Whether a reply of known length is whole, hyper tells.
@@ -270,9 +305,11 @@ impl AsyncRead for AnswerNoted {
     }
 }
 
-impl AsyncWrite for AnswerNoted {
+impl AsyncWrite for TrafficNoted {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.carrier).poll_write(cx, buf)
+        let written = Pin::new(&mut self.carrier).poll_write(cx, buf);
+        self.note_written(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -280,7 +317,9 @@ impl AsyncWrite for AnswerNoted {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.carrier).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.carrier).poll_write_vectored(cx, bufs);
+        self.note_written(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {
