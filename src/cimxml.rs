@@ -11,11 +11,13 @@ mod argument;
 pub mod class;
 pub mod export;
 mod form;
+pub mod header;
 pub mod instance;
 mod message;
 mod operation;
 pub mod path;
 pub mod qualifier;
+mod reply;
 mod request;
 mod response;
 pub mod typed;
@@ -25,6 +27,7 @@ pub use operation::{
     Argument, AssociationFilter, ClassView, InstanceView, MethodCall, ObjectName, OpenOptions, OpenSource,
     Operation, PullKind, Query,
 };
+pub use reply::{Item, OperationError, Response, ResponseMessage, Returned};
 pub use request::{Request, RequestMessage};
 pub use response::ResponseWriter;
 

@@ -1,7 +1,10 @@
 //! Requests: what a client asks for in one message (DSP0201, 5.2.6; DSP0200, 5.2).
 
 mod decode;
+mod encode;
 mod parameters;
+#[cfg(test)]
+mod tests;
 
 use super::{DecodeError, Operation};
 use crate::cim::{CimError, Namespace};
@@ -41,5 +44,24 @@ impl RequestMessage {
     /// If the message as a whole cannot be read; [`DecodeError::cim_error_header`] says it to the sender.
     pub fn decode(text: &str, limits: Limits) -> Result<Self, DecodeError> {
         decode::message(text, limits)
+    }
+
+    /// A message with one request.
+    pub fn single(message_id: &str, namespace: Namespace, operation: Operation) -> Self {
+        Self {
+            message_id: message_id.to_owned(),
+            is_multiple: false,
+            requests: vec![Request {
+                name: operation.name().to_owned(),
+                is_extrinsic: operation.is_extrinsic(),
+                namespace,
+                operation: Ok(operation),
+            }],
+        }
+    }
+
+    /// Writes the message. A request that stands for an error is written without parameters.
+    pub fn encode(&self) -> String {
+        encode::message(self)
     }
 }

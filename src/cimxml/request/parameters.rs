@@ -188,11 +188,8 @@ impl Parameters {
         match self.take(name) {
             Content::Null => Err(self.missing(name)),
             Content::Class(class) => Ok(ObjectName::Class(class)),
-            Content::InstanceName(path) => Ok(ObjectName::Instance(path)),
-            Content::Value(Value::Reference(path)) if path.keys.is_empty() => {
-                Ok(ObjectName::Class(path.class_name))
-            }
-            Content::Value(Value::Reference(path)) => Ok(ObjectName::Instance(*path)),
+            Content::InstanceName(path) => Ok(object(path)),
+            Content::Value(Value::Reference(path)) => Ok(object(*path)),
             _ => Err(self.wrong(name, "an INSTANCENAME or a CLASSNAME")),
         }
     }
@@ -223,6 +220,15 @@ impl Parameters {
             Content::InstanceName(path) => Ok(Some(Value::Reference(Box::new(path)))),
             _ => Err(self.wrong(name, "a value")),
         }
+    }
+}
+
+/// What a path names: without keys a class, as some clients write it.
+fn object(path: InstancePath) -> ObjectName {
+    if path.keys.is_empty() {
+        ObjectName::Class(path.class_name)
+    } else {
+        ObjectName::Instance(path)
     }
 }
 
