@@ -13,7 +13,7 @@ pub const HTTP_PORT: u16 = 5985;
 /// The path where none is given.
 pub const PATH: &str = "/wsman";
 
-/// A WS-Management service.
+/// A service: of WS-Management, or of CIM-XML.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum ServerAddress {
     /// Over the network; the port and the path are filled in.
@@ -29,6 +29,16 @@ impl ServerAddress {
     /// # Errors
     /// If that is no URL, or its scheme another one.
     pub fn parse(text: &str) -> Result<Self, ParseUrlError> {
+        Self::parse_url(text, HTTPS_PORT, HTTP_PORT, PATH).map(Self::Url)
+    }
+
+    /// Reads the URL of a service with these ports and this path, where it leaves them out.
+    pub(super) fn parse_url(
+        text: &str,
+        https_port: u16,
+        http_port: u16,
+        path: &str,
+    ) -> Result<HttpUrl, ParseUrlError> {
         let text = text.trim();
         let mut url: HttpUrl = if text.contains("://") {
             text.parse()?
@@ -37,12 +47,12 @@ impl ServerAddress {
         } else {
             format!("https://{text}").parse()?
         };
-        let port = if url.tls { HTTPS_PORT } else { HTTP_PORT };
-        url.port.get_or_insert(port);
+        url.port
+            .get_or_insert(if url.tls { https_port } else { http_port });
         if url.path == "/" {
-            PATH.clone_into(&mut url.path);
+            path.clone_into(&mut url.path);
         }
-        Ok(Self::Url(url))
+        Ok(url)
     }
 
     /// Whether what is sent there can be read on the way: clear text to another machine.

@@ -20,6 +20,14 @@ pub enum TlsError {
         /// What is wrong.
         reason: String,
     },
+    /// Our own certificate or its key cannot be used.
+    #[error("{path}: {reason}")]
+    Identity {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The verifier of client certificates could not be made.
     #[error("client certificates: {0}")]
     ClientVerifier(#[from] rustls::server::VerifierBuilderError),

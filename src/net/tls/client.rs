@@ -3,13 +3,16 @@
 //! Whatever is trusted, the handshake's signature is verified: the server holds the key of the
 //! certificate that it shows.
 
+use std::fmt;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName, UnixTime};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, IpAddr, Ipv4Addr, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme,
 };
@@ -73,12 +76,59 @@ pub fn system_authorities() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
+/// What a client shows a server that asks who it is: its own certificate, those that lead to an authority, and its
+/// key. The key is never shown by `Debug`.
+pub struct Identity {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Reads a certificate, and the key that belongs to it, from files in PEM.
+    ///
+    /// # Errors
+    /// If a file cannot be read or does not hold what it should.
+    pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let fault = |path: &Path, reason: String| TlsError::Identity {
+            path: path.display().to_string(),
+            reason,
+        };
+        let chain = CertificateDer::pem_file_iter(certificate).and_then(Iterator::collect);
+        let chain: Vec<_> = chain.map_err(|error| fault(certificate, error.to_string()))?;
+        if chain.is_empty() {
+            return Err(fault(certificate, "holds no certificate in PEM".to_owned()));
+        }
+        let key = PrivateKeyDer::from_pem_file(key).map_err(|error| fault(key, error.to_string()))?;
+        Ok(Self { chain, key })
+    }
+}
+
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Identity")
+            .field("certificates", &self.chain.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl ClientTls {
     /// A configuration that trusts as told.
     ///
     /// # Errors
     /// If the TLS library refuses; it does not with the versions and ciphers chosen here.
     pub fn new(trust: Trust) -> Result<Self, TlsError> {
+        Self::build(trust, None)
+    }
+
+    /// The same, and servers that ask for a certificate are shown this one.
+    ///
+    /// # Errors
+    /// If the key does not belong to the certificate.
+    pub fn with_identity(trust: Trust, identity: Identity) -> Result<Self, TlsError> {
+        Self::build(trust, Some(identity))
+    }
+
+    fn build(trust: Trust, identity: Option<Identity>) -> Result<Self, TlsError> {
         let provider = Arc::new(ring::default_provider());
         let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
@@ -100,7 +150,10 @@ impl ClientTls {
                     .with_custom_certificate_verifier(Arc::new(verifier))
             }
         };
-        let mut config = builder.with_no_client_auth();
+        let mut config = match identity {
+            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key)?,
+            None => builder.with_no_client_auth(),
+        };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         config.resumption = Resumption::in_memory_sessions(REMEMBERED_SESSIONS);
         Ok(Self {
