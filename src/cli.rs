@@ -20,6 +20,7 @@ pub mod prompt;
 pub mod serve;
 pub mod show;
 pub mod subscription;
+pub mod wbem;
 pub mod wsman;
 
 use std::ffi::OsString;
@@ -44,7 +45,7 @@ pub struct Cli {
 }
 
 /// Options of every command.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub struct Global {
     /// The configuration file [default: what ESM_CONFIG names, else /etc/esm/esm.toml if there is one]
     #[arg(long, value_name = "FILE", global = true)]
@@ -58,6 +59,7 @@ enum Command {
     Cert(cert::Args),
     Passwd(passwd::Args),
     Wsman(Box<wsman::Args>),
+    Wbem(wbem::Args),
     Listen(Box<listen::Args>),
     Subscription(subscription::Args),
     Mof(mof::Args),
@@ -70,6 +72,11 @@ enum Command {
 }
 
 impl Global {
+    /// Options that name this configuration file.
+    pub const fn of_file(config: PathBuf) -> Self {
+        Self { config: Some(config) }
+    }
+
     /// Loads the configuration that the command is to use.
     ///
     /// # Errors
@@ -81,8 +88,21 @@ impl Global {
 }
 
 /// Parses the arguments, runs the command and returns its exit code.
+///
+/// Called by the name of another program whose place it can take, it is that program.
 pub fn main() -> ExitCode {
-    run(std::env::args_os()).into()
+    let mut arguments = std::env::args_os().peekable();
+    let called_as = arguments.peek().and_then(|name| wbem::CalledAs::of(name));
+    match called_as {
+        Some(name) => {
+            logging::start_for_tool();
+            let mut out = Output::standard();
+            let result = wbem::run_as(name, arguments, &mut out);
+            end(result, &mut out)
+        }
+        None => run(arguments),
+    }
+    .into()
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
@@ -100,6 +120,7 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::Serve(args) => serve::run(&args, &cli.global),
         Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
         Command::Wsman(args) => wsman::run(&args, &cli.global, &mut out),
+        Command::Wbem(args) => wbem::run(&args, &cli.global, &mut out),
         Command::Listen(args) => listen::run(&args, &cli.global, &mut out),
         Command::Subscription(args) => subscription::run(&args, &cli.global, &mut out),
         Command::Mof(args) => mof::run(&args, &mut out),
@@ -109,7 +130,11 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Command::PamHelper(args) => pam_helper::run(&args),
         Command::Config(args) => config::run(&args, &cli.global, &mut out),
     };
-    // What was buffered is written before the code is known: a full disk is a failure too.
+    end(result, &mut out)
+}
+
+/// What was buffered is written before the code is known: a full disk is a failure too.
+fn end(result: Result<Exit, Failure>, out: &mut Output) -> Exit {
     let result = result.and_then(|exit| out.flush().map(|()| exit).map_err(Failure::from));
     result.unwrap_or_else(|failure| failure.tell())
 }

@@ -1,5 +1,6 @@
-//! WS-Management client for the manager and the command line.
+//! Clients of WS-Management and CIM-XML, for the manager and the command line.
 
+pub mod cimxml;
 pub mod classes;
 pub mod instance_name;
 pub mod server;

@@ -186,7 +186,14 @@ pub fn local_client(global: &Global, options: ClientOptions) -> Result<WsmanClie
 
 /// Says on standard error that a password would go in clear text.
 pub fn warn_of_eavesdroppers(address: &ServerAddress, login: &LoginArgs) {
-    if login.user.is_some() && address.is_open_to_eavesdroppers() {
+    if login.user.is_some() {
+        warn_of_clear_text(address);
+    }
+}
+
+/// The same where there is a password for sure.
+pub fn warn_of_clear_text(address: &ServerAddress) {
+    if address.is_open_to_eavesdroppers() {
         eprintln!("esm: warning: the password is sent in clear text to {address}");
     }
 }
@@ -195,7 +202,7 @@ pub fn warn_of_eavesdroppers(address: &ServerAddress, login: &LoginArgs) {
 ///
 /// # Errors
 /// What the command says, or that there is no runtime.
-pub fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+pub fn block_on<T, E: From<Failure>>(work: impl Future<Output = Result<T, E>>) -> Result<T, E> {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -32,6 +32,8 @@ pub enum Exit {
     PeerFault = 5,
     /// This machine refused: a file, a folder, a terminal.
     Local = 6,
+    /// What wbemcli ends with whenever it has not done what it should: `esm wbem` alone.
+    Abnormal = 16,
 }
 
 impl From<Exit> for ExitCode {
@@ -72,6 +74,21 @@ impl Failure {
         self.message.push_str(advice);
         self.message.push('\n');
         self
+    }
+
+    /// The same failure with another code; one that says nothing stays the end of a command that is done.
+    #[must_use]
+    pub fn ending_with(mut self, exit: Exit) -> Self {
+        if self.exit != Exit::Done {
+            self.exit = exit;
+        }
+        self
+    }
+
+    /// What standard error gets.
+    #[cfg(test)]
+    pub fn text(&self) -> &str {
+        &self.message
     }
 
     /// Writes the message to standard error and returns the code.

@@ -50,8 +50,21 @@ fn add_pages(command: &clap::Command, pages: &mut Vec<(String, String)>) -> io::
         .try_for_each(|sub| add_pages(sub, pages))
 }
 
-/// What stands after the options gets the heading that readers of manual pages look for.
+/// What stands after the options gets the headings that readers of manual pages look for.
 fn with_usual_headings(page: &str) -> String {
-    page.replace(".SH EXTRA\nExamples:\n", ".SH EXAMPLES\n")
-        .replace(".SH EXTRA\nExit codes:\n", ".SH EXIT STATUS\n")
+    const HEADINGS: [(&str, &str); 7] = [
+        ("Examples:", "EXAMPLES"),
+        ("Exit codes:", "EXIT STATUS"),
+        ("Operations:", "OPERATIONS"),
+        ("Objects:", "OBJECTS"),
+        ("Values:", "VALUES"),
+        ("Options of wbemcli:", "OPTIONS OF WBEMCLI"),
+        ("Options of esm:", "OPTIONS OF ESM"),
+    ];
+    let mut page = page.to_owned();
+    for (line, heading) in HEADINGS {
+        page = page.replace(&format!(".SH EXTRA\n{line}\n"), &format!(".SH {heading}\n"));
+        page = page.replace(&format!("\n\n{line}\n"), &format!("\n.SH {heading}\n"));
+    }
+    page
 }

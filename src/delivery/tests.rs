@@ -7,4 +7,3 @@ mod leases;
 mod modes;
 mod put_off;
 mod restarts;
-mod wbem;

@@ -12,6 +12,7 @@ mod cert;
 mod certificate;
 mod cli_subscription;
 mod cli_wsman;
+mod cimxml_client;
 mod clocks;
 mod command;
 mod config;

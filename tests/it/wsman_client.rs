@@ -17,7 +17,7 @@ fn against(args: &[&str], answers: &[Vec<u8>]) -> (Ended, Vec<String>) {
     (ended, asked.try_iter().collect())
 }
 
-fn serve(listener: TcpListener, answers: Vec<Vec<u8>>) -> Receiver<String> {
+pub fn serve(listener: TcpListener, answers: Vec<Vec<u8>>) -> Receiver<String> {
     let (sender, asked) = channel();
     std::thread::spawn(move || {
         let mut answers = answers.into_iter().peekable();
@@ -57,7 +57,7 @@ fn read_request(reader: &mut BufReader<TcpStream>) -> Option<String> {
     String::from_utf8(body).ok()
 }
 
-fn http(status: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
+pub fn http(status: &str, content_type: &str, body: &[u8]) -> Vec<u8> {
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status}\r\nContent-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n");

@@ -13,23 +13,27 @@ pub fn instance_json(instance: &Instance, select: Option<&[Name]>) -> Map<String
     match select {
         None => {
             for property in instance.properties() {
-                object.insert(property.name.as_str().to_owned(), json(property.value.as_ref()));
+                object.insert(
+                    property.name.as_str().to_owned(),
+                    value_json(property.value.as_ref()),
+                );
             }
         }
         Some(names) => {
             for name in names {
-                object.insert(name.as_str().to_owned(), json(instance.get(name.as_str())));
+                object.insert(name.as_str().to_owned(), value_json(instance.get(name.as_str())));
             }
         }
     }
     object
 }
 
-fn json(value: Option<&Value>) -> Json {
+/// One value by itself.
+pub fn value_json(value: Option<&Value>) -> Json {
     match value {
         None => Json::Null,
         Some(Value::Boolean(value)) => (*value).into(),
-        Some(Value::Array(items)) => items.iter().map(|item| json(Some(item))).collect(),
+        Some(Value::Array(items)) => items.iter().map(|item| value_json(Some(item))).collect(),
         Some(Value::Reference(path)) => path_text(path).into(),
         Some(Value::Instance(instance)) => instance_json(instance, None).into(),
         Some(Value::Class(class)) => class.name.as_str().into(),
