@@ -149,7 +149,7 @@ impl Broker {
             .in_namespace(context.namespace.clone()))
     }
 
-    /// Modifies the instance at `path`. Of `changes`, the properties that the class lets clients write count,
+    /// Modifies the instance at `path`. Of `changes`, the properties that clients may write count,
     /// and of these the ones in `properties` where that is given; all others are passed over, whatever their
     /// value, as clients send back what they read (DSP0226, 7.3).
     pub fn modify(
@@ -174,10 +174,9 @@ impl Broker {
             }
         }
         changes.retain(|property| {
-            class
-                .property(property.name.as_str())
-                .is_some_and(|declared| declared.is_writable() && !declared.is_key())
-                && properties.is_none_or(|wanted| wanted.contains(&property.name))
+            class.property(property.name.as_str()).is_some_and(|declared| {
+                !declared.is_key() && (declared.is_writable() || provider.may_modify(&declared.name))
+            }) && properties.is_none_or(|wanted| wanted.contains(&property.name))
         });
         changes.class_name = instance.class_name.clone();
         provider.modify(context, &class.path_of(&instance), changes)

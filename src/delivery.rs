@@ -16,6 +16,7 @@ pub mod cimxml;
 pub mod connection;
 pub mod courier;
 mod entry;
+mod fatal;
 pub mod filters;
 mod gate;
 mod publisher;
@@ -28,6 +29,7 @@ mod shared;
 mod station;
 mod status;
 mod views;
+pub mod wbem;
 mod worker;
 pub mod wsman;
 

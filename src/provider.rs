@@ -14,7 +14,10 @@ mod file_system_thread;
 mod general_information;
 mod host_class;
 mod host_providers;
+pub mod indication_filter;
+pub mod indication_subscription;
 mod interop;
+pub mod listener_destination;
 pub mod monitor_setting;
 mod network;
 mod operating_system;
@@ -28,6 +31,7 @@ pub mod subscription;
 mod tests;
 mod video_controller;
 mod virtual_memory;
+mod wbem_object;
 
 use std::sync::Arc;
 
@@ -116,6 +120,12 @@ pub trait InstanceProvider: Send + Sync {
     /// Creates an instance and returns its path.
     fn create(&self, _context: &RequestContext, _instance: Instance) -> Result<InstancePath, CimError> {
         Err(not_supported(self.class_name(), "created"))
+    }
+
+    /// Whether clients may modify a property that the class does not declare as writable: the profile of a class
+    /// can ask for more than the class does (DSP1054 §9).
+    fn may_modify(&self, _property: &Name) -> bool {
+        false
     }
 
     /// Changes the properties that `changes` holds, all of them writable, on the instance at `path`.

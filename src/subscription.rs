@@ -4,6 +4,7 @@
 mod destination;
 mod filter;
 mod lease;
+mod named;
 mod repeat;
 mod wbem;
 
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 pub use self::destination::{Credentials, Destination, DestinationUrl, Scheme, UrlError};
 pub use self::filter::{Filter, SharedFilters};
 pub use self::lease::{Expiry, Lease, LeaseError, LeaseTerms, Moment};
+pub use self::named::{IndicationFilter, Labels, ListenerDestination, Persistence, WsmanDestination};
 pub use self::repeat::{RepeatError, RepeatPolicy, RepeatProperties, Repeats};
 pub use self::wbem::{FatalErrorPolicy, ObjectName, OnFatalError, TextFormat, Wbem};
 
@@ -57,6 +59,11 @@ impl Subscription {
     /// Whether its subscriber fetches.
     pub fn fetches(&self) -> bool {
         self.mode() == DeliveryMode::Pull
+    }
+
+    /// Whether it was disabled, and is told nothing until it is enabled again.
+    pub fn is_disabled(&self) -> bool {
+        self.wbem.as_ref().is_some_and(|wbem| !wbem.enabled)
     }
 
     /// What is done with repetitions of the same event.

@@ -7,12 +7,12 @@ use super::StartError;
 use super::upkeep::Reporting;
 use crate::broker::Broker;
 use crate::cim::schema::Schema;
-use crate::cim::{Name, Namespace};
+use crate::cim::{Class, Name, Namespace};
 use crate::clock::SharedClock;
 use crate::config::{Config, Mode, Remote, Trust, Value};
 use crate::delivery::connection::{ConnectionOptions, DestinationTrust};
 use crate::delivery::wsman::WsmanCourierOptions;
-use crate::delivery::{DestinationRule, RetrySchedule, Settings};
+use crate::delivery::{DestinationRule, Registry, RetrySchedule, Settings};
 use crate::host::{FileSystemRule, Host, HostOptions, Root};
 use crate::net::accounts::Accounts;
 use crate::net::local_peer::LocalPeers;
@@ -21,15 +21,18 @@ use crate::net::tls::server::{ClientCertificates, ClientMapping, ServerTls};
 use crate::net::tls::{TlsError, read_authorities};
 use crate::provider::agent_health::{AgentHealthProvider, Workers};
 use crate::provider::alive::AliveProvider;
+use crate::provider::indication_filter::IndicationFilterProvider;
+use crate::provider::indication_subscription::IndicationSubscriptionProvider;
+use crate::provider::listener_destination::ListenerDestinationProvider;
 use crate::provider::monitor_setting::{
     MonitorControl, MonitorSettingForElementProvider, MonitorSettingProvider,
 };
 use crate::provider::subscription::SubscriptionProvider;
-use crate::provider::{HostProviders, InteropProviders, MissingClass};
+use crate::provider::{HostProviders, InstanceProvider, InteropProviders, MissingClass};
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
 use crate::server::{Authenticator, BindError, Limits, Listener};
-use crate::subscription::LeaseTerms;
+use crate::subscription::{LeaseTerms, OnFatalError};
 use crate::xml;
 
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
@@ -127,8 +130,40 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
         broker = broker
             .serve(&[ESM], Arc::new(alive))
             .serve(&[ESM], Arc::new(subscriptions));
+        for provider in wbem_providers(&schema, &reporting.registry, &class)? {
+            broker = broker.serve(&[ESM, INTEROP], provider);
+        }
     }
     Ok(broker.build()?)
+}
+
+/// Filters, destinations and subscriptions as the WBEM way has them.
+fn wbem_providers(
+    schema: &Schema,
+    registry: &Registry,
+    class: &dyn Fn(&Name) -> Result<Arc<Class>, MissingClass>,
+) -> Result<Vec<Arc<dyn InstanceProvider>>, MissingClass> {
+    let is_served = |name: &&Namespace| {
+        schema
+            .namespace(name)
+            .is_some_and(|namespace| [ESM, INTEROP].contains(namespace.name()))
+    };
+    let namespaces: Vec<Namespace> = schema.names().filter(is_served).cloned().collect();
+    let filters = IndicationFilterProvider::new(class(&IndicationFilterProvider::CLASS)?, registry.clone());
+    let mut providers: Vec<Arc<dyn InstanceProvider>> = vec![Arc::new(filters)];
+    for name in &ListenerDestinationProvider::CLASSES {
+        let listeners = ListenerDestinationProvider::new(class(name)?, registry.clone());
+        providers.push(Arc::new(listeners));
+    }
+    for name in [
+        IndicationSubscriptionProvider::CLASS,
+        IndicationSubscriptionProvider::FORMATTED,
+    ] {
+        let (class, namespaces) = (class(&name)?, namespaces.clone());
+        let subscriptions = IndicationSubscriptionProvider::new(class, registry.clone(), namespaces);
+        providers.push(Arc::new(subscriptions));
+    }
+    Ok(providers)
 }
 
 /// The configuration with the remote values that were kept. What no longer fits is left out and returned.
@@ -167,6 +202,8 @@ pub(super) fn delivery_settings(config: &Config, system_name: &str) -> Settings 
             max: delivery.retry_max,
             total: delivery.retry_total,
         },
+        on_fatal_error: OnFatalError::Remove,
+        default_port: delivery.default_port,
         max_queue_bytes: delivery.max_queue_bytes,
         keep_alerts: KEEP_ALERTS,
         system_name: system_name.to_owned(),

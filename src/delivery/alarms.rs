@@ -83,7 +83,7 @@ fn ring(shared: &Arc<Shared>, book: &mut Book, now: BootTime) -> (Vec<Lapsed>, V
 /// Whether the lease is really over: a renewal moves the alarm, but may come while it rings.
 fn end_lease(entry: &Entry, now: BootTime, keep_until: BootTime) -> bool {
     let mut life = entry.life.lock();
-    let over = life.phase == Phase::Live && life.lease.is_over(now);
+    let over = !life.phase.is_over() && life.lease.is_over(now);
     if over {
         life.phase = Phase::Lapsed(keep_until);
     }
@@ -92,7 +92,7 @@ fn end_lease(entry: &Entry, now: BootTime, keep_until: BootTime) -> bool {
 
 /// Tells a subscription that it lives, unless it was told something lately; when it is due again.
 fn beat(shared: &Arc<Shared>, entry: &Arc<Entry>, now: BootTime) -> Option<BootTime> {
-    let pause = entry.subscription.heartbeat()?;
+    let pause = entry.subscription().heartbeat()?;
     let station = entry.station()?;
     let due = {
         let mut life = entry.life.lock();
@@ -111,7 +111,7 @@ fn beat(shared: &Arc<Shared>, entry: &Arc<Entry>, now: BootTime) -> Option<BootT
     // Where deliveries fail or wait, a heartbeat would only wait behind them.
     if station.fare.lock().failures == 0 && station.queue.lock().is_idle() {
         station.queue.lock().note(Parcel::Heartbeat {
-            subscription: Arc::clone(&entry.subscription),
+            subscription: entry.subscription(),
         });
         shared.wake(station);
     }
@@ -124,7 +124,7 @@ async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
     }
     let mut publication = Publication::default();
     for (entry, keep_until) in &lapsed {
-        let subscription = &entry.subscription;
+        let subscription = entry.subscription();
         let destination = entry.station().map_or_else(
             || "-".to_owned(),
             |station| station.target.lock().destination.url.to_string(),
@@ -159,7 +159,7 @@ async fn drop_kept(shared: &Arc<Shared>, dropped: &[Arc<Entry>]) {
         return;
     }
     for entry in dropped {
-        tracing::warn!(subscription = %entry.id, owner = %entry.subscription.owner, "the queue of a lapsed subscription is dropped");
+        tracing::warn!(subscription = %entry.id, owner = %entry.subscription().owner, "the queue of a lapsed subscription is dropped");
     }
     let removed = dropped.iter().map(|entry| entry.id.to_string()).collect();
     if let Err(error) = shared

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::entry::{Entry, Phase};
 use super::filters::AlertFilter;
 use super::station::Station;
+use super::wbem::Named;
 use crate::subscription::SharedFilters;
 use crate::time::BootTime;
 
@@ -16,6 +17,8 @@ pub(super) struct Book {
     pub entries: HashMap<Arc<str>, Arc<Entry>>,
     /// Every destination.
     pub stations: HashMap<i64, Arc<Station>>,
+    /// Filters and destinations that stand by themselves.
+    pub named: Named,
     /// Filters, each compiled once.
     pub filters: SharedFilters<AlertFilter>,
     alarms: BTreeSet<(BootTime, Alarm)>,
@@ -42,9 +45,12 @@ impl Book {
         }
         let life = *entry.life.lock();
         match life.phase {
-            Phase::Live => {
+            Phase::Live | Phase::Disabled => {
                 self.set(life.lease.ends, Alarm::Lease(Arc::clone(&entry.id)));
-                let beat = entry.subscription.heartbeat().map(|pause| life.last_told + pause);
+                let beat = entry
+                    .subscription()
+                    .heartbeat()
+                    .map(|pause| life.last_told + pause);
                 self.set(beat, Alarm::Heartbeat(Arc::clone(&entry.id)));
             }
             Phase::Lapsed(keep_until) => self.set(Some(keep_until), Alarm::Keep(Arc::clone(&entry.id))),

@@ -15,14 +15,21 @@ use crate::time::BootTime;
 pub(super) struct Entry {
     /// Its name.
     pub id: Arc<str>,
-    /// What it is.
-    pub subscription: Arc<Subscription>,
-    /// What it wants.
-    pub filter: Arc<AlertFilter>,
+    /// What it is and wants, as it is now.
+    content: Mutex<Content>,
     /// How it is told.
     pub way: Way,
     /// Where its life stands.
     pub life: Mutex<Life>,
+}
+
+/// What a subscription is, and its filter in the form that is asked.
+#[derive(Clone)]
+pub(super) struct Content {
+    /// What it is.
+    pub subscription: Arc<Subscription>,
+    /// What it wants.
+    pub filter: Arc<AlertFilter>,
 }
 
 /// How a subscription is told.
@@ -50,6 +57,8 @@ pub(super) struct Life {
     pub phase: Phase,
     /// When something was last handed over.
     pub last_told: BootTime,
+    /// When it last lost its queue because deliveries fail and its policy is to go on.
+    pub forgiven: Option<BootTime>,
 }
 
 /// The phases of a subscription's life.
@@ -57,10 +66,31 @@ pub(super) struct Life {
 pub(super) enum Phase {
     /// It is told what it wants.
     Live,
+    /// It is told nothing until it is enabled again; its queue is kept, and its lease runs.
+    Disabled,
     /// Its lease ended; its queue is kept until then.
     Lapsed(BootTime),
     /// It is gone.
     Gone,
+}
+
+impl Phase {
+    /// The phase in which `subscription` begins.
+    pub fn of(subscription: &Subscription) -> Self {
+        if subscription.is_disabled() {
+            Self::Disabled
+        } else {
+            Self::Live
+        }
+    }
+
+    /// Whether its lease has ended, or everything.
+    pub const fn is_over(self) -> bool {
+        match self {
+            Self::Live | Self::Disabled => false,
+            Self::Lapsed(_) | Self::Gone => true,
+        }
+    }
 }
 
 impl fmt::Debug for Entry {
@@ -72,6 +102,31 @@ impl fmt::Debug for Entry {
 }
 
 impl Entry {
+    /// A subscription in its place.
+    pub fn new(content: Content, way: Way, life: Life) -> Arc<Self> {
+        Arc::new(Self {
+            id: content.subscription.id.as_str().into(),
+            content: Mutex::new(content),
+            way,
+            life: Mutex::new(life),
+        })
+    }
+
+    /// What it is, as it is now.
+    pub fn subscription(&self) -> Arc<Subscription> {
+        Arc::clone(&self.content.lock().subscription)
+    }
+
+    /// What it wants, as it is now.
+    pub fn filter(&self) -> Arc<AlertFilter> {
+        Arc::clone(&self.content.lock().filter)
+    }
+
+    /// Makes something else of it; its name stays.
+    pub fn set_content(&self, content: Content) {
+        *self.content.lock() = content;
+    }
+
     /// Whether it is told what it wants.
     pub fn is_live(&self) -> bool {
         self.life.lock().phase == Phase::Live

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::courier::Item;
 use super::entry::{Entry, Way, room_in};
+use super::filters::AlertFilter;
 use super::queue::Row;
 use super::shared::Shared;
 use crate::alert::Alert;
@@ -16,6 +17,7 @@ use crate::store::StoreError;
 use crate::store::commands::{
     Change, Changed, History, MonitorRow, NewAlert, QueueEntry, QueueOf, TrimQueue, Trimmed,
 };
+use crate::subscription::{IndicationFilter, Lease, ObjectName, Subscription};
 use crate::time::BootTime;
 
 /// How many publications are written down together at most.
@@ -33,6 +35,12 @@ pub struct Publication {
     pub alerts: Vec<Alert>,
     /// Subscriptions whose lease ended, and until when their queues are kept.
     pub(super) lapsed: Vec<(String, BootTime)>,
+    /// Subscriptions that changed, as they are now.
+    pub(super) changed: Vec<(Arc<Subscription>, Lease)>,
+    /// Filters that changed, as they are now.
+    pub(super) filters: Vec<IndicationFilter>,
+    /// Destinations that stood by themselves and are gone.
+    pub(super) gone_listeners: Vec<ObjectName>,
     /// Subscriptions that are gone.
     pub(super) removed: Vec<String>,
     /// A subscription that begins with what is in the history after this place.
@@ -119,6 +127,9 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     for (at, publication) in publications.into_iter().enumerate() {
         change.monitors.extend(publication.monitors);
         change.lapsed.extend(publication.lapsed);
+        change.changed.extend(publication.changed);
+        change.filters.extend(publication.filters);
+        change.gone_listeners.extend(publication.gone_listeners);
         change.removed.extend(publication.removed);
         for alert in publication.alerts {
             let alert = Arc::new(alert);
@@ -154,7 +165,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
 /// Whom an alert goes to. A filter that many share is asked once.
 fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
     let indication = Arc::new(indication(alert));
-    let mut asked: Vec<(*const super::filters::AlertFilter, bool)> = Vec::new();
+    let mut asked: Vec<(Arc<AlertFilter>, bool)> = Vec::new();
     let mut to = Vec::new();
     for entry in shared
         .book
@@ -163,11 +174,11 @@ fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
         .values()
         .filter(|entry| entry.is_live())
     {
-        let filter = Arc::as_ptr(&entry.filter);
-        let wanted = match asked.iter().find(|(known, _)| *known == filter) {
+        let filter = entry.filter();
+        let wanted = match asked.iter().find(|(known, _)| Arc::ptr_eq(known, &filter)) {
             Some((_, wanted)) => *wanted,
             None => {
-                let wanted = is_wanted(entry, &indication);
+                let wanted = is_wanted(entry, &filter, &indication);
                 asked.push((filter, wanted));
                 wanted
             }
@@ -185,8 +196,8 @@ fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
 }
 
 /// A filter that fails costs its own subscriptions alone.
-fn is_wanted(entry: &Entry, indication: &Instance) -> bool {
-    let asked = std::panic::catch_unwind(AssertUnwindSafe(|| entry.filter.matches(indication)));
+fn is_wanted(entry: &Entry, filter: &AlertFilter, indication: &Instance) -> bool {
+    let asked = std::panic::catch_unwind(AssertUnwindSafe(|| filter.matches(indication)));
     asked.unwrap_or_else(|_| {
         tracing::error!(subscription = %entry.id, "a filter failed: its subscriber misses an alert");
         false
@@ -302,9 +313,10 @@ async fn replay(shared: &Arc<Shared>, entry: &Arc<Entry>, mut after: i64) -> Res
             break;
         };
         after = last;
+        let filter = entry.filter();
         let wanted = page
             .iter()
-            .filter(|row| is_wanted(entry, &indication(&row.alert)));
+            .filter(|row| is_wanted(entry, &filter, &indication(&row.alert)));
         let replays: Vec<_> = wanted
             .map(|row| {
                 let mut series = entry.series().lock();

@@ -232,7 +232,8 @@ impl Queue {
             if filling.iter().any(|entry| Arc::ptr_eq(entry, &row.entry)) {
                 continue;
             }
-            let batched = row.entry.subscription.eventing();
+            let subscription = row.entry.subscription();
+            let batched = subscription.eventing();
             let Some(options) =
                 batched.filter(|options| options.mode == DeliveryMode::Events && !self.one_by_one)
             else {
@@ -261,7 +262,7 @@ fn send(rows: Vec<&Row>) -> Next {
     let Some(first) = rows.first() else {
         return Next::Idle;
     };
-    let subscription = Arc::clone(&first.entry.subscription);
+    let subscription = first.entry.subscription();
     let ids = rows.iter().map(|row| row.id).collect();
     let items = rows.into_iter().map(|row| row.item.clone()).collect();
     Next::Send(Parcel::Events { subscription, items }, ids)

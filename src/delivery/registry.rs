@@ -1,37 +1,36 @@
 //! What others ask of subscriptions.
 
-use std::net::IpAddr;
+mod fetch;
+mod leases;
+mod subscribe;
+
+pub(super) use self::subscribe::{NewSubscription, check_address};
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::book::{Alarm, Book};
-use super::courier::{Courier, Item, Target};
-use super::entry::{Entry, Fetched, Life, Phase, Series, Way};
+use super::book::Book;
+use super::courier::{Courier, Target};
+use super::entry::{Content, Entry, Fetched, Life, Phase, Series, Way};
 use super::filters::AlertFilter;
 use super::gate::Gate;
 use super::publisher::{Publication, PublishError};
 use super::queue::Queue;
-use super::request::{
-    Bookmark, Granted, NewTarget, PullBatch, SubscribeError, SubscribeRequest, SubscriptionError,
-};
-use super::rule::Forbidden;
+use super::request::{Granted, SubscriptionError};
 use super::shared::{Settings, Shared, TaskCount};
 use super::station::Station;
 use super::status::{DeliveryState, Fare};
+use super::wbem::SYSTEM_CLASS;
 use super::{alarms, publisher};
 use crate::alert::Alert;
-use crate::alert::indication::indication;
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
-use crate::store::commands::{
-    AcknowledgeUpTo, AddSubscription, FetchQueue, Loaded, NewDestination, QueueOf, RenewLease,
-    StoredDestination,
-};
-use crate::store::{Store, StoreError};
-use crate::subscription::{Destination, DestinationUrl, EndReason, Expiry, Filter, Subscription};
+use crate::store::Store;
+use crate::store::commands::{Loaded, StoredDestination};
+use crate::subscription::Filter;
 
 /// How many publications may wait.
 const POSTBOX: usize = 256;
@@ -74,6 +73,7 @@ impl Registry {
             settings: RwLock::new(Arc::new(parts.settings)),
             book: Mutex::new(Book::default()),
             gate: Gate::default(),
+            naming: tokio::sync::Mutex::new(()),
             run: crate::random::uuid().simple().to_string(),
             publisher: postbox,
             alarm: Notify::new(),
@@ -98,6 +98,7 @@ impl Registry {
     fn take_up(&self, loaded: &Loaded) {
         let shared = &self.shared;
         let mut book = shared.book.lock();
+        book.take_up_named(loaded);
         for stored in &loaded.destinations {
             let station = self.station_of(stored);
             book.stations.insert(stored.id, station);
@@ -115,13 +116,16 @@ impl Registry {
             let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
             match book.filters.get_or_compile(&subscription.filter, compile) {
                 Ok(filter) => {
-                    let phase = stored.keep_until.map_or(Phase::Live, Phase::Lapsed);
+                    let phase = stored
+                        .keep_until
+                        .map_or_else(|| Phase::of(&subscription), Phase::Lapsed);
                     let life = Life {
                         lease: stored.lease,
                         phase,
                         last_told: shared.clock.boot(),
+                        forgiven: None,
                     };
-                    book.insert(entry(subscription, filter, way, life));
+                    book.insert(Entry::new(Content { subscription, filter }, way, life));
                 }
                 Err(error) => {
                     tracing::error!(subscription = %subscription.id, %error, "a kept filter no longer compiles");
@@ -175,336 +179,6 @@ impl Registry {
         })
     }
 
-    /// Makes a subscription; ready once it is on disk.
-    ///
-    /// # Errors
-    /// What is wrong with the request.
-    pub async fn subscribe(&self, request: SubscribeRequest) -> Result<Granted, SubscribeError> {
-        let shared = &self.shared;
-        let settings = shared.settings();
-        let lease = settings.terms.grant(request.expires, shared.now())?;
-        let subscription = Arc::new(Subscription {
-            id: crate::random::uuid().to_string(),
-            owner: request.owner.clone(),
-            filter: request.filter.clone(),
-            protocol: request.protocol.clone(),
-            created_micros: shared.clock.wall().unix_micros(),
-            wbem: None,
-        });
-        if subscription.fetches() == request.target.is_some() {
-            return Err(SubscribeError::ModeAndTarget(subscription.mode()));
-        }
-        let destination = request
-            .target
-            .as_ref()
-            .map(|target| new_destination(&request, target));
-        if let Some(new) = &destination {
-            check_destination(&settings, &new.destination.url, request.from)?;
-        }
-        let end_to = subscription
-            .eventing()
-            .and_then(|options| options.end_to.as_ref());
-        if let Some(end_to) = end_to {
-            check_destination(&settings, &end_to.url, request.from)?;
-        }
-        let (filter, predecessors) = {
-            let mut book = shared.book.lock();
-            let own = book
-                .entries
-                .values()
-                .filter(|entry| entry.subscription.owner == request.owner);
-            if own.filter(|entry| entry.is_live()).count() >= settings.max_per_account {
-                return Err(SubscribeError::TooMany(settings.max_per_account));
-            }
-            let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
-            let filter = book.filters.get_or_compile(&request.filter, compile)?;
-            (
-                filter,
-                predecessors_of(&book, &subscription, destination.as_ref()),
-            )
-        };
-        let ids: Vec<String> = predecessors.iter().map(ToString::to_string).collect();
-        // A bookmark says what has arrived; what was kept besides would come twice.
-        let (heir_of, replaces) = match request.bookmark {
-            None => (ids, Vec::new()),
-            Some(_) => (Vec::new(), ids),
-        };
-        let added = shared
-            .store
-            .ask(AddSubscription {
-                subscription: Subscription::clone(&subscription),
-                destination: destination.clone(),
-                lease,
-                heir_of,
-                replaces,
-            })
-            .await;
-        let added = added.map_err(|error| SubscribeError::Store(error.to_string()))?;
-        let way = match (added.destination, destination) {
-            (Some(id), Some(new)) => Way::Sent(self.station_for(id, new)),
-            _ => self.fetched(&subscription.id),
-        };
-        let life = Life {
-            lease,
-            phase: Phase::Live,
-            last_told: shared.clock.boot(),
-        };
-        let entry = entry(subscription, filter, way, life);
-        let granted = self.begin(entry, request.bookmark, added.inherited).await;
-        let mut book = shared.book.lock();
-        for predecessor in predecessors {
-            book.remove(&predecessor);
-        }
-        granted
-    }
-
-    /// The destination with the number `id`, with what a new subscription says of it.
-    fn station_for(&self, id: i64, new: NewDestination) -> Arc<Station> {
-        let mut book = self.shared.book.lock();
-        if let Some(station) = book.stations.get(&id) {
-            let mut target = station.target.lock();
-            if target.credentials != new.credentials || target.destination != new.destination {
-                let pin = target.pin.clone();
-                *target = Arc::new(Target {
-                    destination: new.destination,
-                    credentials: new.credentials,
-                    pin,
-                });
-            }
-            station.fare.lock().give_up = None;
-            return Arc::clone(station);
-        }
-        let stored = StoredDestination {
-            id,
-            destination: new.destination,
-            credentials: new.credentials,
-            pin: None,
-            give_up: None,
-            queued: 0,
-        };
-        let station = self.station_of(&stored);
-        book.stations.insert(id, Arc::clone(&station));
-        station
-    }
-
-    async fn begin(
-        &self,
-        entry: Arc<Entry>,
-        bookmark: Option<Bookmark>,
-        inherited: u64,
-    ) -> Result<Granted, SubscribeError> {
-        let shared = &self.shared;
-        if let Some(station) = entry.station() {
-            if inherited > 0 {
-                station.fare.lock().queued += inherited;
-                station.series.lock().room = 0;
-                station.queue.lock().reload();
-            }
-            station.kick.notify_waiters();
-        }
-        match bookmark {
-            None => shared.book.lock().insert(Arc::clone(&entry)),
-            Some(bookmark) => {
-                let after = match bookmark {
-                    Bookmark::Earliest => 0,
-                    Bookmark::After(seq) => seq,
-                };
-                let replay = Some((Arc::clone(&entry), after));
-                let publication = Publication {
-                    replay,
-                    ..Publication::default()
-                };
-                if let Err(error) = shared.publish(publication).await {
-                    // Its caller is told that there is none, so there must be none.
-                    let removed = vec![entry.id.to_string()];
-                    let undo = Publication {
-                        removed,
-                        ..Publication::default()
-                    };
-                    if let Err(error) = shared.publish(undo).await {
-                        tracing::error!(subscription = %entry.id, %error, "it is on disk, though its subscriber was told otherwise");
-                    }
-                    return Err(SubscribeError::Store(error.to_string()));
-                }
-            }
-        }
-        shared.alarm.notify_one();
-        if let Some(station) = entry.station().filter(|station| station.fare.lock().queued > 0) {
-            shared.wake(station);
-        }
-        Ok(self.granted(&entry))
-    }
-
-    /// Grants a new lease; ready once it is on disk. `account` is who asks, none for who may do everything.
-    ///
-    /// # Errors
-    /// There is no such subscription for this account, its lease is over, or the new one cannot be granted.
-    pub async fn renew(
-        &self,
-        id: &str,
-        account: Option<&str>,
-        expires: Option<Expiry>,
-    ) -> Result<Granted, SubscriptionError> {
-        let shared = &self.shared;
-        let entry = self.find(id, account)?;
-        let now = shared.now();
-        let lease = shared.settings().terms.grant(expires, now)?;
-        let before = {
-            let mut book = shared.book.lock();
-            let mut life = entry.life.lock();
-            if life.phase != Phase::Live || life.lease.is_over(now.boot) {
-                return Err(SubscriptionError::Lapsed(id.to_owned()));
-            }
-            let before = std::mem::replace(&mut life.lease, lease);
-            book.reset(before.ends, lease.ends, &Alarm::Lease(Arc::clone(&entry.id)));
-            before
-        };
-        shared.alarm.notify_one();
-        match shared
-            .store
-            .ask(RenewLease {
-                id: id.to_owned(),
-                lease,
-            })
-            .await
-        {
-            Ok(()) => Ok(self.granted(&entry)),
-            Err(error) => {
-                let mut book = shared.book.lock();
-                let mut life = entry.life.lock();
-                if life.lease == lease {
-                    life.lease = before;
-                    book.reset(lease.ends, before.ends, &Alarm::Lease(Arc::clone(&entry.id)));
-                }
-                drop((book, life));
-                shared.alarm.notify_one();
-                match error {
-                    StoreError::NotFound { id, .. } => Err(SubscriptionError::Unknown(id)),
-                    error => Err(SubscriptionError::Store(error.to_string())),
-                }
-            }
-        }
-    }
-
-    /// Where the lease of a subscription stands.
-    ///
-    /// # Errors
-    /// There is no such subscription for this account, or its lease is over.
-    pub fn status(&self, id: &str, account: Option<&str>) -> Result<Granted, SubscriptionError> {
-        let entry = self.find(id, account)?;
-        let is_live = entry.is_live();
-        if is_live {
-            Ok(self.granted(&entry))
-        } else {
-            Err(SubscriptionError::Lapsed(id.to_owned()))
-        }
-    }
-
-    /// Ends a subscription as its subscriber wishes; ready once that is on disk. What was queued is dropped.
-    ///
-    /// # Errors
-    /// There is no such subscription for this account.
-    pub async fn unsubscribe(&self, id: &str, account: Option<&str>) -> Result<(), SubscriptionError> {
-        self.find(id, account)?;
-        self.end(id).await.map(drop)
-    }
-
-    /// Ends a subscription over its subscriber's head, and tells it (`wse:SubscriptionEnd`).
-    ///
-    /// # Errors
-    /// There is no such subscription for this account.
-    pub async fn cancel(&self, id: &str, account: Option<&str>) -> Result<(), SubscriptionError> {
-        self.find(id, account)?;
-        let entry = self.end(id).await?;
-        self.shared.tell_end(&entry, EndReason::Cancelled);
-        Ok(())
-    }
-
-    async fn end(&self, id: &str) -> Result<Arc<Entry>, SubscriptionError> {
-        let shared = &self.shared;
-        let unknown = || SubscriptionError::Unknown(id.to_owned());
-        let entry = shared.book.lock().remove(id).ok_or_else(unknown)?;
-        let publication = Publication {
-            removed: vec![id.to_owned()],
-            ..Publication::default()
-        };
-        let written = shared.publish(publication).await;
-        if let Way::Fetched(fetched) = &entry.way {
-            fetched.arrived.notify_waiters();
-        }
-        if let Some(station) = entry.station() {
-            shared.recount(station).await;
-            station.kick.notify_waiters();
-            shared.wake(station);
-        }
-        written.map_err(|error| SubscriptionError::Store(error.to_string()))?;
-        Ok(entry)
-    }
-
-    /// Fetches up to `max` events of a subscription in the mode Pull, those after `position`, and waits up to
-    /// `wait` for the first. What came up to `position` is taken as arrived.
-    ///
-    /// # Errors
-    /// There is no such subscription for this account, its lease is over, or its events are sent.
-    pub async fn pull(
-        &self,
-        id: &str,
-        account: Option<&str>,
-        position: i64,
-        max: u32,
-        wait: Duration,
-    ) -> Result<PullBatch, SubscriptionError> {
-        let entry = self.find(id, account)?;
-        let Way::Fetched(fetched) = &entry.way else {
-            return Err(SubscriptionError::NotFetched(id.to_owned()));
-        };
-        let failed = |error: StoreError| SubscriptionError::Store(error.to_string());
-        let acknowledge = AcknowledgeUpTo {
-            subscription: id.to_owned(),
-            seq: position,
-        };
-        self.shared.store.begin(acknowledge).await.map_err(failed)?;
-        let deadline = self.shared.clock.sleep(wait);
-        tokio::pin!(deadline);
-        loop {
-            let arrived = fetched.arrived.notified();
-            tokio::pin!(arrived);
-            // From here on nothing that arrives is missed.
-            arrived.as_mut().enable();
-            if !entry.is_live() {
-                return Err(SubscriptionError::Lapsed(id.to_owned()));
-            }
-            let of = QueueOf::Subscription(id.to_owned());
-            let rows = self
-                .shared
-                .store
-                .ask(FetchQueue {
-                    of,
-                    after: position,
-                    limit: max.max(1),
-                })
-                .await
-                .map_err(failed)?;
-            if let Some(last) = rows.last().map(|row| row.seq) {
-                let items = rows.into_iter().map(|row| Item {
-                    indication: Arc::new(indication(&row.alert)),
-                    context: row.context.into(),
-                    number: row.number,
-                    seq: row.seq,
-                });
-                return Ok(PullBatch {
-                    items: items.collect(),
-                    position: last,
-                });
-            }
-            tokio::select! {
-                () = &mut arrived => {}
-                () = &mut deadline => return Ok(PullBatch { items: Vec::new(), position }),
-                () = self.shared.stopped() => return Ok(PullBatch { items: Vec::new(), position }),
-            }
-        }
-    }
-
     /// Writes down what happened and has it told; ready once it is on disk.
     ///
     /// # Errors
@@ -531,11 +205,20 @@ impl Registry {
         }
     }
 
+    /// The system that filters and destinations belong to unless their client says otherwise: its class and its
+    /// name.
+    pub fn own_system(&self) -> (String, String) {
+        (
+            SYSTEM_CLASS.to_owned(),
+            self.shared.settings().system_name.clone(),
+        )
+    }
+
     /// A subscription of `account`. To others it is as if it were not there.
-    fn find(&self, id: &str, account: Option<&str>) -> Result<Arc<Entry>, SubscriptionError> {
+    pub(super) fn find(&self, id: &str, account: Option<&str>) -> Result<Arc<Entry>, SubscriptionError> {
         let entry = self.shared.book.lock().entries.get(id).cloned();
         entry
-            .filter(|entry| account.is_none_or(|account| account == entry.subscription.owner))
+            .filter(|entry| account.is_none_or(|account| account == entry.subscription().owner))
             .ok_or_else(|| SubscriptionError::Unknown(id.to_owned()))
     }
 
@@ -549,60 +232,4 @@ impl Registry {
             ends_at: lease.ends_at_wall(now),
         }
     }
-}
-
-fn entry(subscription: Arc<Subscription>, filter: Arc<AlertFilter>, way: Way, life: Life) -> Arc<Entry> {
-    Arc::new(Entry {
-        id: subscription.id.as_str().into(),
-        subscription,
-        filter,
-        way,
-        life: Mutex::new(life),
-    })
-}
-
-fn new_destination(request: &SubscribeRequest, target: &NewTarget) -> NewDestination {
-    NewDestination {
-        destination: Destination {
-            owner: request.owner.clone(),
-            url: target.url.clone(),
-            user: target
-                .credentials
-                .as_ref()
-                .map(|credentials| credentials.user.clone()),
-            thumbprint: target.thumbprint.clone(),
-            subscriber: request.from,
-            carrier: request.protocol.carrier(),
-        },
-        credentials: target.credentials.clone(),
-    }
-}
-
-/// A host name is looked up, and checked, when something is delivered.
-fn check_destination(
-    settings: &Settings,
-    url: &DestinationUrl,
-    subscriber: Option<IpAddr>,
-) -> Result<(), Forbidden> {
-    match url.ip() {
-        Some(address) => settings.rule.check(address, subscriber, url.scheme),
-        None => Ok(()),
-    }
-}
-
-/// The lapsed subscriptions whose queues the new one takes over.
-fn predecessors_of(book: &Book, new: &Subscription, destination: Option<&NewDestination>) -> Vec<Arc<str>> {
-    let key = destination.map(|new| new.destination.key());
-    let same_place = |entry: &Entry| {
-        entry
-            .station()
-            .map(|station| station.target.lock().destination.key())
-            == key
-    };
-    let lapsed = |entry: &Entry| matches!(entry.life.lock().phase, Phase::Lapsed(_));
-    book.entries
-        .values()
-        .filter(|entry| lapsed(entry) && entry.subscription.same_wish(new) && same_place(entry))
-        .map(|entry| Arc::clone(&entry.id))
-        .collect()
 }

@@ -98,6 +98,9 @@ pub enum SubscriptionError {
     /// The lease cannot be granted.
     #[error(transparent)]
     Lease(#[from] LeaseError),
+    /// It was made as a CIM instance and is renewed as one.
+    #[error("`{0}` was made as a CIM_IndicationSubscription: modify its SubscriptionDuration")]
+    NoLease(String),
     /// Its events are sent and cannot be fetched.
     #[error("`{0}` is not in the mode Pull")]
     NotFetched(String),

@@ -22,7 +22,7 @@ use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::store::Store;
 use crate::store::commands::CountQueue;
-use crate::subscription::{EndReason, LeaseTerms, Moment};
+use crate::subscription::{EndReason, LeaseTerms, Moment, OnFatalError};
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -37,6 +37,10 @@ pub struct Settings {
     pub rule: DestinationRule,
     /// When failed deliveries are tried again.
     pub retry: RetrySchedule,
+    /// What becomes of a subscription whose deliveries fail all the time, where it does not say itself.
+    pub on_fatal_error: OnFatalError,
+    /// The port of destinations that name none.
+    pub default_port: u16,
     /// What may wait for one destination, in bytes of stored alerts: beyond it the oldest is dropped.
     pub max_queue_bytes: u64,
     /// How many alerts the history keeps.
@@ -55,6 +59,9 @@ pub(super) struct Shared {
     pub settings: RwLock<Arc<Settings>>,
     pub book: Mutex<Book>,
     pub gate: Gate,
+    /// Held while a filter, a destination or a subscription is made, changed or deleted as a CIM instance: what
+    /// one refers to must not go meanwhile.
+    pub naming: tokio::sync::Mutex<()>,
     /// The run of the agent, in the names of sequence contexts.
     pub run: String,
     pub publisher: mpsc::Sender<Posted>,
@@ -118,38 +125,6 @@ impl Shared {
         Some(catalog::find(number)?.alert(occasion, target, values))
     }
 
-    /// Gives up a destination: its subscriptions and what was queued for it are gone, and that is told to all
-    /// others.
-    pub async fn give_up(self: &Arc<Self>, station: &Arc<Station>) {
-        let (url, lost) = {
-            let url = station.target.lock().destination.url.to_string();
-            (url, station.fare.lock().queued)
-        };
-        let removed: Vec<Arc<Entry>> = {
-            let mut book = self.book.lock();
-            let ids: Vec<_> = book
-                .of_station(station.id)
-                .map(|entry| Arc::clone(&entry.id))
-                .collect();
-            ids.iter().filter_map(|id| book.remove(id)).collect()
-        };
-        let hours = self.settings().retry.total.as_secs() / 3_600;
-        tracing::error!(destination = %url, lost, "destination given up: it took nothing for {hours} hours");
-        let values = vec![url.clone(), hours.to_string(), lost.to_string()];
-        let alert = self.own_alert(catalog::table::agent::DELIVERY_GIVEN_UP, &url, values);
-        let publication = Publication {
-            removed: removed.iter().map(|entry| entry.id.to_string()).collect(),
-            alerts: alert.into_iter().collect(),
-            ..Publication::default()
-        };
-        if let Err(error) = self.publish(publication).await {
-            tracing::error!(destination = %url, %error, "the end of its subscriptions is not on disk");
-        }
-        for entry in removed {
-            self.tell_end(&entry, EndReason::DeliveryFailed);
-        }
-    }
-
     /// The subscription of that name, if it is told anything.
     pub fn live_entry(&self, id: &str) -> Option<Arc<Entry>> {
         let entry = self.book.lock().entries.get(id).cloned()?;
@@ -159,12 +134,11 @@ impl Shared {
 
     /// Tells a subscription that it has ended, if it asked for that. Tried once.
     pub fn tell_end(self: &Arc<Self>, entry: &Entry, reason: EndReason) {
-        let end_to = entry
-            .subscription
+        let subscription = entry.subscription();
+        let end_to = subscription
             .eventing()
             .and_then(|options| options.end_to.as_ref());
         if let (Some(_), Some(station)) = (end_to, entry.station()) {
-            let subscription = Arc::clone(&entry.subscription);
             station.queue.lock().note(Parcel::End { subscription, reason });
             self.wake(station);
         }

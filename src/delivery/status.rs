@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::subscription::{DeliveryMode, Destination, Filter, Lease};
+use crate::subscription::{Carrier, DeliveryMode, Destination, Filter, Lease};
 use crate::time::{BootTime, WallTime};
 
 /// The state of deliveries to a destination.
@@ -77,6 +77,12 @@ pub struct SubscriptionStatus {
     pub filter: Filter,
     /// How it is told.
     pub mode: DeliveryMode,
+    /// The protocol of its deliveries.
+    pub carrier: Carrier,
+    /// Whether it was made as a CIM instance, rather than by WS-Eventing.
+    pub by_instance: bool,
+    /// Whether it is disabled, and told nothing until it is enabled again.
+    pub disabled: bool,
     /// When it was made.
     pub created: WallTime,
     /// Its lease.

@@ -7,3 +7,4 @@ mod leases;
 mod modes;
 mod put_off;
 mod restarts;
+mod wbem;

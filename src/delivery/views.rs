@@ -38,18 +38,21 @@ impl Registry {
 
 fn subscription_status(entry: &Entry, now: BootTime) -> SubscriptionStatus {
     let life = *entry.life.lock();
-    let subscription = &entry.subscription;
+    let subscription = entry.subscription();
     SubscriptionStatus {
         id: entry.id.to_string(),
         owner: subscription.owner.clone(),
         filter: subscription.filter.clone(),
         mode: subscription.mode(),
+        carrier: subscription.protocol.carrier(),
+        by_instance: subscription.wbem.is_some(),
+        disabled: life.phase == Phase::Disabled,
         created: WallTime::from_unix_micros(subscription.created_micros),
         lease: life.lease,
         remaining: life.lease.remaining(now),
         keep_until: match life.phase {
             Phase::Lapsed(keep_until) => Some(keep_until),
-            Phase::Live | Phase::Gone => None,
+            Phase::Live | Phase::Disabled | Phase::Gone => None,
         },
         destination: entry.station().map(|station| destination_status(station)),
     }

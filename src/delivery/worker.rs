@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::courier::{Item, Line, Parcel, Receipt, SendError, Target};
+use super::fatal;
 use super::gate::PATIENCE;
 use super::queue::{IN_MEMORY, Next, Row};
 use super::shared::{Shared, TaskCount};
@@ -420,7 +421,7 @@ impl Worker {
             let first = fare.give_up.is_none();
             let give_up = *fare.give_up.get_or_insert(now + retry.total);
             let pause = retry.pause(fare.failures, chance());
-            fare.next_try = Some((now + pause).min(give_up));
+            fare.next_try = Some(now + pause);
             (first, give_up, pause)
         };
         let url = self.station.target.lock().destination.url.to_string();
@@ -432,11 +433,11 @@ impl Worker {
             })
             .await;
         }
-        if now >= give_up {
-            self.shared.give_up(&self.station).await;
-            return Then::Go;
-        }
-        self.pause(pause.min(give_up.since(now))).await
+        let failing = (retry.total + now.since(give_up)).saturating_sub(give_up.since(now));
+        let due = fatal::look(&self.shared, &self.station, failing).await;
+        let pause = due.map_or(pause, |due| pause.min(due));
+        self.station.fare.lock().next_try = Some(now + pause);
+        self.pause(pause).await
     }
 
     async fn pause(&mut self, pause: Duration) -> Then {

@@ -7,7 +7,7 @@ use tokio::runtime::Handle;
 use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, stream_of};
 use crate::cim::{CimError, CimStatus, Class, DateTime, Instance, InstancePath, Name};
 use crate::delivery::{DeliveryState, Registry, SubscriptionError, SubscriptionStatus};
-use crate::subscription::{DeliveryMode, Filter};
+use crate::subscription::{Carrier, DeliveryMode, Filter};
 
 /// What stands before the subscription's identifier in its InstanceID.
 const PREFIX: &str = "ESM:Subscription:";
@@ -42,6 +42,7 @@ impl SubscriptionProvider {
         let fare = destination.map(|destination| &destination.fare);
         let state = match (status.keep_until, fare) {
             (Some(_), _) => "lapsed",
+            (None, _) if status.disabled => "disabled",
             (None, Some(fare)) => fare.state.name(),
             (None, None) => DeliveryState::Active.name(),
         };
@@ -51,8 +52,8 @@ impl SubscriptionProvider {
             .set("Caption", "Subscription")
             .set("SubscriptionID", status.id.as_str())
             .set("Owner", status.owner.as_str())
-            .set("Protocol", "WS-Eventing")
-            .set("DeliveryMode", mode_name(status.mode))
+            .set("Protocol", protocol_name(status.carrier))
+            .set("DeliveryMode", mode_name(status))
             .set("Filter", text)
             .set("FilterLanguage", language.unwrap_or("WQL"))
             .maybe(
@@ -72,8 +73,18 @@ impl SubscriptionProvider {
     }
 }
 
-const fn mode_name(mode: DeliveryMode) -> &'static str {
-    match mode {
+const fn protocol_name(carrier: Carrier) -> &'static str {
+    match carrier {
+        Carrier::WsMan => "WS-Eventing",
+        Carrier::CimXml => "CIM-XML",
+    }
+}
+
+const fn mode_name(status: &SubscriptionStatus) -> &'static str {
+    if matches!(status.carrier, Carrier::CimXml) {
+        return "Export";
+    }
+    match status.mode {
         DeliveryMode::Push => "Push",
         DeliveryMode::PushWithAck => "PushWithAck",
         DeliveryMode::Events => "Events",

@@ -5,6 +5,7 @@ mod change;
 mod queue;
 mod settings;
 mod subscriptions;
+mod wbem;
 
 #[cfg(test)]
 mod model;
@@ -26,6 +27,7 @@ pub use self::subscriptions::{
     AddSubscription, Added, LearnPin, NewDestination, RenewLease, SetGiveUp, StoredDestination,
     StoredSubscription,
 };
+pub use self::wbem::{DeleteFilter, DeleteListener, DropQueue, PutFilter, PutListener, StoredListener};
 use super::StoreError;
 use crate::time::BootTime;
 

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// One step for each version of the file, oldest first; `user_version` counts the steps that were taken.
-const MIGRATIONS: [&str; 1] = [VERSION_1];
+const MIGRATIONS: [&str; 2] = [VERSION_1, VERSION_2];
 
 const VERSION_1: &str = "
 CREATE TABLE agent (
@@ -65,6 +65,22 @@ CREATE TABLE monitor_states (
     state TEXT NOT NULL,
     PRIMARY KEY (rule, identity)
 ) STRICT, WITHOUT ROWID;
+";
+
+/// Filters and destinations that stand by themselves, and subscriptions that can be disabled.
+const VERSION_2: &str = "
+CREATE TABLE filters (
+    key TEXT PRIMARY KEY,
+    spec TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE listeners (
+    key TEXT PRIMARY KEY,
+    spec TEXT NOT NULL,
+    secret BLOB
+) STRICT, WITHOUT ROWID;
+
+ALTER TABLE subscriptions ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0 CHECK (disabled IN (0, 1));
 ";
 
 /// Takes the steps that are missing, each in a transaction of its own.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::RepeatPolicy;
 
 /// The keys of a filter or a destination as a CIM instance, spelled as their client spelled them.
-#[derive(Clone, Debug, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 pub struct ObjectName {
     /// `CreationClassName`: the class of the instance.
     pub class: String,
@@ -18,6 +18,21 @@ pub struct ObjectName {
     pub system: String,
     /// `Name`.
     pub name: String,
+}
+
+impl ObjectName {
+    /// Another instance of the same class may not have the same name, whatever its system.
+    pub fn clashes_with(&self, other: &Self) -> bool {
+        self.class == other.class && self.name == other.name
+    }
+
+    /// One text for all four keys.
+    pub fn key(&self) -> String {
+        format!(
+            "{}\n{}\n{}\n{}",
+            self.class, self.system_class, self.system, self.name
+        )
+    }
 }
 
 impl fmt::Display for ObjectName {
@@ -44,6 +59,8 @@ pub struct Wbem {
     pub repeat: RepeatPolicy,
     /// Whether it is in force (`SubscriptionState` 2) or disabled (4).
     pub enabled: bool,
+    /// `SubscriptionStartTime`, in microseconds after the Unix epoch: what its duration is counted from.
+    pub started_micros: i64,
     /// `TimeOfLastStateChange`, in microseconds after the Unix epoch.
     pub changed_micros: i64,
     /// `SubscriptionInfo`.
@@ -55,6 +72,13 @@ pub struct Wbem {
     /// What an instance of CIM_FormattedIndicationSubscription says beyond that; none for the plain class.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub format: Option<TextFormat>,
+}
+
+impl Wbem {
+    /// Whether both are the same instance: the same filter and the same destination.
+    pub fn same_name(&self, other: &Self) -> bool {
+        self.filter == other.filter && self.handler == other.handler
+    }
 }
 
 /// `OnFatalErrorPolicy` and what belongs to it.

@@ -37,7 +37,8 @@ pub mod agent {
     pub const CERTIFICATE_EXPIRING: u16 = 0x603;
     /// A subscription's lease ended without a renewal. Arguments: destination, account, subscription.
     pub const LEASE_LAPSED: u16 = 0x604;
-    /// A destination did not answer for too long. Arguments: destination, hours, alerts lost.
+    /// A destination did not answer for too long. Arguments: destination, for how long, how many subscriptions are
+    /// removed, how many disabled, alerts lost.
     pub const DELIVERY_GIVEN_UP: u16 = 0x605;
     /// The wall clock was set. Arguments: seconds, forward or back.
     pub const CLOCK_STEPPED: u16 = 0x606;
@@ -721,11 +722,11 @@ const AGENT: &[Entry] = &[
         number: agent::DELIVERY_GIVEN_UP,
         severity: Critical,
         probable_cause: 7,
-        arguments: &["destination", "hours", "lost"],
+        arguments: &["destination", "time", "removed", "disabled", "lost"],
         trap_name: both("Delivery given up", "通知の断念"),
         message: both(
-            "{destination} took no alert for {hours} hours. Its subscriptions are removed and {lost} alerts are lost.",
-            "通知先 {destination} に {hours} 時間通知できませんでした。サブスクリプションを削除し、{lost} 件の通知を破棄しました。",
+            "{destination} took no alert for {time}. Of its subscriptions {removed} are removed and {disabled} disabled; {lost} alerts are lost.",
+            "通知先 {destination} に {time} の間通知できませんでした。サブスクリプション {removed} 件を削除、{disabled} 件を無効化し、{lost} 件の通知を破棄しました。",
         ),
         remedy: both(
             "Check the manager and the network between, then let the manager subscribe again.",

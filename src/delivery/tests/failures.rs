@@ -175,7 +175,10 @@ async fn after_its_time_a_destination_is_given_up_and_that_is_told() {
         newest: true,
     };
     let told = world.store.ask(history).await.unwrap().pop().unwrap().alert;
-    assert_eq!(told.arguments, ["https://dead.example:6736/", "72", "3"]);
+    assert_eq!(
+        told.arguments,
+        ["https://dead.example:6736/", "72 h", "1", "0", "3"]
+    );
     assert!(world.registry.renew(&dead, None, None).await.is_err());
 }
 

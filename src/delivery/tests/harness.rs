@@ -18,7 +18,7 @@ use crate::delivery::{
 use crate::store::Store;
 use crate::store::commands::Begin;
 use crate::subscription::{
-    Batch, DeliveryMode, EventingOptions, Expiry, Filter, LeaseTerms, Moment, Protocol,
+    Batch, DeliveryMode, EventingOptions, Expiry, Filter, LeaseTerms, Moment, OnFatalError, Protocol,
 };
 use crate::time::{BootTime, WallTime};
 
@@ -220,6 +220,8 @@ fn settings() -> Settings {
         max_per_account: 2_000,
         rule: DestinationRule::new(vec!["10.0.0.0/8".parse().unwrap()]),
         retry: RETRY,
+        on_fatal_error: OnFatalError::Remove,
+        default_port: 6_736,
         max_queue_bytes: MAX_QUEUE_BYTES,
         keep_alerts: 1_000,
         system_name: "agent.example".to_owned(),

@@ -478,9 +478,10 @@ fn fault_of_subscribe(error: &SubscribeError) -> Fault {
 fn fault_of_subscription(error: &SubscriptionError) -> Fault {
     let reason = format!("{error}.");
     match error {
-        SubscriptionError::Unknown(_) | SubscriptionError::Lapsed(_) | SubscriptionError::NotFetched(_) => {
-            Fault::new(FaultCause::InvalidMessage, reason)
-        }
+        SubscriptionError::Unknown(_)
+        | SubscriptionError::Lapsed(_)
+        | SubscriptionError::NoLease(_)
+        | SubscriptionError::NotFetched(_) => Fault::new(FaultCause::InvalidMessage, reason),
         SubscriptionError::Lease(_) => Fault::new(FaultCause::InvalidExpirationTime, reason),
         SubscriptionError::Store(error) => {
             tracing::error!(error, "a subscription could not be written down");

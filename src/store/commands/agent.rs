@@ -7,9 +7,10 @@ use rusqlite::{OptionalExtension, params};
 
 use super::change::{MonitorRow, load_monitors};
 use super::subscriptions::{load_destinations, load_subscriptions};
-use super::{LoadSettings, StoredDestination, StoredSubscription, from_millis, to_millis};
+use super::wbem::{load_filters, load_listeners};
+use super::{LoadSettings, StoredDestination, StoredListener, StoredSubscription, from_millis, to_millis};
 use crate::store::{Command, Db, StoreError};
-use crate::subscription::{Lease, Moment};
+use crate::subscription::{IndicationFilter, Lease, Moment};
 use crate::time::WallTime;
 
 /// Begins a run of the agent: moves every deadline into the boot that runs, and loads what is kept.
@@ -36,6 +37,10 @@ pub struct Loaded {
     pub destinations: Vec<StoredDestination>,
     /// Every subscription, lapsed ones included.
     pub subscriptions: Vec<StoredSubscription>,
+    /// Every filter that stands by itself.
+    pub filters: Vec<IndicationFilter>,
+    /// Every destination that stands by itself.
+    pub listeners: Vec<StoredListener>,
     /// Where each monitor stands.
     pub monitors: Vec<MonitorRow>,
     /// Values set remotely.
@@ -68,6 +73,8 @@ impl Command for Begin {
             last_seen: before.map(|run| run.last_seen),
             destinations: load_destinations(db)?,
             subscriptions: load_subscriptions(db)?,
+            filters: load_filters(db)?,
+            listeners: load_listeners(db)?,
             monitors: load_monitors(db)?,
             settings: LoadSettings.run(db)?,
         })

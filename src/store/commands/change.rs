@@ -5,10 +5,12 @@ use std::sync::Arc;
 use rusqlite::params;
 
 use super::subscriptions::{lapse, remove};
+use super::wbem::{self, DeleteListener, PutFilter};
 use super::{from_json, to_json};
 use crate::alert::Alert;
 use crate::monitor::MonitorState;
 use crate::store::{Command, Db, StoreError};
+use crate::subscription::{IndicationFilter, Lease, ObjectName, Subscription};
 use crate::time::BootTime;
 
 /// Things that happened together.
@@ -18,8 +20,14 @@ pub struct Change {
     pub monitors: Vec<MonitorRow>,
     /// Subscriptions whose lease ended, and until when their queues are kept.
     pub lapsed: Vec<(String, BootTime)>,
+    /// Subscriptions that changed, as they are now.
+    pub changed: Vec<(Arc<Subscription>, Lease)>,
     /// Subscriptions that are gone, with what was queued for them.
     pub removed: Vec<String>,
+    /// Filters that changed, as they are now.
+    pub filters: Vec<IndicationFilter>,
+    /// Destinations that stood by themselves and are gone.
+    pub gone_listeners: Vec<ObjectName>,
     /// What is to be told.
     pub alerts: Vec<NewAlert>,
     /// Alerts of the history, by their places, that a subscription wants after all.
@@ -89,7 +97,16 @@ impl Command for Change {
         for (id, keep_until) in &self.lapsed {
             lapse(db, id, *keep_until)?;
         }
+        for (subscription, lease) in &self.changed {
+            wbem::change(db, subscription, *lease)?;
+        }
         remove(db, &self.removed)?;
+        for filter in self.filters {
+            PutFilter(filter).run(db)?;
+        }
+        for name in self.gone_listeners {
+            DeleteListener(name).run(db)?;
+        }
         let recorded = self
             .alerts
             .iter()
@@ -139,7 +156,8 @@ fn put_queue_entry(db: &Db<'_>, seq: i64, entry: &QueueEntry) -> Result<Option<i
         .sql
         .prepare_cached(
             "INSERT INTO outbox (subscription, destination, alert, context, number) \
-             SELECT id, ?2, ?3, ?4, ?5 FROM subscriptions WHERE id = ?1 AND keep_until_millis IS NULL",
+             SELECT id, ?2, ?3, ?4, ?5 FROM subscriptions \
+             WHERE id = ?1 AND keep_until_millis IS NULL AND disabled = 0",
         )?
         .execute(params![
             entry.subscription,

@@ -83,8 +83,8 @@ impl Command for AddSubscription {
         let id = &self.subscription.id;
         db.sql
             .prepare_cached(
-                "INSERT INTO subscriptions (id, destination, spec, granted_millis, ends_millis) \
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
+                "INSERT INTO subscriptions (id, destination, spec, granted_millis, ends_millis, disabled) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
             )?
             .execute(params![
                 id,
@@ -92,6 +92,7 @@ impl Command for AddSubscription {
                 to_json("subscription", &self.subscription)?,
                 self.lease.granted.map(length_to_millis),
                 self.lease.ends.map(to_millis),
+                self.subscription.is_disabled(),
             ])?;
         let mut inherited = 0;
         for ancestor in &self.heir_of {
@@ -100,7 +101,11 @@ impl Command for AddSubscription {
                 .prepare_cached(
                     "UPDATE outbox SET subscription = ?1, destination = ?2 WHERE subscription = ?3",
                 )?
-                .execute(params![id, destination, ancestor])?;
+                .execute(params![
+                    id,
+                    destination.filter(|_| !self.subscription.is_disabled()),
+                    ancestor
+                ])?;
         }
         remove(db, &self.heir_of)?;
         remove(db, &self.replaces)?;
@@ -291,7 +296,7 @@ pub(super) fn load_subscriptions(db: &Db<'_>) -> Result<Vec<StoredSubscription>,
     Ok(rows.filter_map(|row| readable("subscription", row)).collect())
 }
 
-fn readable<T>(what: &'static str, row: rusqlite::Result<T>) -> Option<T> {
+pub(super) fn readable<T>(what: &'static str, row: rusqlite::Result<T>) -> Option<T> {
     row.map_err(|error| tracing::error!(what, %error, "a stored row cannot be read"))
         .ok()
 }

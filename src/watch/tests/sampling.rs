@@ -18,7 +18,7 @@ use crate::monitor::{Overrides, RuleSet, Setting, SettingValue, default_rules};
 use crate::provider::{InstanceProvider, InstanceStream, RequestContext};
 use crate::store::Store;
 use crate::store::commands::Begin;
-use crate::subscription::{LeaseTerms, Moment};
+use crate::subscription::{LeaseTerms, Moment, OnFatalError};
 use crate::time::{BootTime, WallTime};
 use crate::watch::{Monitors, Watch, run};
 
@@ -225,6 +225,8 @@ fn settings() -> Settings {
             max: hour,
             total: hour,
         },
+        on_fatal_error: OnFatalError::Remove,
+        default_port: 6_736,
         max_queue_bytes: 1 << 20,
         keep_alerts: 100,
         system_name: "agent.example".to_owned(),

@@ -1,0 +1,192 @@
+//! What becomes of subscriptions whose deliveries fail for too long: each as its policy says
+//! (CIM_AbstractIndicationSubscription.OnFatalErrorPolicy and FailureTriggerTimeInterval), and where it has none,
+//! as the service does with all (DSP1054 §10.8, SubscriptionRemovalAction).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::entry::{Entry, Phase};
+use super::publisher::Publication;
+use super::registry::Registry;
+use super::shared::{Settings, Shared};
+use super::station::Station;
+use crate::alert::catalog::table::agent::DELIVERY_GIVEN_UP;
+use crate::store::commands::DropQueue;
+use crate::subscription::{EndReason, FatalErrorPolicy, ObjectName, OnFatalError, Persistence};
+use crate::time::BootTime;
+
+/// What was done.
+#[derive(Default)]
+struct Verdict {
+    removed: Vec<Arc<Entry>>,
+    disabled: Vec<Arc<Entry>>,
+    ignored: Vec<Arc<Entry>>,
+}
+
+/// Looks after the subscriptions of a destination that has failed for `failing`. The answer is when there is
+/// something to do next, if there ever is.
+pub(super) async fn look(
+    shared: &Arc<Shared>,
+    station: &Arc<Station>,
+    failing: Duration,
+) -> Option<Duration> {
+    let now = shared.clock.boot();
+    let (verdict, next) = judge(shared, station, failing, now);
+    if verdict.removed.is_empty() && verdict.disabled.is_empty() && verdict.ignored.is_empty() {
+        return next;
+    }
+    let _naming = shared.naming.lock().await;
+    let mut lost = 0;
+    for entry in &verdict.ignored {
+        entry.life.lock().forgiven = Some(now);
+        lost += drop_queue(shared, entry).await;
+    }
+    for entry in &verdict.disabled {
+        disable(shared, entry).await;
+    }
+    for entry in &verdict.removed {
+        shared.book.lock().remove(&entry.id);
+        lost += drop_queue(shared, entry).await;
+    }
+    tell(shared, station, failing, &verdict, lost).await;
+    for entry in &verdict.removed {
+        shared.tell_end(entry, EndReason::DeliveryFailed);
+    }
+    station.queue.lock().reload();
+    shared.recount(station).await;
+    Some(Duration::ZERO)
+}
+
+fn judge(
+    shared: &Shared,
+    station: &Station,
+    failing: Duration,
+    now: BootTime,
+) -> (Verdict, Option<Duration>) {
+    let settings = shared.settings();
+    let mut verdict = Verdict::default();
+    let mut next: Option<Duration> = None;
+    let book = shared.book.lock();
+    for entry in book.of_station(station.id) {
+        let life = *entry.life.lock();
+        let (action, after) = policy(entry, life.phase, &settings);
+        if life.phase == Phase::Disabled {
+            continue;
+        }
+        let failing = life
+            .forgiven
+            .map_or(failing, |since| now.since(since).min(failing));
+        match (failing >= after, action) {
+            (true, OnFatalError::Remove) => verdict.removed.push(Arc::clone(entry)),
+            (true, OnFatalError::Disable) => verdict.disabled.push(Arc::clone(entry)),
+            (true, OnFatalError::Ignore) => verdict.ignored.push(Arc::clone(entry)),
+            (false, _) => {
+                let left = after - failing;
+                next = Some(next.map_or(left, |next| next.min(left)));
+            }
+        }
+    }
+    (verdict, next)
+}
+
+/// What is done with a subscription, and after how long. Only a subscription that is a CIM instance can be
+/// disabled, and one that has lapsed has no will of its own.
+fn policy(entry: &Entry, phase: Phase, settings: &Settings) -> (OnFatalError, Duration) {
+    let subscription = entry.subscription();
+    let own = match &subscription.wbem {
+        Some(wbem) if !phase.is_over() => wbem.fatal.clone(),
+        _ => FatalErrorPolicy::default(),
+    };
+    let (action, after) = own.or(settings.on_fatal_error, settings.retry.total);
+    let cannot = phase.is_over() || (subscription.wbem.is_none() && action == OnFatalError::Disable);
+    (if cannot { OnFatalError::Remove } else { action }, after)
+}
+
+async fn disable(shared: &Arc<Shared>, entry: &Arc<Entry>) {
+    let registry = Registry {
+        shared: Arc::clone(shared),
+    };
+    let disabled = registry.change(entry, |wbem| {
+        wbem.enabled = false;
+        Ok(())
+    });
+    if let Err(error) = disabled.await {
+        tracing::error!(subscription = %entry.id, %error, "a subscription whose deliveries fail is not disabled");
+    }
+}
+
+async fn drop_queue(shared: &Shared, entry: &Entry) -> u64 {
+    let dropped = shared.store.ask(DropQueue(entry.id.to_string())).await;
+    dropped.unwrap_or_else(|error| {
+        tracing::error!(subscription = %entry.id, %error, "what a subscription lost is still on disk");
+        0
+    })
+}
+
+/// Writes down what is gone, and tells all others.
+async fn tell(shared: &Arc<Shared>, station: &Station, failing: Duration, verdict: &Verdict, lost: u64) {
+    let url = station.target.lock().destination.url.to_string();
+    let (removed, disabled) = (verdict.removed.len(), verdict.disabled.len());
+    let time = span(failing);
+    tracing::error!(destination = %url, lost, removed, disabled, "destination given up: it took nothing for {time}");
+    let values = vec![
+        url.clone(),
+        time,
+        removed.to_string(),
+        disabled.to_string(),
+        lost.to_string(),
+    ];
+    let publication = Publication {
+        removed: verdict.removed.iter().map(|entry| entry.id.to_string()).collect(),
+        gone_listeners: transient_listeners(shared, &verdict.removed),
+        alerts: shared
+            .own_alert(DELIVERY_GIVEN_UP, &url, values)
+            .into_iter()
+            .collect(),
+        ..Publication::default()
+    };
+    if let Err(error) = shared.publish(publication).await {
+        tracing::error!(destination = %url, %error, "the end of its subscriptions is not on disk");
+    }
+}
+
+/// The transient destinations that go with their last subscription.
+fn transient_listeners(shared: &Shared, removed: &[Arc<Entry>]) -> Vec<ObjectName> {
+    let mut book = shared.book.lock();
+    let mut gone = Vec::new();
+    for entry in removed {
+        if let Some(wbem) = &entry.subscription().wbem
+            && book.drop_listener(&wbem.handler, Persistence::Transient)
+        {
+            gone.push(wbem.handler.clone());
+        }
+    }
+    gone
+}
+
+/// A length of time for people, whatever their language.
+fn span(length: Duration) -> String {
+    match length.as_secs() {
+        secs @ 0..120 => format!("{secs} s"),
+        secs @ 120..7_200 => format!("{} min", secs / 60),
+        secs => format!("{} h", secs / 3_600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_short() {
+        for (secs, expect) in [
+            (0, "0 s"),
+            (119, "119 s"),
+            (120, "2 min"),
+            (7_199, "119 min"),
+            (259_200, "72 h"),
+        ] {
+            assert_eq!(span(Duration::from_secs(secs)), expect);
+        }
+    }
+}

@@ -1,0 +1,276 @@
+//! Making subscriptions, by whichever way.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::super::book::Book;
+use super::super::courier::Target;
+use super::super::entry::{Content, Entry, Life, Phase, Way};
+use super::super::filters::AlertFilter;
+use super::super::publisher::Publication;
+use super::super::request::{Bookmark, Granted, NewTarget, SubscribeError, SubscribeRequest};
+use super::super::rule::Forbidden;
+use super::super::shared::Settings;
+use super::super::station::Station;
+use super::Registry;
+use crate::store::commands::{AddSubscription, NewDestination, StoredDestination};
+use crate::subscription::{Destination, DestinationUrl, Filter, Lease, Subscription};
+
+/// A subscription that may be made.
+pub(in crate::delivery) struct NewSubscription {
+    /// What it is.
+    pub subscription: Subscription,
+    /// Where it is delivered to; none where the subscriber fetches.
+    pub destination: Option<NewDestination>,
+    /// Its lease.
+    pub lease: Lease,
+    /// What of the history it begins with.
+    pub bookmark: Option<Bookmark>,
+}
+
+impl Registry {
+    /// Makes a subscription; ready once it is on disk.
+    ///
+    /// # Errors
+    /// What is wrong with the request.
+    pub async fn subscribe(&self, request: SubscribeRequest) -> Result<Granted, SubscribeError> {
+        let shared = &self.shared;
+        let lease = shared.settings().terms.grant(request.expires, shared.now())?;
+        let destination = request
+            .target
+            .as_ref()
+            .map(|target| new_destination(&request, target));
+        let subscription = Subscription {
+            id: crate::random::uuid().to_string(),
+            owner: request.owner,
+            filter: request.filter,
+            protocol: request.protocol,
+            created_micros: shared.clock.wall().unix_micros(),
+            wbem: None,
+        };
+        self.make(NewSubscription {
+            subscription,
+            destination,
+            lease,
+            bookmark: request.bookmark,
+        })
+        .await
+    }
+
+    /// Checks a subscription and takes it up; ready once it is on disk.
+    pub(in crate::delivery) async fn make(&self, new: NewSubscription) -> Result<Granted, SubscribeError> {
+        let shared = &self.shared;
+        let subscription = Arc::new(new.subscription);
+        let (destination, lease) = (new.destination, new.lease);
+        if subscription.fetches() == destination.is_some() {
+            return Err(SubscribeError::ModeAndTarget(subscription.mode()));
+        }
+        let settings = shared.settings();
+        check_destinations(&settings, &subscription, destination.as_ref())?;
+        let (filter, predecessors) = {
+            let mut book = shared.book.lock();
+            let own = book.entries.values().filter(|entry| {
+                entry.subscription().owner == subscription.owner && !entry.life.lock().phase.is_over()
+            });
+            if own.count() >= settings.max_per_account {
+                return Err(SubscribeError::TooMany(settings.max_per_account));
+            }
+            let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
+            let filter = book.filters.get_or_compile(&subscription.filter, compile)?;
+            (
+                filter,
+                predecessors_of(&book, &subscription, destination.as_ref()),
+            )
+        };
+        // A bookmark says what has arrived; what was kept besides would come twice.
+        let (heir_of, mut replaces) = match new.bookmark {
+            None => (predecessors.heir_of.clone(), Vec::new()),
+            Some(_) => (Vec::new(), predecessors.heir_of.clone()),
+        };
+        replaces.extend(predecessors.namesakes.iter().cloned());
+        let added = shared
+            .store
+            .ask(AddSubscription {
+                subscription: Subscription::clone(&subscription),
+                destination: destination.clone(),
+                lease,
+                heir_of,
+                replaces,
+            })
+            .await;
+        let added = added.map_err(|error| SubscribeError::Store(error.to_string()))?;
+        let way = match (added.destination, destination) {
+            (Some(id), Some(new)) => Way::Sent(self.station_for(id, new)),
+            _ => self.fetched(&subscription.id),
+        };
+        let life = Life {
+            lease,
+            phase: Phase::of(&subscription),
+            last_told: shared.clock.boot(),
+            forgiven: None,
+        };
+        let entry = Entry::new(Content { subscription, filter }, way, life);
+        let granted = self.begin(entry, new.bookmark, added.inherited).await;
+        let mut book = shared.book.lock();
+        for predecessor in predecessors.heir_of.iter().chain(&predecessors.namesakes) {
+            book.remove(predecessor);
+        }
+        granted
+    }
+
+    /// The destination with the number `id`, with what a new subscription says of it.
+    fn station_for(&self, id: i64, new: NewDestination) -> Arc<Station> {
+        let mut book = self.shared.book.lock();
+        if let Some(station) = book.stations.get(&id) {
+            let mut target = station.target.lock();
+            if target.credentials != new.credentials || target.destination != new.destination {
+                let pin = target.pin.clone();
+                *target = Arc::new(Target {
+                    destination: new.destination,
+                    credentials: new.credentials,
+                    pin,
+                });
+            }
+            station.fare.lock().give_up = None;
+            return Arc::clone(station);
+        }
+        let stored = StoredDestination {
+            id,
+            destination: new.destination,
+            credentials: new.credentials,
+            pin: None,
+            give_up: None,
+            queued: 0,
+        };
+        let station = self.station_of(&stored);
+        book.stations.insert(id, Arc::clone(&station));
+        station
+    }
+
+    async fn begin(
+        &self,
+        entry: Arc<Entry>,
+        bookmark: Option<Bookmark>,
+        inherited: u64,
+    ) -> Result<Granted, SubscribeError> {
+        let shared = &self.shared;
+        if let Some(station) = entry.station() {
+            if inherited > 0 {
+                station.fare.lock().queued += inherited;
+                station.series.lock().room = 0;
+                station.queue.lock().reload();
+            }
+            station.kick.notify_waiters();
+        }
+        match bookmark {
+            None => shared.book.lock().insert(Arc::clone(&entry)),
+            Some(bookmark) => {
+                let after = match bookmark {
+                    Bookmark::Earliest => 0,
+                    Bookmark::After(seq) => seq,
+                };
+                let replay = Some((Arc::clone(&entry), after));
+                let publication = Publication {
+                    replay,
+                    ..Publication::default()
+                };
+                if let Err(error) = shared.publish(publication).await {
+                    // Its caller is told that there is none, so there must be none.
+                    let removed = vec![entry.id.to_string()];
+                    let undo = Publication {
+                        removed,
+                        ..Publication::default()
+                    };
+                    if let Err(error) = shared.publish(undo).await {
+                        tracing::error!(subscription = %entry.id, %error, "it is on disk, though its subscriber was told otherwise");
+                    }
+                    return Err(SubscribeError::Store(error.to_string()));
+                }
+            }
+        }
+        shared.alarm.notify_one();
+        if let Some(station) = entry.station().filter(|station| station.fare.lock().queued > 0) {
+            shared.wake(station);
+        }
+        Ok(self.granted(&entry))
+    }
+}
+
+fn new_destination(request: &SubscribeRequest, target: &NewTarget) -> NewDestination {
+    NewDestination {
+        destination: Destination {
+            owner: request.owner.clone(),
+            url: target.url.clone(),
+            user: target
+                .credentials
+                .as_ref()
+                .map(|credentials| credentials.user.clone()),
+            thumbprint: target.thumbprint.clone(),
+            subscriber: request.from,
+            carrier: request.protocol.carrier(),
+        },
+        credentials: target.credentials.clone(),
+    }
+}
+
+fn check_destinations(
+    settings: &Settings,
+    subscription: &Subscription,
+    destination: Option<&NewDestination>,
+) -> Result<(), Forbidden> {
+    let Some(NewDestination { destination, .. }) = destination else {
+        return Ok(());
+    };
+    check_address(settings, &destination.url, destination.subscriber)?;
+    let end_to = subscription
+        .eventing()
+        .and_then(|options| options.end_to.as_ref());
+    end_to.map_or(Ok(()), |end_to| {
+        check_address(settings, &end_to.url, destination.subscriber)
+    })
+}
+
+/// A host name is looked up, and checked, when something is delivered.
+pub(in crate::delivery) fn check_address(
+    settings: &Settings,
+    url: &DestinationUrl,
+    subscriber: Option<IpAddr>,
+) -> Result<(), Forbidden> {
+    match url.ip() {
+        Some(address) => settings.rule.check(address, subscriber, url.scheme),
+        None => Ok(()),
+    }
+}
+
+/// The lapsed subscriptions that a new one takes the place of.
+struct Predecessors {
+    /// Those whose queues it takes over.
+    heir_of: Vec<String>,
+    /// Others of the same name as a CIM instance.
+    namesakes: Vec<String>,
+}
+
+fn predecessors_of(book: &Book, new: &Subscription, destination: Option<&NewDestination>) -> Predecessors {
+    let key = destination.map(|new| new.destination.key());
+    let same_place = |entry: &Entry| {
+        entry
+            .station()
+            .map(|station| station.target.lock().destination.key())
+            == key
+    };
+    let lapsed = book
+        .entries
+        .values()
+        .filter(|entry| entry.life.lock().phase.is_over());
+    let (heir_of, others): (Vec<_>, Vec<_>) =
+        lapsed.partition(|entry| entry.subscription().same_wish(new) && same_place(entry));
+    let is_namesake = |entry: &&Arc<Entry>| match (&entry.subscription().wbem, &new.wbem) {
+        (Some(old), Some(new)) => old.same_name(new),
+        _ => false,
+    };
+    let ids = |entry: &Arc<Entry>| entry.id.to_string();
+    Predecessors {
+        heir_of: heir_of.into_iter().map(ids).collect(),
+        namesakes: others.into_iter().filter(is_namesake).map(ids).collect(),
+    }
+}
