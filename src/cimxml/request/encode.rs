@@ -2,7 +2,7 @@
 //! does not matter.
 
 use super::{Request, RequestMessage};
-use crate::cim::{CimType, Instance, InstancePath, Name, Value};
+use crate::cim::{CimType, Instance, InstancePath, Name, Namespace, Value};
 use crate::cimxml::instance::{self, Shown};
 use crate::cimxml::{
     AssociationFilter, ClassView, InstanceView, MethodCall, ObjectName, OpenOptions, OpenSource, Operation,
@@ -56,13 +56,18 @@ fn intrinsic(w: &mut Writer, request: &Request, operation: Option<&Operation>) {
     w.attr(name("NAME"), &request.name);
     path::encode_namespace(w, &request.namespace);
     if let Some(operation) = operation {
-        Parameters(w).operation(operation);
+        let home = &request.namespace;
+        Parameters { w, home }.operation(operation);
     }
     w.end(name("IMETHODCALL"));
 }
 
 /// Writes parameters, each by its name.
-struct Parameters<'w>(&'w mut Writer);
+struct Parameters<'w> {
+    w: &'w mut Writer,
+    /// The namespace of the request: references that name none are in it.
+    home: &'w Namespace,
+}
 
 impl Parameters<'_> {
     fn operation(&mut self, operation: &Operation) {
@@ -107,8 +112,9 @@ impl Parameters<'_> {
             }
             Operation::EnumerateInstanceNames { class } => self.class("ClassName", class),
             Operation::CreateInstance { instance } => {
+                let home = Some(self.home);
                 self.parameter("NewInstance", |w| {
-                    instance::encode(w, instance, None, Shown::all());
+                    instance::encode(w, instance, home, Shown::all());
                 });
             }
             Operation::ModifyInstance {
@@ -246,10 +252,10 @@ impl Parameters<'_> {
     }
 
     fn parameter(&mut self, parameter: &str, content: impl FnOnce(&mut Writer)) {
-        self.0.start(name("IPARAMVALUE"));
-        self.0.attr(name("NAME"), parameter);
-        content(self.0);
-        self.0.end(name("IPARAMVALUE"));
+        self.w.start(name("IPARAMVALUE"));
+        self.w.attr(name("NAME"), parameter);
+        content(self.w);
+        self.w.end(name("IPARAMVALUE"));
     }
 
     fn text(&mut self, parameter: &str, text: &str) {
@@ -294,7 +300,8 @@ impl Parameters<'_> {
     }
 
     fn instance_name(&mut self, parameter: &str, path: &InstancePath) {
-        self.parameter(parameter, |w| path::encode_instance_name(w, path, None));
+        let home = Some(self.home);
+        self.parameter(parameter, |w| path::encode_instance_name(w, path, home));
     }
 
     fn object(&mut self, parameter: &str, object: &ObjectName) {
@@ -305,16 +312,18 @@ impl Parameters<'_> {
     }
 
     fn named_instance(&mut self, parameter: &str, path: &InstancePath, instance: &Instance) {
+        let home = Some(self.home);
         self.parameter(parameter, |w| {
             w.element(name("VALUE.NAMEDINSTANCE"), |w| {
-                path::encode_instance_name(w, path, None);
-                instance::encode(w, instance, None, Shown::all());
+                path::encode_instance_name(w, path, home);
+                instance::encode(w, instance, home, Shown::all());
             });
         });
     }
 
     fn value(&mut self, parameter: &str, value: &Value) {
         let cim_type = value.cim_type().unwrap_or(CimType::String);
-        self.parameter(parameter, |w| value::encode(w, cim_type, value, None));
+        let home = Some(self.home);
+        self.parameter(parameter, |w| value::encode(w, cim_type, value, home));
     }
 }
