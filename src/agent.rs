@@ -36,7 +36,7 @@ use crate::store::commands::{Begin, Loaded, Seen};
 use crate::store::{Store, StoreError};
 use crate::subscription::Moment;
 use crate::syslog::SyslogWriter;
-use crate::watch::{self, Monitors, Supervisor, Watch};
+use crate::watch::{self, ChangeWatch, Monitors, Supervisor, Watch};
 
 use greeting::Greeting;
 use health::Health;
@@ -215,8 +215,16 @@ impl Agent {
                 clock: Arc::clone(&self.clock),
                 system_name: Arc::from(host.general().name()),
             };
+            let changes = ChangeWatch {
+                broker: Arc::clone(&watch.broker),
+                registry: watch.registry.clone(),
+                clock: Arc::clone(&watch.clock),
+                system_name: Arc::clone(&watch.system_name),
+            };
             self.supervisor
                 .start("monitors", move || watch::run(watch.clone()));
+            self.supervisor
+                .start("changes", move || watch::watch_changes(changes.clone()));
         }
         let (sampled, clock) = (host.clone(), Arc::clone(&self.clock));
         self.supervisor

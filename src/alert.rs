@@ -5,6 +5,8 @@
 //! every retry and every path.
 
 pub mod catalog;
+pub mod change;
+mod event;
 pub mod indication;
 pub mod state;
 pub mod syslog;
@@ -15,6 +17,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use self::catalog::{Entry, Source};
+pub use self::change::{Change, ChangeKind, InstanceChange};
+pub use self::event::Event;
 pub use self::state::State;
 use crate::time::WallTime;
 
@@ -58,9 +62,9 @@ impl Alert {
         format!("ESM{:04X}", self.event_id.number())
     }
 
-    /// What makes two alerts "the same event" for repeat policies.
+    /// What makes two alerts "the same event" for repeat policies: `EventSource`, `EventID`, `TargetInstance`.
     pub fn same_event_key(&self) -> (&str, EventId, &str) {
-        (&self.source, self.event_id, &self.target.path)
+        (&self.source, self.event_id, &self.target.name)
     }
 }
 

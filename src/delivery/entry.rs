@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 
 use super::filters::AlertFilter;
 use super::station::Station;
-use crate::subscription::{Lease, Subscription};
+use crate::subscription::{Lease, Repeats, Subscription};
 use crate::time::BootTime;
 
 /// One subscription.
@@ -21,6 +21,8 @@ pub(super) struct Entry {
     pub way: Way,
     /// Where its life stands.
     pub life: Mutex<Life>,
+    /// What it was told of lately, for its repeat policy.
+    pub repeats: Mutex<Repeats>,
 }
 
 /// What a subscription is, and its filter in the form that is asked.
@@ -109,6 +111,7 @@ impl Entry {
             content: Mutex::new(content),
             way,
             life: Mutex::new(life),
+            repeats: Mutex::default(),
         })
     }
 

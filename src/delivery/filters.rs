@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::alert::ChangeKind;
 use crate::cim::query::{CheckedQuery, Language, Query};
 use crate::cim::schema::{NamespaceSchema, Schema};
 use crate::cim::{Instance, Name, Namespace};
@@ -68,6 +69,25 @@ impl AlertFilter {
             namespace: name,
             test,
         })
+    }
+
+    /// Whether some change of an instance of `source` may be wanted.
+    pub fn may_want_changes_of(&self, source: &Name) -> bool {
+        let Some(classes) = self.schema.namespace(&self.namespace) else {
+            return false;
+        };
+        let is_change = |class: &Name| {
+            ChangeKind::ALL
+                .map(ChangeKind::class)
+                .iter()
+                .any(|kind| kind == class || classes.is_a(kind, class))
+        };
+        match &self.test {
+            Test::Class(class) => is_change(class),
+            Test::Query(query) => {
+                is_change(query.class()) && query.may_hold_of("SourceInstance", source, classes)
+            }
+        }
     }
 
     /// Whether `indication` is wanted.
@@ -183,6 +203,40 @@ mod tests {
                 "SELECT * FROM ESM_ThresholdIndication WHERE State = 'critical'",
             ),
             false,
+        );
+    }
+
+    #[track_caller]
+    fn check_changes(filter: &Filter, expect: &[&str]) {
+        let compiled = AlertFilter::compile(filter, &schema()).unwrap();
+        let wanted: Vec<_> = ["ESM_Network", "ESM_MonitorSetting"]
+            .into_iter()
+            .filter(|class| compiled.may_want_changes_of(&Name::new(class)))
+            .collect();
+        assert_eq!(wanted, expect, "{filter:?}");
+    }
+
+    #[test]
+    fn only_changes_that_may_be_wanted_are_looked_for() {
+        let both = ["ESM_Network", "ESM_MonitorSetting"];
+        check_changes(&class("root/ESMPRO/AS", "CIM_Indication"), &both);
+        check_changes(&class("root/ESMPRO/AS", "CIM_InstModification"), &both);
+        check_changes(&class("root/ESMPRO/AS", "CIM_AlertIndication"), &[]);
+        check_changes(&query("WQL", "SELECT * FROM CIM_InstIndication"), &both);
+        let monitors = "SELECT * FROM CIM_InstModification WHERE SourceInstance ISA ESM_MonitorSetting";
+        check_changes(&query("WQL", monitors), &["ESM_MonitorSetting"]);
+        check_changes(
+            &query("WQL", &format!("{monitors} AND SourceInstanceHost = 'a'")),
+            &["ESM_MonitorSetting"],
+        );
+        let either = format!("{monitors} OR SourceInstance ISA CIM_NetworkPort");
+        check_changes(&query("WQL", &either), &both);
+        check_changes(
+            &query(
+                "DMTF:CQL",
+                "SELECT * FROM CIM_InstModification WHERE SourceInstance ISA CIM_Processor",
+            ),
+            &[],
         );
     }
 

@@ -10,14 +10,13 @@ use super::entry::{Entry, Way, room_in};
 use super::filters::AlertFilter;
 use super::queue::Row;
 use super::shared::Shared;
-use crate::alert::Alert;
-use crate::alert::indication::indication;
+use crate::alert::{Alert, Event, InstanceChange};
 use crate::cim::Instance;
 use crate::store::StoreError;
 use crate::store::commands::{
-    Change, Changed, History, MonitorRow, NewAlert, QueueEntry, QueueOf, TrimQueue, Trimmed,
+    Change, Changed, History, MonitorRow, NewEvent, QueueEntry, QueueOf, TrimQueue, Trimmed,
 };
-use crate::subscription::{IndicationFilter, Lease, ObjectName, Subscription};
+use crate::subscription::{IndicationFilter, Lease, ObjectName, RepeatPolicy, Subscription};
 use crate::time::BootTime;
 
 /// How many publications are written down together at most.
@@ -26,6 +25,9 @@ const TOGETHER: usize = 64;
 /// How many alerts of the history are read at once.
 const PAGE: u32 = 200;
 
+/// How many of the newest events of the history repeat policies remember after a start.
+const REMEMBERED: u32 = 1_000;
+
 /// Things that happened and belong together: all of them are on disk afterwards, or none.
 #[derive(Debug, Default)]
 pub struct Publication {
@@ -33,6 +35,10 @@ pub struct Publication {
     pub monitors: Vec<MonitorRow>,
     /// What is to be told.
     pub alerts: Vec<Alert>,
+    /// Changes of instances that are to be told to whoever wants them.
+    pub changes: Vec<InstanceChange>,
+    /// The only subscription that is told, whatever its filter says; none: all that want to be.
+    pub(super) only: Option<Arc<Entry>>,
     /// Subscriptions whose lease ended, and until when their queues are kept.
     pub(super) lapsed: Vec<(String, BootTime)>,
     /// Subscriptions that changed, as they are now.
@@ -74,6 +80,7 @@ pub(super) async fn post(
 
 /// Writes down what comes, until there is nobody left to send anything.
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Posted>) {
+    remember(&shared).await;
     let mut group = Vec::new();
     loop {
         let received = tokio::select! {
@@ -108,9 +115,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Posted>) 
     }
 }
 
-/// An alert or a part of the history, and whom it goes to.
+/// An event, and whom it goes to.
 struct Letter {
-    alert: Arc<Alert>,
+    event: Arc<Event>,
     indication: Arc<Instance>,
     to: Vec<(Arc<Entry>, Arc<str>, i64)>,
 }
@@ -131,17 +138,28 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
         change.filters.extend(publication.filters);
         change.gone_listeners.extend(publication.gone_listeners);
         change.removed.extend(publication.removed);
-        for alert in publication.alerts {
-            let alert = Arc::new(alert);
-            let letter = address(shared, &alert);
-            change.alerts.push(NewAlert {
-                alert,
+        let alerts = publication.alerts.into_iter().map(Event::Alert);
+        let changes = publication.changes.into_iter().map(Event::Change);
+        for event in alerts.chain(changes) {
+            let event = Arc::new(event);
+            let letter = match &publication.only {
+                Some(entry) => Letter::to_one(entry, &event),
+                None => address(shared, &event),
+            };
+            // Alerts are kept for those who come later; a change that nobody wants is nothing.
+            if letter.to.is_empty() && event.alert().is_none() {
+                continue;
+            }
+            change.events.push(NewEvent {
+                event,
                 queue: letter.queue_entries(),
             });
             letters.push(letter);
         }
         replays.extend(publication.replay.map(|replay| (at, replay)));
     }
+    let subscriptions_changed =
+        !(change.lapsed.is_empty() && change.removed.is_empty() && change.changed.is_empty());
     let changed = match shared.store.ask(change).await {
         Ok(changed) => changed,
         Err(error) => {
@@ -150,6 +168,9 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
             return results;
         }
     };
+    if subscriptions_changed {
+        shared.interest.changed.notify_one();
+    }
     hand_out(shared, &letters, &changed);
     trim(shared, &letters).await;
     for (at, (entry, after)) in replays {
@@ -162,9 +183,10 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     results
 }
 
-/// Whom an alert goes to. A filter that many share is asked once.
-fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
-    let indication = Arc::new(indication(alert));
+/// Whom an event goes to. A filter that many share is asked once.
+fn address(shared: &Shared, event: &Arc<Event>) -> Letter {
+    let indication = Arc::new(event.indication());
+    let now = shared.clock.boot();
     let mut asked: Vec<(Arc<AlertFilter>, bool)> = Vec::new();
     let mut to = Vec::new();
     for entry in shared
@@ -183,15 +205,65 @@ fn address(shared: &Shared, alert: &Arc<Alert>) -> Letter {
                 wanted
             }
         };
-        if wanted {
+        if wanted && is_fresh(entry, event, now) {
             let mut series = entry.series().lock();
             to.push((Arc::clone(entry), Arc::clone(&series.context), series.take()));
         }
     }
     Letter {
-        alert: Arc::clone(alert),
+        event: Arc::clone(event),
         indication,
         to,
+    }
+}
+
+/// Whether the repeat policy of a subscription lets it be told.
+fn is_fresh(entry: &Entry, event: &Event, now: BootTime) -> bool {
+    match entry.subscription().repeat() {
+        RepeatPolicy::None => true,
+        policy => entry.repeats.lock().admit(policy, &event.same_event_key(), now),
+    }
+}
+
+/// Lets subscriptions with a repeat policy remember what the history says they were told before the start: it is
+/// there anyway, so that a restart repeats nothing that was suppressed at no cost while the agent runs. What came
+/// before the machine booted is forgotten: boot time does not tell how long ago that was.
+async fn remember(shared: &Shared) {
+    let entries: Vec<Arc<Entry>> = {
+        let book = shared.book.lock();
+        let with_policy = |entry: &&Arc<Entry>| entry.subscription().repeat() != RepeatPolicy::None;
+        book.entries.values().filter(with_policy).cloned().collect()
+    };
+    if entries.is_empty() {
+        return;
+    }
+    let history = History {
+        after: 0,
+        limit: REMEMBERED,
+        newest: true,
+    };
+    let rows = match shared.store.ask(history).await {
+        Ok(rows) => rows,
+        Err(error) => return tracing::error!(%error, "the history cannot be read"),
+    };
+    let now = shared.now();
+    for row in rows {
+        let age = now.wall.since(row.event.at());
+        let indication = row.event.indication();
+        for entry in &entries {
+            let (subscription, filter) = (entry.subscription(), entry.filter());
+            let policy = subscription.repeat();
+            let is_told = row.event.at().unix_micros() >= subscription.created_micros
+                && age < policy.memory().min(now.boot.as_duration())
+                && is_wanted(entry, &filter, &indication);
+            if is_told {
+                let at = now.boot.saturating_sub(age);
+                entry
+                    .repeats
+                    .lock()
+                    .admit(policy, &row.event.same_event_key(), at);
+            }
+        }
     }
 }
 
@@ -205,6 +277,18 @@ fn is_wanted(entry: &Entry, filter: &AlertFilter, indication: &Instance) -> bool
 }
 
 impl Letter {
+    fn to_one(entry: &Arc<Entry>, event: &Arc<Event>) -> Self {
+        let (context, number) = {
+            let mut series = entry.series().lock();
+            (Arc::clone(&series.context), series.take())
+        };
+        Self {
+            event: Arc::clone(event),
+            indication: Arc::new(event.indication()),
+            to: vec![(Arc::clone(entry), context, number)],
+        }
+    }
+
     fn queue_entries(&self) -> Vec<QueueEntry> {
         let entry = |(entry, context, number): &(Arc<Entry>, Arc<str>, i64)| QueueEntry {
             subscription: Arc::clone(&entry.id),
@@ -225,8 +309,10 @@ impl Letter {
 
 fn hand_out(shared: &Arc<Shared>, letters: &[Letter], changed: &Changed) {
     let since = shared.clock.boot();
-    for (letter, recorded) in letters.iter().zip(&changed.alerts) {
-        (shared.on_alert)(&letter.alert);
+    for (letter, recorded) in letters.iter().zip(&changed.events) {
+        if let Some(alert) = letter.event.alert() {
+            (shared.on_alert)(alert);
+        }
         for ((entry, context, number), id) in letter.to.iter().zip(&recorded.queued) {
             // A subscription that ended meanwhile has no row.
             let Some(id) = *id else { continue };
@@ -316,7 +402,7 @@ async fn replay(shared: &Arc<Shared>, entry: &Arc<Entry>, mut after: i64) -> Res
         let filter = entry.filter();
         let wanted = page
             .iter()
-            .filter(|row| is_wanted(entry, &filter, &indication(&row.alert)));
+            .filter(|row| is_wanted(entry, &filter, &row.event.indication()));
         let replays: Vec<_> = wanted
             .map(|row| {
                 let mut series = entry.series().lock();

@@ -17,12 +17,14 @@ use super::courier::{Courier, Target};
 use super::entry::{Content, Entry, Fetched, Life, Phase, Series, Way};
 use super::filters::AlertFilter;
 use super::gate::Gate;
+use super::interest::Interest;
 use super::publisher::{Publication, PublishError};
 use super::queue::Queue;
 use super::request::{Granted, SubscriptionError};
 use super::shared::{Settings, Shared, TaskCount};
 use super::station::Station;
 use super::status::{DeliveryState, Fare};
+use super::trace::Traces;
 use super::wbem::SYSTEM_CLASS;
 use super::{alarms, publisher};
 use crate::alert::Alert;
@@ -73,6 +75,8 @@ impl Registry {
             settings: RwLock::new(Arc::new(parts.settings)),
             book: Mutex::new(Book::default()),
             gate: Gate::default(),
+            interest: Interest::default(),
+            traces: Traces::default(),
             naming: tokio::sync::Mutex::new(()),
             run: crate::random::uuid().simple().to_string(),
             publisher: postbox,

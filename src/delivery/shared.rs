@@ -11,11 +11,13 @@ use super::book::Book;
 use super::courier::{Courier, Parcel};
 use super::entry::Entry;
 use super::gate::Gate;
+use super::interest::Interest;
 use super::publisher::{Posted, Publication, PublishError, post};
 use super::registry::AlertObserver;
 use super::retry::RetrySchedule;
 use super::rule::DestinationRule;
 use super::station::Station;
+use super::trace::Traces;
 use super::worker;
 use crate::alert::{Alert, Occasion, Target, catalog};
 use crate::cim::schema::Schema;
@@ -62,6 +64,8 @@ pub(super) struct Shared {
     /// Held while a filter, a destination or a subscription is made, changed or deleted as a CIM instance: what
     /// one refers to must not go meanwhile.
     pub naming: tokio::sync::Mutex<()>,
+    pub interest: Interest,
+    pub traces: Traces,
     /// The run of the agent, in the names of sequence contexts.
     pub run: String,
     pub publisher: mpsc::Sender<Posted>,

@@ -11,7 +11,6 @@ use super::queue::{IN_MEMORY, Next, Row};
 use super::shared::{Shared, TaskCount};
 use super::station::Station;
 use super::status::DeliveryState;
-use crate::alert::indication::indication;
 use crate::store::commands::{Acknowledge, FetchQueue, LearnPin, QueueOf, SetGiveUp};
 
 /// How long a connection is kept when there is nothing to send.
@@ -141,7 +140,7 @@ impl Worker {
                         id: row.id,
                         entry: Arc::clone(book.entries.get(row.subscription.as_str())?),
                         item: Item {
-                            indication: Arc::new(indication(&row.alert)),
+                            indication: Arc::new(row.event.indication()),
                             context: row.context.into(),
                             number: row.number,
                             seq: row.seq,
@@ -208,20 +207,25 @@ impl Worker {
         };
         let began = shared.clock.boot();
         let station = Arc::clone(&self.station);
-        let sending = self.line().send(parcel);
-        tokio::pin!(sending);
-        let mut place = Some(place);
-        let patience = shared.clock.sleep(PATIENCE);
-        tokio::pin!(patience);
-        loop {
-            tokio::select! {
-                outcome = &mut sending => {
-                    station.fare.lock().latency = Some(shared.clock.boot().since(began));
-                    return Some(outcome);
+        let outcome = {
+            let sending = self.line().send(parcel);
+            tokio::pin!(sending);
+            let mut place = Some(place);
+            let patience = shared.clock.sleep(PATIENCE);
+            tokio::pin!(patience);
+            loop {
+                tokio::select! {
+                    outcome = &mut sending => break outcome,
+                    () = &mut patience, if place.is_some() && !after_failure => place = None,
                 }
-                () = &mut patience, if place.is_some() && !after_failure => place = None,
             }
-        }
+        };
+        station.fare.lock().latency = Some(shared.clock.boot().since(began));
+        let line = self.line.as_ref();
+        let steps = line.map(|(_, line)| line.steps()).unwrap_or_default();
+        let result = outcome.as_ref().map(drop);
+        shared.traces.note(parcel, began, steps, result);
+        Some(outcome)
     }
 
     /// The line to where the destination is now: a new subscription may have changed its credentials.

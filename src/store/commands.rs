@@ -17,9 +17,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::agent::{Begin, Loaded, Seen};
-pub use self::change::{Change, Changed, MonitorRow, NewAlert, QueueEntry, RecordedAlert};
+pub use self::change::{Change, Changed, MonitorRow, NewEvent, QueueEntry, RecordedEvent};
 pub use self::queue::{
-    Acknowledge, AcknowledgeUpTo, CountQueue, FetchQueue, History, HistoryRow, QueueOf, QueuedAlert,
+    Acknowledge, AcknowledgeUpTo, CountQueue, FetchQueue, History, HistoryRow, QueueOf, QueuedEvent,
     TrimQueue, Trimmed,
 };
 pub use self::settings::{LoadSettings, PutSettings};

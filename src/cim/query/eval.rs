@@ -110,6 +110,31 @@ impl CheckedQuery {
     }
 }
 
+impl CheckedQuery {
+    /// Whether the query may match something whose property `property` holds an instance of `class`, as far as the
+    /// query's `ISA` conditions tell: false is certain, true is not.
+    pub fn may_hold_of(&self, property: &str, class: &Name, schema: &dyn ClassLookup) -> bool {
+        let is_property = |route: &Route| matches!(route.hops.as_slice(), [hop] if hop.name == *property && hop.index.is_none());
+        self.test.as_ref().is_none_or(|test| {
+            test.may_hold(&|isa: &Route, wanted: &Name| {
+                !is_property(isa) || class == wanted || schema.is_a(class, wanted)
+            })
+        })
+    }
+}
+
+impl Test {
+    /// Whether the test may be true where its `ISA` conditions may be as `isa` says.
+    fn may_hold(&self, isa: &dyn Fn(&Route, &Name) -> bool) -> bool {
+        match self {
+            Self::All(parts) => parts.iter().all(|part| part.may_hold(isa)),
+            Self::Any(parts) => parts.iter().any(|part| part.may_hold(isa)),
+            Self::Isa { object, class } => isa(object, class),
+            Self::Not(_) | Self::Compare { .. } | Self::Like { .. } | Self::IsNull(_) => true,
+        }
+    }
+}
+
 /// What a route leads to.
 enum Found<'a> {
     Value(&'a Value),

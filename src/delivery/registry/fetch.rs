@@ -7,7 +7,6 @@ use super::super::courier::Item;
 use super::super::entry::Way;
 use super::super::request::{PullBatch, SubscriptionError};
 use super::Registry;
-use crate::alert::indication::indication;
 use crate::store::StoreError;
 use crate::store::commands::{AcknowledgeUpTo, FetchQueue, QueueOf};
 
@@ -58,7 +57,7 @@ impl Registry {
                 .map_err(failed)?;
             if let Some(last) = rows.last().map(|row| row.seq) {
                 let items = rows.into_iter().map(|row| Item {
-                    indication: Arc::new(indication(&row.alert)),
+                    indication: Arc::new(row.event.indication()),
                     context: row.context.into(),
                     number: row.number,
                     seq: row.seq,

@@ -192,6 +192,7 @@ impl Registry {
         if let Some(station) = entry.station().filter(|station| station.fare.lock().queued > 0) {
             shared.wake(station);
         }
+        self.until_watched(&entry).await;
         Ok(self.granted(&entry))
     }
 }

@@ -174,9 +174,9 @@ async fn after_its_time_a_destination_is_given_up_and_that_is_told() {
         limit: 10,
         newest: true,
     };
-    let told = world.store.ask(history).await.unwrap().pop().unwrap().alert;
+    let told = world.store.ask(history).await.unwrap().pop().unwrap().event;
     assert_eq!(
-        told.arguments,
+        told.alert().unwrap().arguments,
         ["https://dead.example:6736/", "72 h", "1", "0", "3"]
     );
     assert!(world.registry.renew(&dead, None, None).await.is_err());

@@ -7,7 +7,7 @@ use rusqlite::params;
 use super::subscriptions::{lapse, remove};
 use super::wbem::{self, DeleteListener, PutFilter};
 use super::{from_json, to_json};
-use crate::alert::Alert;
+use crate::alert::Event;
 use crate::monitor::MonitorState;
 use crate::store::{Command, Db, StoreError};
 use crate::subscription::{IndicationFilter, Lease, ObjectName, Subscription};
@@ -29,7 +29,7 @@ pub struct Change {
     /// Destinations that stood by themselves and are gone.
     pub gone_listeners: Vec<ObjectName>,
     /// What is to be told.
-    pub alerts: Vec<NewAlert>,
+    pub events: Vec<NewEvent>,
     /// Alerts of the history, by their places, that a subscription wants after all.
     pub replays: Vec<(i64, QueueEntry)>,
     /// How many alerts the history keeps; none: nothing is dropped now.
@@ -49,11 +49,11 @@ pub struct MonitorRow {
     pub state: MonitorState,
 }
 
-/// An alert, and who is to be told.
+/// An event, and who is to be told.
 #[derive(Clone, Debug)]
-pub struct NewAlert {
-    /// The alert.
-    pub alert: Arc<Alert>,
+pub struct NewEvent {
+    /// The event.
+    pub event: Arc<Event>,
     /// One entry for each subscription that wants it.
     pub queue: Vec<QueueEntry>,
 }
@@ -74,13 +74,13 @@ pub struct QueueEntry {
 /// What became of a [`Change`].
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Changed {
-    /// One for each alert, in order.
-    pub alerts: Vec<RecordedAlert>,
+    /// One for each event, in order.
+    pub events: Vec<RecordedEvent>,
 }
 
-/// An alert that is on disk.
+/// An event that is on disk.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct RecordedAlert {
+pub struct RecordedEvent {
     /// Its place in the history.
     pub seq: i64,
     /// The rows of the outbox, one for each entry, in order; none for a subscription that has ended meanwhile.
@@ -108,9 +108,9 @@ impl Command for Change {
             DeleteListener(name).run(db)?;
         }
         let recorded = self
-            .alerts
+            .events
             .iter()
-            .map(|new| put_alert(db, new))
+            .map(|new| put_event(db, new))
             .collect::<Result<_, _>>()?;
         for (seq, entry) in &self.replays {
             put_queue_entry(db, *seq, entry)?;
@@ -118,7 +118,7 @@ impl Command for Change {
         if let Some(keep) = self.keep_alerts {
             drop_old_alerts(db, keep)?;
         }
-        Ok(Changed { alerts: recorded })
+        Ok(Changed { events: recorded })
     }
 }
 
@@ -137,17 +137,17 @@ fn put_monitor(db: &Db<'_>, row: &MonitorRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn put_alert(db: &Db<'_>, new: &NewAlert) -> Result<RecordedAlert, StoreError> {
+fn put_event(db: &Db<'_>, new: &NewEvent) -> Result<RecordedEvent, StoreError> {
     db.sql
         .prepare_cached("INSERT INTO alerts (identifier, alert) VALUES (?1, ?2)")?
-        .execute(params![new.alert.identifier, to_json("alert", &*new.alert)?])?;
+        .execute(params![new.event.identifier(), to_json("event", &*new.event)?])?;
     let seq = db.sql.last_insert_rowid();
     let queued = new
         .queue
         .iter()
         .map(|entry| put_queue_entry(db, seq, entry))
         .collect::<Result<_, _>>()?;
-    Ok(RecordedAlert { seq, queued })
+    Ok(RecordedEvent { seq, queued })
 }
 
 /// A subscription that ended between the matching and now is passed over.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::alert::{Alert, State, tests as alert_tests};
+use crate::alert::{Alert, Event, State, tests as alert_tests};
 use crate::monitor::MonitorState;
 use crate::store::Store;
 use crate::subscription::{
@@ -211,7 +211,7 @@ impl World {
                     lapsed: stored.keep_until.is_some(),
                     queue: rows
                         .into_iter()
-                        .map(|row| (row.number, row.alert.identifier))
+                        .map(|row| (row.number, row.event.identifier().to_owned()))
                         .collect(),
                 };
                 (id, model)
@@ -368,19 +368,19 @@ impl World {
             });
         }
         let expect = queue.len();
-        let alerts = vec![NewAlert {
-            alert: Arc::new(alert),
+        let events = vec![NewEvent {
+            event: Arc::new(Event::Alert(alert)),
             queue,
         }];
         let changed = self
             .store()
             .call(Change {
-                alerts,
+                events,
                 keep_alerts: Some(3),
                 ..Change::default()
             })
             .unwrap();
-        assert_eq!(changed.alerts[0].queued.iter().flatten().count(), expect);
+        assert_eq!(changed.events[0].queued.iter().flatten().count(), expect);
     }
 
     fn destination_ids(&self) -> BTreeMap<String, i64> {
@@ -416,7 +416,7 @@ impl World {
             let told: Vec<_> = model.queue.drain(..rows.len()).collect();
             let found: Vec<_> = rows
                 .into_iter()
-                .map(|row| (row.number, row.alert.identifier))
+                .map(|row| (row.number, row.event.identifier().to_owned()))
                 .collect();
             assert_eq!(found, told);
         } else {

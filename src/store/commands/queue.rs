@@ -3,7 +3,7 @@
 use rusqlite::{Row, Statement, params};
 
 use super::json_column;
-use crate::alert::Alert;
+use crate::alert::Event;
 use crate::store::{Command, Db, StoreError};
 
 /// Whose queue.
@@ -27,9 +27,9 @@ pub struct FetchQueue {
     pub limit: u32,
 }
 
-/// An alert that is still to be told.
+/// An event that is still to be told.
 #[derive(Clone, Debug, PartialEq)]
-pub struct QueuedAlert {
+pub struct QueuedEvent {
     /// The row of the outbox.
     pub id: i64,
     /// Who is to be told.
@@ -37,7 +37,7 @@ pub struct QueuedAlert {
     /// Its place in the history.
     pub seq: i64,
     /// What.
-    pub alert: Alert,
+    pub event: Event,
     /// The series that the number belongs to.
     pub context: String,
     /// Its number in the series.
@@ -45,7 +45,7 @@ pub struct QueuedAlert {
 }
 
 impl Command for FetchQueue {
-    type Answer = Vec<QueuedAlert>;
+    type Answer = Vec<QueuedEvent>;
 
     fn run(self, db: &Db<'_>) -> Result<Self::Answer, StoreError> {
         const COLUMNS: &str = "SELECT outbox.id, outbox.subscription, outbox.alert, alerts.alert, outbox.context, \
@@ -58,14 +58,14 @@ impl Command for FetchQueue {
             "{COLUMNS} WHERE outbox.{wanted} ORDER BY outbox.id LIMIT ?3"
         ))?;
         let rows = statement.query_map(params![key, self.after, self.limit], |row| {
-            Ok((row.get::<_, i64>(0)?, queued_alert(row)))
+            Ok((row.get::<_, i64>(0)?, queued_event(row)))
         })?;
         let (mut queued, mut unreadable) = (Vec::new(), Vec::new());
         for row in rows {
             match row? {
-                (_, Ok(alert)) => queued.push(alert),
+                (_, Ok(event)) => queued.push(event),
                 (id, Err(error)) => {
-                    tracing::error!(row = id, %error, "a queued alert cannot be read and is dropped");
+                    tracing::error!(row = id, %error, "a queued event cannot be read and is dropped");
                     unreadable.push(id);
                 }
             }
@@ -76,12 +76,12 @@ impl Command for FetchQueue {
     }
 }
 
-fn queued_alert(row: &Row<'_>) -> rusqlite::Result<QueuedAlert> {
-    Ok(QueuedAlert {
+fn queued_event(row: &Row<'_>) -> rusqlite::Result<QueuedEvent> {
+    Ok(QueuedEvent {
         id: row.get(0)?,
         subscription: row.get(1)?,
         seq: row.get(2)?,
-        alert: json_column(row, 3)?,
+        event: json_column(row, 3)?,
         context: row.get(4)?,
         number: row.get(5)?,
     })
@@ -208,13 +208,13 @@ pub struct History {
     pub newest: bool,
 }
 
-/// An alert of the history.
+/// An event of the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryRow {
     /// Its place.
     pub seq: i64,
-    /// The alert.
-    pub alert: Alert,
+    /// The event.
+    pub event: Event,
 }
 
 impl Command for History {
@@ -238,7 +238,7 @@ impl History {
         let rows = statement.query_map(params![self.after, self.limit], |row| {
             Ok(HistoryRow {
                 seq: row.get(0)?,
-                alert: json_column(row, 1)?,
+                event: json_column(row, 1)?,
             })
         })?;
         Ok(rows.collect::<Result<_, _>>()?)

@@ -1,0 +1,162 @@
+//! Looks for changes of instances that subscribers want to be told of: what came, changed or went between two
+//! looks. Nobody looks while nobody wants to know.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::alert::InstanceChange;
+use crate::alert::change::{Change, Snapshot, changes};
+use crate::broker::{Broker, Polymorphism};
+use crate::cim::{CimError, Name, Namespace};
+use crate::clock::SharedClock;
+use crate::delivery::interest::WATCHED;
+use crate::delivery::{Publication, Registry};
+use crate::provider::{Caller, RequestContext};
+
+/// Where the watched classes are.
+const NAMESPACE: Namespace = Namespace::from_static("root/ESMPRO/AS");
+
+/// The pause between looks, where nothing says before that something has changed.
+const LOOK: Duration = Duration::from_secs(2);
+
+/// A look that takes long is followed by a pause that is longer by this.
+const REST: u32 = 10;
+
+/// What looking needs.
+#[derive(Clone)]
+pub struct ChangeWatch {
+    /// Through which instances are seen.
+    pub broker: Arc<Broker>,
+    /// Who knows who wants to be told, and tells them.
+    pub registry: Registry,
+    /// The clocks.
+    pub clock: SharedClock,
+    /// The name of this host in indications.
+    pub system_name: Arc<str>,
+}
+
+/// The instances of each class at the last look.
+type Seen = BTreeMap<Name, Snapshot>;
+
+/// Looks for ever.
+pub async fn watch_changes(watch: ChangeWatch) {
+    let mut seen = Seen::new();
+    loop {
+        let began = watch.clock.boot();
+        let wanted = watch.registry.wanted_changes(&WATCHED);
+        seen.retain(|class, _| wanted.contains(class));
+        let mut found = Vec::new();
+        for class in &wanted {
+            match watch.look(class).await {
+                // The first look at a class is what later ones are held against.
+                Ok(now) => {
+                    if let Some(before) = seen.insert(class.clone(), now)
+                        && let Some(now) = seen.get(class)
+                    {
+                        found.extend(changes(&before, now, watched_properties(class)));
+                    }
+                }
+                Err(error) => tracing::error!(%class, %error, "changes cannot be looked for"),
+            }
+        }
+        watch.registry.set_watched_changes(wanted.clone());
+        watch.tell(found).await;
+        if wanted.is_empty() {
+            watch.registry.subscriptions_changed().await;
+            continue;
+        }
+        let took = watch.clock.boot().since(began);
+        watch.clock.sleep(took.saturating_mul(REST)).await;
+        tokio::select! {
+            () = watch.registry.subscriptions_changed() => {}
+            () = watch.clock.sleep(LOOK) => {}
+        }
+    }
+}
+
+/// The properties whose change is told. Counters and the like move all the time; what crosses a threshold is an
+/// alert.
+fn watched_properties(class: &Name) -> &'static [&'static str] {
+    match class.as_str() {
+        "ESM_Subscription" => &["State", "Filter", "FilterLanguage", "Destination"],
+        "ESM_MonitorSetting" => &[
+            "Enabled",
+            "TargetClass",
+            "TargetProperty",
+            "Direction",
+            "Warning",
+            "WarningReset",
+            "Critical",
+            "CriticalReset",
+            "IntervalSecs",
+            "HoldSamples",
+        ],
+        "ESM_FileSystemThread" => &["Device", "ReadOnly", "Monitored"],
+        "ESM_Network" => &["EnabledState", "LinkUp", "MACAddress"],
+        _ => &[],
+    }
+}
+
+impl ChangeWatch {
+    async fn look(&self, class: &Name) -> Result<Snapshot, CimError> {
+        let (broker, class) = (Arc::clone(&self.broker), class.clone());
+        match tokio::task::spawn_blocking(move || snapshot(&broker, &class)).await {
+            Ok(snapshot) => snapshot,
+            // A provider panicked: the supervisor counts it and starts the looking again.
+            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+        }
+    }
+
+    async fn tell(&self, found: Vec<Change>) {
+        if found.is_empty() {
+            return;
+        }
+        let mut publication = Publication::default();
+        publication
+            .changes
+            .extend(found.into_iter().map(|change| InstanceChange {
+                identifier: format!("ESM:{}", crate::random::uuid()),
+                at: self.clock.wall(),
+                system_name: self.system_name.to_string(),
+                change,
+            }));
+        if let Err(error) = self.registry.publish(publication).await {
+            tracing::error!(%error, "changes could not be written down and are not told");
+        }
+    }
+}
+
+/// The instances of `class` as they are now. It may block as providers may.
+fn snapshot(broker: &Broker, class: &Name) -> Result<Snapshot, CimError> {
+    let context = RequestContext {
+        caller: Caller::Agent,
+        namespace: NAMESPACE,
+        from: None,
+    };
+    let mut snapshot = Snapshot::new();
+    for instance in broker.enumerate(&context, class, Polymorphism::default(), None)? {
+        let instance = instance?;
+        snapshot.insert(broker.path_of(&context, &instance)?.to_string(), instance);
+    }
+    Ok(snapshot)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_watched_property_is_one_of_its_class() {
+        let schema = crate::cim::schema::house().unwrap();
+        let classes = schema.namespace(&NAMESPACE).unwrap();
+        for class in &WATCHED {
+            let declared = classes.class(class).unwrap();
+            let watched = watched_properties(class);
+            assert!(!watched.is_empty(), "{class}");
+            for property in watched {
+                assert!(declared.property(property).is_some(), "{class}.{property}");
+            }
+        }
+    }
+}
