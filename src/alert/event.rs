@@ -8,6 +8,10 @@ use crate::cim::Instance;
 /// Something that happened, as it waits in queues and lies in the history.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all events are alerts, and few are in memory at once"
+)]
 pub enum Event {
     /// An alert (CIM_AlertIndication).
     Alert(Alert),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::alert::InstanceChange;
 use crate::alert::change::{Change, Snapshot, changes};
 use crate::broker::{Broker, Polymorphism};
-use crate::cim::{CimError, Name, Namespace};
+use crate::cim::{CimError, Instance, Name, Namespace};
 use crate::clock::SharedClock;
 use crate::delivery::interest::WATCHED;
 use crate::delivery::{Publication, Registry};
@@ -54,7 +54,8 @@ pub async fn watch_changes(watch: ChangeWatch) {
                     if let Some(before) = seen.insert(class.clone(), now)
                         && let Some(now) = seen.get(class)
                     {
-                        found.extend(changes(&before, now, watched_properties(class)));
+                        let changes = changes(&before, now, watched_properties(class));
+                        found.extend(changes.into_iter().filter(is_of_interest));
                     }
                 }
                 Err(error) => tracing::error!(%class, %error, "changes cannot be looked for"),
@@ -96,6 +97,14 @@ fn watched_properties(class: &Name) -> &'static [&'static str] {
         "ESM_Network" => &["EnabledState", "LinkUp", "MACAddress"],
         _ => &[],
     }
+}
+
+/// How deliveries to a subscriber go is no news to subscribers: it would be told to those to whom they do not. That
+/// a lease is over is.
+fn is_of_interest(change: &Change) -> bool {
+    let has_lapsed = |instance: &Arc<Instance>| instance.get_str("State") == Some("lapsed");
+    let state_alone = change.changed == ["State"] && change.source.class_name == *"ESM_Subscription";
+    !state_alone || has_lapsed(&change.source) || change.previous.as_ref().is_some_and(has_lapsed)
 }
 
 impl ChangeWatch {
