@@ -1,6 +1,7 @@
 //! Subscriptions over the wire, against the real binary; what it delivers is received and read by a listener of
 //! Python's own.
 
+mod instances;
 mod leases;
 mod modes;
 mod trust;

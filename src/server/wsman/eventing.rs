@@ -9,6 +9,7 @@ use crate::cim::query::{Language, Query};
 use crate::cim::{Instance, Name, Namespace};
 use crate::delivery::courier::Item;
 use crate::delivery::filters::FilterError;
+use crate::delivery::wbem::FILTER_CLASS;
 use crate::delivery::{
     Bookmark, Granted, NewTarget, PullBatch, Registry, SubscribeError, SubscribeRequest, SubscriptionError,
 };
@@ -68,7 +69,7 @@ impl Shared {
         let wants_date = matches!(request.expires, Some(Expires::At(_)));
         let asked = SubscribeRequest {
             owner: exchange.caller.name().to_owned(),
-            filter: event_filter(exchange, &resource, request)?,
+            filter: event_filter(registry, exchange, &resource, request)?,
             protocol: Protocol::Eventing(eventing_options(exchange, request)?),
             target: target_of(exchange, request)?,
             expires: request.expires.map(expiry),
@@ -321,8 +322,10 @@ fn destination_url(exchange: &Exchange, to: &EndpointReference) -> Result<Destin
     })
 }
 
-/// What the subscriber wants to be told: a query, or the class that the resource URI names.
+/// What the subscriber wants to be told: a query, the stored filter that the selectors name, or the class that
+/// the resource URI names.
 fn event_filter(
+    registry: &Registry,
     exchange: &Exchange,
     resource: &ResourceUri,
     request: &Subscribe,
@@ -360,10 +363,8 @@ fn event_filter(
                 .class_name()
                 .cloned()
                 .unwrap_or(Name::from_static("CIM_Indication"));
-            if class == "CIM_IndicationFilter" {
-                let reason =
-                    "Stored filters are not offered; send the query as the filter of the subscription.";
-                return Err(Fault::new(FaultCause::EventSourceUnableToProcess, reason));
+            if class == FILTER_CLASS {
+                return stored_filter(exchange, registry);
             }
             let namespace = named.unwrap_or_else(|| default_namespace(&class));
             Ok(EventFilter::Class {
@@ -372,6 +373,36 @@ fn event_filter(
             })
         }
     }
+}
+
+/// What the filter says that the selectors name.
+fn stored_filter(exchange: &Exchange, registry: &Registry) -> Result<EventFilter, Fault> {
+    let value = |name: &str| exchange.headers.selectors.text(name);
+    let Some(name) = value("Name") else {
+        let reason = format!("The selector Name says which {FILTER_CLASS} is meant.");
+        return Err(
+            Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors)
+        );
+    };
+    let found = registry.indication_filter(name).filter(|filter| {
+        [
+            ("CreationClassName", &filter.name.class),
+            ("SystemCreationClassName", &filter.name.system_class),
+            ("SystemName", &filter.name.system),
+        ]
+        .into_iter()
+        .all(|(key, own)| value(key).is_none_or(|given| given == own))
+    });
+    let Some(filter) = found else {
+        let reason = format!("There is no {FILTER_CLASS} `{name}` with these keys.");
+        return Err(Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InvalidValue));
+    };
+    registry.filter_meaning(&filter).map_err(|error| {
+        Fault::new(
+            FaultCause::EventSourceUnableToProcess,
+            format!("The filter: {error}"),
+        )
+    })
 }
 
 /// The indication with its place in the series.
