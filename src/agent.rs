@@ -5,6 +5,7 @@ pub mod greeting;
 mod health;
 pub mod identity;
 mod reports;
+mod services;
 mod settings;
 pub mod state_dir;
 mod upkeep;
@@ -30,7 +31,6 @@ use crate::net::certificate::CertificateError;
 use crate::net::tls::TlsError;
 use crate::net::tls::server::ServerTls;
 use crate::provider::MissingClass;
-use crate::server::wsman::WsmanService;
 use crate::server::{BindError, Server, ServerHandle, ShutdownReport, raise_file_limit};
 use crate::store::commands::{Begin, Loaded, Seen};
 use crate::store::{Store, StoreError};
@@ -42,6 +42,7 @@ use greeting::Greeting;
 use health::Health;
 use identity::FirstPassword;
 use reports::Reports;
+use services::Services;
 use settings::{InForce, Settings};
 use state_dir::{StateDir, StateDirError};
 use upkeep::{AgentCouriers, LastLook, Reporting, Upkeep};
@@ -110,6 +111,9 @@ impl Agent {
         let loaded = begin(&store, &config, &clock).await?;
         let (config, refused) = build::with_remote(config, &loaded.settings);
 
+        for warning in config.warnings() {
+            tracing::warn!(%warning, "the configuration is allowed, but not safe");
+        }
         let host = build::host(&config, &clock);
         let (pair, _) = identity::ensure_certificate(&config, &host, clock.wall().timestamp())?;
         let accounts = open_accounts(&config)?;
@@ -145,12 +149,11 @@ impl Agent {
             }),
         };
         let broker = Arc::new(build::broker(Arc::clone(&schema), &parts)?);
-        let options = build::wsman_options(&config);
-        let wsman = WsmanService::new(Arc::clone(&broker), registry, Arc::clone(&clock), options);
+        let services = Services::new(&config, &broker, registry, &clock, host.general().name());
         let tls = Arc::new(ServerTls::new(&pair, build::client_certificates(&config)?)?);
         let listeners = build::listeners(&config, &tls)?;
         let authenticator = build::authenticator(&config, &accounts)?;
-        let server = Server::new(Arc::new(wsman.clone()), authenticator)
+        let server = Server::new(services.router(), authenticator)
             .with_limits(build::limits(&config))
             .start(listeners);
         // Made last: had anything else failed, nobody would have been told its password.
@@ -170,7 +173,7 @@ impl Agent {
             in_force,
             _state_dir: state_dir,
         };
-        agent.start_workers(host, tls, wsman, on_reload);
+        agent.start_workers(host, tls, services, on_reload);
         if let Some(Reporting { reports, .. }) = &agent.reporting {
             if let Some(damage) = opened.damage {
                 let values = vec![damage.moved_to.display().to_string(), damage.found];
@@ -196,7 +199,7 @@ impl Agent {
         &self,
         host: Host,
         tls: Arc<ServerTls>,
-        wsman: WsmanService,
+        services: Services,
         on_reload: Arc<dyn Fn(&Config) + Send + Sync>,
     ) {
         if let Some(reporting) = &self.reporting {
@@ -235,7 +238,7 @@ impl Agent {
             clock: Arc::clone(&self.clock),
             host,
             tls,
-            wsman,
+            services,
             server: Arc::clone(&self.server),
             store: self.store.clone(),
             reporting: self.reporting.clone(),

@@ -5,6 +5,7 @@
 
 mod association;
 mod builder;
+mod classes;
 #[cfg(test)]
 mod tests;
 

@@ -30,8 +30,9 @@ pub use fault::{ConfigFaults, Fault};
 pub use network::{Network, NetworkError};
 pub use reference::reference;
 pub use sections::{
-    AccountsConfig, AgentConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig, LocalConfig,
-    LogConfig, LogFormat, LogLevel, Mode, SubscriptionsConfig, SyslogConfig, TlsConfig, Trust, WsmanConfig,
+    AccountsConfig, AgentConfig, CimxmlConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig,
+    LocalConfig, LogConfig, LogFormat, LogLevel, Mode, SubscriptionsConfig, SyslogConfig, TlsConfig, Trust,
+    WsmanConfig,
 };
 pub use stamp::FileStamp;
 pub use value::{Remote, Value};

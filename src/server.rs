@@ -13,8 +13,10 @@
 mod access_log;
 mod auth;
 mod body;
-pub mod contexts;
+pub mod cimxml;
 mod connection;
+pub mod contexts;
+pub mod enumerations;
 mod http;
 mod limits;
 mod listener;

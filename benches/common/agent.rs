@@ -31,7 +31,8 @@ impl Agent {
             .collect();
         let config = format!(
             "state_dir = '{shown}/state'\nlocal.socket = '{shown}/socket'\nsyslog.enabled = false\n\
-             wsman.listen = [\"127.0.0.1:0\"]\nfile_systems.include = [{}]\n{more}\n",
+             wsman.listen = [\"127.0.0.1:0\"]\ncimxml.https_listen = [\"127.0.0.1:0\"]\n\
+             cimxml.http_listen = []\nfile_systems.include = [{}]\n{more}\n",
             included.join(", ")
         );
         std::fs::write(home.join("esm.toml"), config).unwrap();

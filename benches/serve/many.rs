@@ -12,6 +12,8 @@ use esm::net::accounts::Accounts;
 use esm::net::certificate::{self, PairPaths};
 use esm::net::tls::server::ServerTls;
 use esm::provider::{InstanceProvider, InstanceStream, RequestContext};
+use esm::server::contexts::ContextLimits;
+use esm::server::enumerations::Enumerations;
 use esm::server::wsman::{WsmanOptions, WsmanService};
 use esm::server::{Authenticator, Listener, Server};
 
@@ -77,6 +79,7 @@ pub fn run(folder: &Path, certificate: &Path, key: &Path) {
         Arc::new(broker.build().unwrap()),
         None,
         SystemClock::shared(),
+        Enumerations::new(ContextLimits::default()),
         WsmanOptions::default(),
     );
     let runtime = tokio::runtime::Builder::new_multi_thread()

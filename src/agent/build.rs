@@ -29,6 +29,7 @@ use crate::provider::monitor_setting::{
 };
 use crate::provider::subscription::SubscriptionProvider;
 use crate::provider::{HostProviders, InstanceProvider, InteropProviders, MissingClass};
+use crate::server::cimxml::CimxmlOptions;
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
 use crate::server::{Authenticator, BindError, Limits, Listener};
@@ -235,7 +236,6 @@ pub(super) fn courier_options(config: &Config) -> Result<WsmanCourierOptions, Tl
 
 /// How WS-Management is served.
 pub(super) fn wsman_options(config: &Config) -> WsmanOptions {
-    let defaults = xml::Limits::default();
     WsmanOptions {
         path: config.wsman.path.clone(),
         vendor_prefixes: config
@@ -246,19 +246,37 @@ pub(super) fn wsman_options(config: &Config) -> WsmanOptions {
             .collect(),
         max_envelope_bytes: config.wsman.max_envelope_bytes,
         delivery_port: config.delivery.default_port,
-        xml: xml::Limits {
-            total_bytes: config.limits.max_body_bytes,
-            depth: config.limits.max_xml_depth,
-            attributes: config.limits.max_xml_attributes,
-            tag_bytes: config.limits.max_xml_tag_bytes,
-            text_bytes: config.limits.max_xml_text_bytes,
-            ..defaults
-        },
-        contexts: ContextLimits {
-            per_account: config.wsman.max_contexts_per_account,
-            total_weight: config.wsman.max_contexts_bytes,
-            idle: config.wsman.context_expiry,
-        },
+        xml: xml_limits(config),
+    }
+}
+
+/// How CIM-XML is served.
+pub(super) fn cimxml_options(config: &Config, system_name: &Arc<str>) -> CimxmlOptions {
+    CimxmlOptions {
+        server_name: Arc::clone(system_name),
+        max_reply_bytes: config.cimxml.max_reply_bytes,
+        max_operation_timeout: config.wsman.context_expiry,
+        xml: xml_limits(config),
+    }
+}
+
+fn xml_limits(config: &Config) -> xml::Limits {
+    xml::Limits {
+        total_bytes: config.limits.max_body_bytes,
+        depth: config.limits.max_xml_depth,
+        attributes: config.limits.max_xml_attributes,
+        tag_bytes: config.limits.max_xml_tag_bytes,
+        text_bytes: config.limits.max_xml_text_bytes,
+        ..xml::Limits::default()
+    }
+}
+
+/// How many enumerations may be open, of both protocols together.
+pub(super) fn context_limits(config: &Config) -> ContextLimits {
+    ContextLimits {
+        per_account: config.wsman.max_contexts_per_account,
+        total_weight: config.wsman.max_contexts_bytes,
+        idle: config.wsman.context_expiry,
     }
 }
 
@@ -315,14 +333,21 @@ pub(super) fn client_certificates(config: &Config) -> Result<Option<ClientCertif
     }))
 }
 
-/// Every socket that the configuration names, bound.
+/// Every socket that the configuration names, bound, in the order in which [`Greeting`](super::greeting::Greeting)
+/// counts them. Each serves both protocols: they have paths of their own, and an account has the same rights in
+/// both.
 pub(super) fn listeners(config: &Config, tls: &Arc<ServerTls>) -> Result<Vec<Listener>, BindError> {
     let mut listeners = Vec::new();
-    for address in &config.wsman.listen {
-        listeners.push(Listener::tls(*address, Arc::clone(tls))?);
-    }
-    for address in &config.wsman.http_listen {
-        listeners.push(Listener::plain(*address)?);
+    for (https, http) in [
+        (&config.wsman.listen, &config.wsman.http_listen),
+        (&config.cimxml.https_listen, &config.cimxml.http_listen),
+    ] {
+        for address in https {
+            listeners.push(Listener::tls(*address, Arc::clone(tls))?);
+        }
+        for address in http {
+            listeners.push(Listener::plain(*address)?);
+        }
     }
     listeners.push(Listener::local(&config.local.socket)?);
     Ok(listeners)

@@ -13,8 +13,8 @@ use crate::net::certificate::CertificateDescription;
 #[derive(Clone, Debug)]
 pub struct Greeting {
     host: String,
-    /// HTTPS first, then plain HTTP, each with the address it listens on.
-    urls: Vec<(String, SocketAddr)>,
+    wsman: Vec<Place>,
+    cimxml: Vec<Place>,
     socket: PathBuf,
     fingerprint: String,
     certificate_end: String,
@@ -22,8 +22,12 @@ pub struct Greeting {
     users: Vec<String>,
 }
 
+/// A URL and the address that is listened on for it.
+type Place = (String, SocketAddr);
+
 impl Greeting {
-    /// Gathers what there is to say. `addresses` are those listened on, HTTPS first as configured.
+    /// Gathers what there is to say. `addresses` are those listened on: for each protocol, WS-Management first,
+    /// HTTPS and then plain HTTP, as configured.
     pub fn new(
         config: &Config,
         host: &Host,
@@ -32,24 +36,27 @@ impl Greeting {
         accounts: &Accounts,
     ) -> Self {
         let name = host.general().name().to_owned();
-        let https = config.wsman.listen.len();
-        let urls = addresses
-            .iter()
-            .enumerate()
-            .map(|(at, address)| {
-                let scheme = if at < https { "https" } else { "http" };
-                let path = &config.wsman.path;
+        let mut addresses = addresses.iter().copied();
+        let mut places = |scheme: &str, count: usize, path: &str| -> Vec<Place> {
+            let place = |address: SocketAddr| {
                 let reach = if address.ip().is_unspecified() {
                     format!("{name}:{}", address.port())
                 } else {
                     address.to_string()
                 };
-                (format!("{scheme}://{reach}{path}"), *address)
-            })
-            .collect();
+                (format!("{scheme}://{reach}{path}"), address)
+            };
+            addresses.by_ref().take(count).map(place).collect()
+        };
+        let path = &config.wsman.path;
+        let mut wsman = places("https", config.wsman.listen.len(), path);
+        wsman.extend(places("http", config.wsman.http_listen.len(), path));
+        let mut cimxml = places("https", config.cimxml.https_listen.len(), "");
+        cimxml.extend(places("http", config.cimxml.http_listen.len(), ""));
         Self {
             host: name,
-            urls,
+            wsman,
+            cimxml,
             socket: config.local.socket.clone(),
             fingerprint: certificate.fingerprint.to_string(),
             certificate_end: certificate.not_after.strftime("%Y-%m-%d").to_string(),
@@ -62,8 +69,11 @@ impl Greeting {
 impl fmt::Display for Greeting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "esm {} on {}", env!("CARGO_PKG_VERSION"), self.host)?;
-        for (url, address) in &self.urls {
+        for (url, address) in &self.wsman {
             writeln!(f, "  WS-Management  {url} (listening on {address})")?;
+        }
+        for (url, address) in &self.cimxml {
+            writeln!(f, "  CIM-XML        {url} (listening on {address})")?;
         }
         writeln!(f, "  local socket   {}", self.socket.display())?;
         writeln!(f, "  certificate    SHA-256 {}", self.fingerprint)?;
@@ -77,7 +87,7 @@ impl fmt::Display for Greeting {
             [] => writeln!(f, "  accounts       none: add one with `esm passwd USER`")?,
             users => writeln!(f, "  accounts       {}", users.join(", "))?,
         }
-        if let (Some((url, _)), Some(user)) = (self.urls.first(), self.users.first()) {
+        if let (Some((url, _)), Some(user)) = (self.wsman.first(), self.users.first()) {
             writeln!(
                 f,
                 "  try            esm wsman --url {url} --user {user} --pin {} enumerate ESM_Processor",

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::build;
 use super::identity::{self, Made};
 use super::reports::{ClockWatch, Reports};
+use super::services::Services;
 use super::settings::InForce;
 use crate::alert::catalog::table::agent as alerts;
 use crate::cim::schema::Schema;
@@ -23,7 +24,6 @@ use crate::host::Host;
 use crate::net::certificate::{self, RENEW_DAYS_BEFORE_END};
 use crate::net::tls::server::ServerTls;
 use crate::server::ServerHandle;
-use crate::server::wsman::WsmanService;
 use crate::store::Store;
 use crate::store::commands::Seen;
 use crate::subscription::Moment;
@@ -43,7 +43,7 @@ pub(super) struct Upkeep {
     pub(super) clock: SharedClock,
     pub(super) host: Host,
     pub(super) tls: Arc<ServerTls>,
-    pub(super) wsman: WsmanService,
+    pub(super) services: Services,
     pub(super) server: Arc<Mutex<Option<ServerHandle>>>,
     pub(super) store: Store,
     pub(super) reporting: Option<Reporting>,
@@ -211,7 +211,7 @@ impl Upkeep {
             server.set_limits(build::limits(new));
         }
         self.host.set_file_system_rule(build::file_system_rule(new));
-        self.wsman.reconfigure(build::wsman_options(new));
+        self.services.reconfigure(new);
         if let Some(reporting) = &self.reporting {
             reporting
                 .registry
@@ -307,8 +307,15 @@ fn needs_restart(old: &Config, new: &Config, changed: &[Section]) -> Vec<&'stati
             Section::Wsman if old.wsman.http_listen != new.wsman.http_listen => {
                 fixed.push("`wsman.http_listen`")
             }
+            Section::Cimxml if old.cimxml.https_listen != new.cimxml.https_listen => {
+                fixed.push("`cimxml.https_listen`")
+            }
+            Section::Cimxml if old.cimxml.http_listen != new.cimxml.http_listen => {
+                fixed.push("`cimxml.http_listen`")
+            }
             Section::Log if old.log.format != new.log.format => fixed.push("`log.format`"),
             Section::Wsman
+            | Section::Cimxml
             | Section::Tls
             | Section::Limits
             | Section::Log

@@ -57,6 +57,9 @@ fn check(config: &Config, out: &mut Output) -> std::io::Result<()> {
     for (key, value, place) in config.overridden() {
         out.line(&format!("{place}: {key} = {value}: overridden by a remote value"))?;
     }
+    for warning in config.warnings() {
+        out.line(&format!("warning: {warning}"))?;
+    }
     match config.file() {
         Some(file) => out.line(&format!("{}: no fault", file.display())),
         None => out.line("no configuration file: the defaults hold"),

@@ -1,6 +1,7 @@
 //! The configuration as a whole: loading, what must fit together, and what changed.
 
 use std::collections::BTreeSet;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use super::environment::Environment;
@@ -9,8 +10,8 @@ use super::file::{self, FileValues};
 use super::monitor::{self, Misfit};
 use super::schema;
 use super::sections::{
-    AccountsConfig, AgentConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig, LocalConfig,
-    LogConfig, SubscriptionsConfig, SyslogConfig, TlsConfig, WsmanConfig,
+    AccountsConfig, AgentConfig, CimxmlConfig, DeliveryConfig, FileSystemsConfig, HostConfig, LimitsConfig,
+    LocalConfig, LogConfig, SubscriptionsConfig, SyslogConfig, TlsConfig, WsmanConfig,
 };
 use super::stamp::FileStamp;
 use super::value::{Remote, Value};
@@ -26,6 +27,8 @@ pub struct Config {
     pub agent: AgentConfig,
     /// `[wsman]`.
     pub wsman: WsmanConfig,
+    /// `[cimxml]`.
+    pub cimxml: CimxmlConfig,
     /// `[local]`.
     pub local: LocalConfig,
     /// `[tls]`.
@@ -59,6 +62,7 @@ pub enum Section {
     StateDir,
     Agent,
     Wsman,
+    Cimxml,
     Local,
     Tls,
     Accounts,
@@ -173,12 +177,27 @@ impl Config {
             .map(|(key, (value, source))| (key.as_str(), value, source))
     }
 
+    /// What is allowed and yet not safe: each value with its place and the danger.
+    pub fn warnings(&self) -> Vec<Fault> {
+        let listens = ["wsman.http_listen", "cimxml.http_listen"];
+        let opened = listens.into_iter().filter_map(|key| {
+            let outside = outside_loopback(&self.values, key)?;
+            let reason = format!(
+                "{outside} is no loopback address: passwords cross the network in clear where a client uses it"
+            );
+            let keys = vec![key.to_owned()];
+            Some(to_fault(&self.values, Misfit { keys, reason }))
+        });
+        opened.collect()
+    }
+
     /// The sections that differ in what they mean, not in where it comes from.
     pub fn changed(&self, new: &Self) -> Vec<Section> {
         let sections = [
             (Section::StateDir, self.state_dir != new.state_dir),
             (Section::Agent, self.agent != new.agent),
             (Section::Wsman, self.wsman != new.wsman),
+            (Section::Cimxml, self.cimxml != new.cimxml),
             (Section::Local, self.local != new.local),
             (Section::Tls, self.tls != new.tls),
             (Section::Accounts, self.accounts != new.accounts),
@@ -220,6 +239,7 @@ impl Config {
             state_dir: values.path("state_dir"),
             agent: AgentConfig::from_values(&values),
             wsman: WsmanConfig::from_values(&values),
+            cimxml: CimxmlConfig::from_values(&values),
             local: LocalConfig::from_values(&values),
             tls: TlsConfig::from_values(&values),
             accounts: AccountsConfig::from_values(&values),
@@ -346,6 +366,7 @@ fn misfits_between_keys(values: &Values) -> Vec<Misfit> {
         &mut misfits,
     );
     misfits.extend(plain_http(values));
+    misfits.extend(one_path_for_two(values));
     misfits.extend(half_a_pair(values));
     misfits.extend(included_and_excluded(values));
     misfits
@@ -363,17 +384,29 @@ fn ascending(values: &Values, [low, high]: &[&str; 2], misfits: &mut Vec<Misfit>
     }
 }
 
+/// The first address of a list that other machines reach.
+fn outside_loopback(values: &Values, key: &str) -> Option<IpAddr> {
+    let addresses: Vec<SocketAddr> = values.parsed(key);
+    let mut addresses = addresses.iter().map(SocketAddr::ip);
+    addresses.find(|address| !address.to_canonical().is_loopback())
+}
+
 fn plain_http(values: &Values) -> Option<Misfit> {
-    let addresses: Vec<std::net::SocketAddr> = values.parsed("wsman.http_listen");
-    let outside = addresses
-        .iter()
-        .find(|address| !address.ip().to_canonical().is_loopback())?;
+    let outside = outside_loopback(values, "wsman.http_listen")?;
     (!values.bool("wsman.http_force")).then(|| Misfit {
         keys: vec!["wsman.http_listen".into(), "wsman.http_force".into()],
         reason: format!(
-            "plain HTTP listens on loopback addresses only, and {} is none; set `wsman.http_force = true` to allow it",
-            outside.ip()
+            "plain HTTP listens on loopback addresses only, and {outside} is none; set `wsman.http_force = true` to allow it"
         ),
+    })
+}
+
+/// All listeners serve both protocols, which their paths tell apart.
+fn one_path_for_two(values: &Values) -> Option<Misfit> {
+    let path = values.text("wsman.path").trim_end_matches('/');
+    matches!(path, "" | "/cimom").then(|| Misfit {
+        keys: vec!["wsman.path".into()],
+        reason: "CIM-XML is served under `/` and `/cimom`: WS-Management needs a path of its own, such as \"/wsman\"".into(),
     })
 }
 

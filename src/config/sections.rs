@@ -44,6 +44,17 @@ pub struct WsmanConfig {
     pub context_expiry: Duration,
 }
 
+/// `[cimxml]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CimxmlConfig {
+    /// Addresses for HTTPS.
+    pub https_listen: Vec<SocketAddr>,
+    /// Addresses for plain HTTP.
+    pub http_listen: Vec<SocketAddr>,
+    /// The largest reply of an operation that is not pulled.
+    pub max_reply_bytes: usize,
+}
+
 /// `[local]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LocalConfig {
@@ -255,6 +266,16 @@ impl WsmanConfig {
             max_contexts_per_account: values.size("wsman.max_contexts_per_account"),
             max_contexts_bytes: values.size("wsman.max_contexts_bytes"),
             context_expiry: values.secs("wsman.context_expiry_secs"),
+        }
+    }
+}
+
+impl CimxmlConfig {
+    pub(super) fn from_values(values: &Values) -> Self {
+        Self {
+            https_listen: values.parsed("cimxml.https_listen"),
+            http_listen: values.parsed("cimxml.http_listen"),
+            max_reply_bytes: values.size("cimxml.max_reply_bytes"),
         }
     }
 }

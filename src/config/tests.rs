@@ -58,6 +58,8 @@ fn without_a_file_the_defaults_hold() {
     assert_eq!(config.state_dir, PathBuf::from("/var/lib/esm"));
     assert_eq!(config.agent.mode, Mode::Service);
     assert_eq!(config.wsman.listen, ["0.0.0.0:5986".parse().unwrap()]);
+    assert_eq!(config.cimxml.https_listen, ["0.0.0.0:5989".parse().unwrap()]);
+    assert_eq!(config.cimxml.http_listen, ["127.0.0.1:5988".parse().unwrap()]);
     assert_eq!(
         config.tls.certificate,
         PathBuf::from("/var/lib/esm/certs/cert.pem")
@@ -156,7 +158,7 @@ allow_destinations = [
 [delivery]
 trust = "maybe"
 "#), @r#"
-    esm.toml:2: wsmann = 1: unknown; a configuration has: state_dir, [agent], [wsman], [local], [tls], [accounts], [limits], [host], [file_systems], [syslog], [subscriptions], [delivery], [log], [[monitor]]
+    esm.toml:2: wsmann = 1: unknown; a configuration has: state_dir, [agent], [wsman], [cimxml], [local], [tls], [accounts], [limits], [host], [file_systems], [syslog], [subscriptions], [delivery], [log], [[monitor]]
     esm.toml:3: state_dir = "relative": must be an absolute path such as "/var/lib/esm"
     esm.toml:4: agent = 3: must be a table: [agent]
     esm.toml:6: wsman.listen = ["localhost:5986", "192.0.2.1:5"]: must be a list of addresses with a port, such as ["0.0.0.0:5986", "[::]:5986"]; `localhost:5986` is none
@@ -223,6 +225,33 @@ fn plain_http_leaves_loopback_only_by_force() {
     assert_eq!(config.wsman.http_listen.len(), 3);
     let forced = parse("[wsman]\nhttp_listen = ['0.0.0.0:5985']\nhttp_force = true");
     assert_eq!(forced.wsman.http_listen.len(), 1);
+}
+
+#[test]
+fn plain_http_beyond_loopback_is_warned_of() {
+    let warnings = |text: &str| {
+        let warnings = parse(text).warnings();
+        warnings
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    assert_eq!(warnings(""), "");
+    insta::assert_snapshot!(
+        warnings("[wsman]\nhttp_listen = ['0.0.0.0:5985']\nhttp_force = true\n[cimxml]\nhttp_listen = ['127.0.0.1:5988', '192.0.2.1:5988']"),
+        @r#"
+    esm.toml:2: wsman.http_listen = ["0.0.0.0:5985"]: 0.0.0.0 is no loopback address: passwords cross the network in clear where a client uses it
+    esm.toml:5: cimxml.http_listen = ["127.0.0.1:5988", "192.0.2.1:5988"]: 192.0.2.1 is no loopback address: passwords cross the network in clear where a client uses it
+    "#);
+}
+
+#[test]
+fn the_protocols_have_paths_of_their_own() {
+    for path in ["/", "/cimom", "/cimom/"] {
+        let told = faults(&format!("[wsman]\npath = '{path}'"));
+        assert!(told.contains("CIM-XML is served under"), "{path}: {told}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //! Clients leave enumerations open and go away, so each account may keep a bounded number of them and its own
 //! oldest idle one gives way to a new one. In all they are bounded by weight alone: past that bound the account
 //! that holds the most gives way. No account can so lock out another.
+//!
+//! All protocols share one [`Contexts`], so that an account has one bound, whatever it speaks.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,7 +21,7 @@ pub struct ContextLimits {
     pub per_account: usize,
     /// The weight of all of them together, in bytes.
     pub total_weight: usize,
-    /// How long an enumeration lives without a pull.
+    /// How long an enumeration lives without a pull, unless its client asks for another time.
     pub idle: Duration,
 }
 
@@ -53,6 +55,8 @@ pub struct Contexts<T> {
     limits: ContextLimits,
     entries: HashMap<Uuid, Entry<T>>,
     owners: HashMap<Arc<str>, Owner>,
+    /// When each idle entry ends.
+    ends: BTreeMap<IdleSince, Uuid>,
     weight: usize,
     /// Tells entries that were used at the same moment apart.
     sequence: u64,
@@ -62,11 +66,20 @@ pub struct Contexts<T> {
 struct Entry<T> {
     owner: Arc<str>,
     weight: usize,
+    /// How long it lives without a pull, where its client said so.
+    lifetime: Option<Duration>,
     /// `None` while a request uses it.
-    idle: Option<(IdleSince, T)>,
+    idle: Option<Idle<T>>,
 }
 
-/// The order in which idle entries give way.
+#[derive(Debug)]
+struct Idle<T> {
+    since: IdleSince,
+    end: IdleSince,
+    state: T,
+}
+
+/// A moment; the number tells entries of the same moment apart. So idle entries give way, and end, in order.
 type IdleSince = (BootTime, u64);
 
 #[derive(Debug, Default)]
@@ -83,6 +96,7 @@ impl<T> Contexts<T> {
             limits,
             entries: HashMap::new(),
             owners: HashMap::new(),
+            ends: BTreeMap::new(),
             weight: 0,
             sequence: 0,
         }
@@ -103,12 +117,14 @@ impl<T> Contexts<T> {
         self.entries.is_empty()
     }
 
-    /// Keeps an enumeration of `owner` that weighs about `weight` bytes, and returns its identifier.
+    /// Keeps an enumeration of `owner` that weighs about `weight` bytes, and returns its identifier. With a
+    /// `lifetime` it ends when it was not pulled from for that long, else for [`ContextLimits::idle`].
     pub fn insert(
         &mut self,
         owner: &str,
         state: T,
         weight: usize,
+        lifetime: Option<Duration>,
         now: BootTime,
     ) -> Result<Uuid, ContextError> {
         self.expire(now);
@@ -130,6 +146,7 @@ impl<T> Contexts<T> {
             Entry {
                 owner: Arc::clone(&owner),
                 weight,
+                lifetime,
                 idle: None,
             },
         );
@@ -144,17 +161,37 @@ impl<T> Contexts<T> {
 
     /// Takes an enumeration of `owner` out to pull from it. Until it is put back others find it busy.
     pub fn take(&mut self, id: Uuid, owner: &str, now: BootTime) -> Result<T, ContextError> {
+        self.take_as(id, owner, now, Ok)
+    }
+
+    /// Takes out an enumeration that is `narrow`'s: one that it gives back is not there for this caller.
+    pub fn take_as<U>(
+        &mut self,
+        id: Uuid,
+        owner: &str,
+        now: BootTime,
+        narrow: impl FnOnce(T) -> Result<U, T>,
+    ) -> Result<U, ContextError> {
         self.expire(now);
         let entry = self
             .entries
             .get_mut(&id)
             .filter(|entry| &*entry.owner == owner)
             .ok_or(ContextError::Unknown)?;
-        let (since, state) = entry.idle.take().ok_or(ContextError::Busy)?;
-        if let Some(account) = self.owners.get_mut(owner) {
-            account.idle.remove(&since);
+        let Idle { since, end, state } = entry.idle.take().ok_or(ContextError::Busy)?;
+        match narrow(state) {
+            Ok(state) => {
+                self.ends.remove(&end);
+                if let Some(account) = self.owners.get_mut(owner) {
+                    account.idle.remove(&since);
+                }
+                Ok(state)
+            }
+            Err(state) => {
+                entry.idle = Some(Idle { since, end, state });
+                Err(ContextError::Unknown)
+            }
         }
-        Ok(state)
     }
 
     /// Puts back an enumeration that was taken out and has more to give.
@@ -164,7 +201,9 @@ impl<T> Contexts<T> {
         };
         self.sequence += 1;
         let since = (now, self.sequence);
-        entry.idle = Some((since, state));
+        let end = (now + entry.lifetime.unwrap_or(self.limits.idle), self.sequence);
+        entry.idle = Some(Idle { since, end, state });
+        self.ends.insert(end, id);
         if let Some(account) = self.owners.get_mut(&entry.owner) {
             account.idle.insert(since, id);
         }
@@ -175,28 +214,11 @@ impl<T> Contexts<T> {
         self.remove(id);
     }
 
-    /// Ends an enumeration of `owner` that it does not want to finish.
-    pub fn release(&mut self, id: Uuid, owner: &str, now: BootTime) -> Result<(), ContextError> {
-        self.take(id, owner, now)?;
-        self.remove(id);
-        Ok(())
-    }
-
     /// Drops what has been idle for too long.
     pub fn expire(&mut self, now: BootTime) {
-        let idle = self.limits.idle;
-        let expired: Vec<Uuid> = self
-            .owners
-            .values()
-            .flat_map(|owner| {
-                owner
-                    .idle
-                    .iter()
-                    .take_while(|((since, _), _)| now.since(*since) >= idle)
-            })
-            .map(|(_, id)| *id)
-            .collect();
-        for id in expired {
+        while let Some((&(end, _), &id)) = self.ends.first_key_value()
+            && end <= now
+        {
             self.remove(id);
         }
     }
@@ -225,9 +247,12 @@ impl<T> Contexts<T> {
             return false;
         };
         self.weight = self.weight.saturating_sub(entry.weight);
+        if let Some(idle) = &entry.idle {
+            self.ends.remove(&idle.end);
+        }
         if let Some(account) = self.owners.get_mut(&entry.owner) {
-            if let Some((since, _)) = entry.idle {
-                account.idle.remove(&since);
+            if let Some(idle) = &entry.idle {
+                account.idle.remove(&idle.since);
             }
             account.count = account.count.saturating_sub(1);
             account.weight = account.weight.saturating_sub(entry.weight);
@@ -258,7 +283,7 @@ mod tests {
     #[test]
     fn a_context_belongs_to_its_account_and_to_one_request_at_a_time() {
         let mut contexts = contexts(4, 1000);
-        let id = contexts.insert("a", 7, 1, at(0)).unwrap();
+        let id = contexts.insert("a", 7, 1, None, at(0)).unwrap();
         assert_eq!(contexts.take(id, "b", at(0)), Err(ContextError::Unknown));
         assert_eq!(contexts.take(id, "a", at(0)), Ok(7));
         assert_eq!(contexts.take(id, "a", at(0)), Err(ContextError::Busy));
@@ -266,31 +291,39 @@ mod tests {
         assert_eq!(contexts.take(id, "a", at(1)), Ok(8));
         contexts.finish(id);
         assert_eq!(contexts.take(id, "a", at(1)), Err(ContextError::Unknown));
-        assert!(contexts.is_empty() && contexts.owners.is_empty() && contexts.weight == 0);
+        assert!(
+            contexts.is_empty()
+                && contexts.owners.is_empty()
+                && contexts.ends.is_empty()
+                && contexts.weight == 0
+        );
     }
 
     #[test]
     fn the_oldest_idle_one_of_the_same_account_gives_way() {
         let mut contexts = contexts(2, 1000);
-        let other = contexts.insert("b", 0, 1, at(0)).unwrap();
-        let first = contexts.insert("a", 1, 1, at(0)).unwrap();
-        let second = contexts.insert("a", 2, 1, at(1)).unwrap();
+        let other = contexts.insert("b", 0, 1, None, at(0)).unwrap();
+        let first = contexts.insert("a", 1, 1, None, at(0)).unwrap();
+        let second = contexts.insert("a", 2, 1, None, at(1)).unwrap();
         let used = contexts.take(first, "a", at(2)).unwrap();
         contexts.put_back(first, used, at(2));
-        let third = contexts.insert("a", 3, 1, at(3)).unwrap();
+        let third = contexts.insert("a", 3, 1, None, at(3)).unwrap();
         assert_eq!(contexts.take(second, "a", at(3)), Err(ContextError::Unknown));
         assert!(contexts.take(first, "a", at(3)).is_ok());
         assert!(contexts.take(third, "a", at(3)).is_ok());
-        assert_eq!(contexts.insert("a", 4, 1, at(3)), Err(ContextError::TooMany));
+        assert_eq!(
+            contexts.insert("a", 4, 1, None, at(3)),
+            Err(ContextError::TooMany)
+        );
         assert!(contexts.take(other, "b", at(3)).is_ok());
     }
 
     #[test]
     fn past_the_total_weight_the_heaviest_account_gives_way() {
         let mut contexts = contexts(100, 10);
-        let small = contexts.insert("small", 0, 1, at(0)).unwrap();
+        let small = contexts.insert("small", 0, 1, None, at(0)).unwrap();
         let heavy: Vec<_> = (0..20)
-            .map(|n| contexts.insert("heavy", n, 1, at(1)).unwrap())
+            .map(|n| contexts.insert("heavy", n, 1, None, at(1)).unwrap())
             .collect();
         assert_eq!(contexts.len(), 10);
         assert!(contexts.take(small, "small", at(2)).is_ok());
@@ -301,10 +334,33 @@ mod tests {
     #[test]
     fn what_is_not_pulled_expires_by_boot_time() {
         let mut contexts = contexts(4, 1000);
-        let id = contexts.insert("a", 1, 1, at(0)).unwrap();
+        let id = contexts.insert("a", 1, 1, None, at(0)).unwrap();
         let state = contexts.take(id, "a", at(59)).unwrap();
         contexts.expire(at(500));
         contexts.put_back(id, state, at(500));
         assert!(contexts.take(id, "a", at(560)).is_err());
+    }
+
+    #[test]
+    fn a_client_may_ask_for_another_lifetime() {
+        let mut contexts = contexts(4, 1000);
+        let short = contexts
+            .insert("a", 1, 1, Some(Duration::from_secs(5)), at(0))
+            .unwrap();
+        let usual = contexts.insert("a", 2, 1, None, at(0)).unwrap();
+        let state = contexts.take(short, "a", at(4)).unwrap();
+        contexts.put_back(short, state, at(4));
+        assert!(contexts.take(short, "a", at(9)).is_err());
+        assert!(contexts.take(usual, "a", at(9)).is_ok());
+        assert!(contexts.ends.is_empty());
+    }
+
+    #[test]
+    fn what_is_of_another_kind_stays_where_it_is() {
+        let mut contexts = contexts(4, 1000);
+        let id = contexts.insert("a", 1, 1, None, at(0)).unwrap();
+        let refused: Result<(), _> = contexts.take_as(id, "a", at(1), Err);
+        assert_eq!(refused, Err(ContextError::Unknown));
+        assert!(contexts.take(id, "a", at(59)).is_ok());
     }
 }

@@ -14,20 +14,20 @@ use std::time::Duration;
 
 use hyper::Method;
 use hyper::header::CONTENT_TYPE;
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 
 use crate::broker::Broker;
 use crate::clock::SharedClock;
 use crate::delivery::Registry;
 use crate::net::principal::Principal;
 use crate::provider::Caller;
-use crate::server::contexts::{ContextLimits, Contexts};
+use crate::server::enumerations::Enumerations;
 use crate::server::{BoxFuture, HttpReply, HttpRequest, HttpService, Peer, RequestHead, Route, Transport};
 use crate::wsman::identify::{HTTP_BASIC, HTTPS_BASIC, IdentifyResponse};
 use crate::wsman::{Body, DateTimeStyle, Fault, FaultCause, FaultDetail, Refused, Request};
 use crate::xml::{self, Encoding};
 
-use enumerate::{OpenEnumeration, Taken};
+pub(super) use enumerate::OpenEnumeration;
 use exchange::Exchange;
 
 /// Where anyone may ask who answers here, without credentials.
@@ -48,8 +48,6 @@ pub struct WsmanOptions {
     pub delivery_port: u16,
     /// Limits on the XML of requests.
     pub xml: xml::Limits,
-    /// Limits on open enumerations.
-    pub contexts: ContextLimits,
 }
 
 impl Default for WsmanOptions {
@@ -60,7 +58,6 @@ impl Default for WsmanOptions {
             max_envelope_bytes: 512 * 1024,
             delivery_port: 6736,
             xml: xml::Limits::default(),
-            contexts: ContextLimits::default(),
         }
     }
 }
@@ -75,26 +72,27 @@ struct Shared {
     broker: Arc<Broker>,
     clock: SharedClock,
     options: RwLock<Arc<WsmanOptions>>,
-    contexts: Arc<Mutex<Contexts<OpenEnumeration>>>,
+    enumerations: Enumerations,
     subscriptions: Option<Registry>,
 }
 
 impl WsmanService {
-    /// A service over `broker` and `subscriptions`; without these nothing can be subscribed to.
+    /// A service over `broker` and `subscriptions`; without these nothing can be subscribed to. The open
+    /// enumerations may be shared with other services.
     pub fn new(
         broker: Arc<Broker>,
         subscriptions: Option<Registry>,
         clock: SharedClock,
+        enumerations: Enumerations,
         options: WsmanOptions,
     ) -> Self {
-        let contexts = Arc::new(Mutex::new(Contexts::new(options.contexts)));
         let options = RwLock::new(Arc::new(options));
         Self {
             shared: Arc::new(Shared {
                 broker,
                 clock,
                 options,
-                contexts,
+                enumerations,
                 subscriptions,
             }),
         }
@@ -102,13 +100,7 @@ impl WsmanService {
 
     /// Changes the options; open enumerations stay.
     pub fn reconfigure(&self, options: WsmanOptions) {
-        self.shared.contexts.lock().set_limits(options.contexts);
         *self.shared.options.write() = Arc::new(options);
-    }
-
-    /// How many enumerations are open.
-    pub fn open_enumerations(&self) -> usize {
-        self.shared.contexts.lock().len()
     }
 
     fn options(&self) -> Arc<WsmanOptions> {
@@ -189,7 +181,7 @@ impl WsmanService {
                 shared.fetch(exchange, &request).await
             }
             Body::Pull(request) => {
-                let taken = Taken::take(&shared.contexts, &request.context, exchange, shared.clock.boot())?;
+                let taken = shared.take(exchange, &request.context)?;
                 let quick = shared.pulls_from_memory(&taken);
                 let pulled = self.run(exchange, quick, move |exchange| {
                     shared.pull(exchange, &request, taken)

@@ -41,7 +41,7 @@ impl Agent {
         Self::start_with("")
     }
 
-    /// Starts one with more configuration, in TOML. What is in the sections `wsman`, `local` and `syslog` stands
+    /// Starts one with more configuration, in TOML. What is in the sections `wsman`, `cimxml`, `local` and `syslog` stands
     /// first and as dotted keys (`syslog.enabled = true`): a part of them stands already.
     #[track_caller]
     pub fn start_with(more: &str) -> Self {
@@ -111,6 +111,16 @@ impl Agent {
     pub fn port(&self) -> u16 {
         let authority = self.url().split('/').nth(2).unwrap();
         authority.rsplit_once(':').unwrap().1.parse().unwrap()
+    }
+
+    /// The TCP port of CIM-XML over HTTPS.
+    pub fn cimxml_port(&self) -> u16 {
+        port_of(self.after("CIM-XML        https"))
+    }
+
+    /// The TCP port of CIM-XML in clear text.
+    pub fn cimxml_http_port(&self) -> u16 {
+        port_of(self.after("CIM-XML        http:"))
     }
 
     /// SHA-256 of its certificate: hexadecimal digits with colons.
@@ -281,6 +291,12 @@ impl Drop for Agent {
     }
 }
 
+/// The port at the end of a URL without a path.
+#[track_caller]
+fn port_of(url: &str) -> u16 {
+    url.rsplit_once(':').unwrap().1.parse().unwrap()
+}
+
 impl Home {
     fn path(&self) -> &Path {
         match self {
@@ -304,8 +320,14 @@ fn configure(home: &Path, more: &str) {
     } else {
         "wsman.listen = [\"127.0.0.1:0\"]\n"
     };
-    let config =
-        format!("state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\n{listen}{syslog}{more}\n");
+    let cimxml = if more.contains("cimxml.") {
+        ""
+    } else {
+        "cimxml.https_listen = [\"127.0.0.1:0\"]\ncimxml.http_listen = [\"127.0.0.1:0\"]\n"
+    };
+    let config = format!(
+        "state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\n{listen}{cimxml}{syslog}{more}\n"
+    );
     let new = home.join("esm.toml.new");
     std::fs::write(&new, config).unwrap();
     std::fs::rename(new, home.join("esm.toml")).unwrap();

@@ -1,4 +1,4 @@
-//! A WS-Management server in this process: the real one, over classes of the tests' own, with a clock that the
+//! A server of WS-Management and CIM-XML in this process: the real one, over classes of the tests' own, with a clock that the
 //! test moves.
 
 pub mod classes;
@@ -12,8 +12,11 @@ use esm::clock::ManualClock;
 use esm::net::accounts::Accounts;
 use esm::net::certificate;
 use esm::net::tls::server::ServerTls;
+use esm::server::cimxml::{CimxmlOptions, CimxmlService};
+use esm::server::contexts::ContextLimits;
+use esm::server::enumerations::Enumerations;
 use esm::server::wsman::{WsmanOptions, WsmanService};
-use esm::server::{Authenticator, Listener, Server, ServerHandle};
+use esm::server::{Authenticator, Listener, Router, Server, ServerHandle};
 use esm::time::{BootTime, WallTime};
 
 use crate::message::Message;
@@ -28,7 +31,8 @@ pub const USERS: [&str; 2] = ["ann", "bob"];
 pub struct Service {
     pub world: Arc<World>,
     pub clock: ManualClock,
-    pub wsman: WsmanService,
+    /// The open enumerations of both protocols.
+    pub enumerations: Enumerations,
     /// Where it listens with TLS, as `localhost`.
     pub tls: SocketAddr,
     /// Where it listens without.
@@ -38,12 +42,20 @@ pub struct Service {
     runtime: Option<tokio::runtime::Runtime>,
 }
 
+/// How it is set up.
+#[derive(Default)]
+pub struct Options {
+    pub wsman: WsmanOptions,
+    pub cimxml: CimxmlOptions,
+    pub contexts: ContextLimits,
+}
+
 impl Service {
     pub fn start() -> Self {
-        Self::start_with(WsmanOptions::default())
+        Self::start_with(Options::default())
     }
 
-    pub fn start_with(options: WsmanOptions) -> Self {
+    pub fn start_with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Accounts::open(folder.path().join("accounts")).unwrap();
         for user in USERS {
@@ -54,7 +66,20 @@ impl Service {
         let world = Arc::new(World::default());
         let broker = Arc::new(classes::broker(&world));
         let clock = ManualClock::new(BootTime::from_millis(1_000_000), WallTime::from_unix_micros(0));
-        let wsman = WsmanService::new(broker, None, Arc::new(clock.clone()), options);
+        let enumerations = Enumerations::new(options.contexts);
+        let wsman = WsmanService::new(
+            Arc::clone(&broker),
+            None,
+            Arc::new(clock.clone()),
+            enumerations.clone(),
+            options.wsman,
+        );
+        let cimxml = CimxmlService::new(
+            broker,
+            Arc::new(clock.clone()),
+            enumerations.clone(),
+            options.cimxml,
+        );
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -67,8 +92,9 @@ impl Service {
                 Listener::tls(any_port, tls).unwrap(),
                 Listener::plain(any_port).unwrap(),
             ];
+            let router = Router::new(vec![Arc::new(wsman), Arc::new(cimxml)]);
             Server::new(
-                Arc::new(wsman.clone()),
+                Arc::new(router),
                 Authenticator::new(Some(Arc::new(accounts)), None),
             )
             .start(listeners)
@@ -77,7 +103,7 @@ impl Service {
         Self {
             world,
             clock,
-            wsman,
+            enumerations,
             tls,
             plain,
             folder,

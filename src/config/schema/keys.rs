@@ -89,6 +89,31 @@ pub const SECTIONS: &[SectionSchema] = &[
         ],
     },
     SectionSchema {
+        name: "cimxml",
+        doc: "CIM-XML (DSP0200): where it listens and what it allows. Open enumerations count with those of `[wsman]`.",
+        keys: &[
+            key(
+                "https_listen",
+                Kind::SocketAddresses,
+                Default::List(&["0.0.0.0:5989"]),
+                "Addresses for HTTPS. Add \"[::]:5989\" for IPv6; an empty list closes it.",
+            ),
+            key(
+                "http_listen",
+                Kind::SocketAddresses,
+                Default::List(&["127.0.0.1:5988"]),
+                "Addresses for plain HTTP. On other addresses than loopback passwords cross the network in clear: \
+                 the log and `esm config check` warn of it.",
+            ),
+            key(
+                "max_reply_bytes",
+                bytes(64 * KIB, 1024 * MIB),
+                Default::Integer(64 * MIB),
+                "The largest reply of an operation that is not pulled; beyond it the client is told to pull.",
+            ),
+        ],
+    },
+    SectionSchema {
         name: "local",
         doc: "The local socket, through which the commands on this machine reach the agent.",
         keys: &[

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::Shared;
@@ -11,8 +10,8 @@ use super::exchange::Exchange;
 use super::filter::Selected;
 use crate::cim::{CimError, Instance, Name};
 use crate::provider::{InstanceStream, RequestContext};
-use crate::server::contexts::{ContextError, Contexts};
-use crate::time::BootTime;
+use crate::server::contexts::ContextError;
+use crate::server::enumerations::Taken;
 use crate::wsman::enumeration::{encode_enumerate_response, encode_pull_response};
 use crate::wsman::{
     EncodedItem, Enumerate, Fault, FaultCause, ItemLimits, ItemShape, Items, ItemsBuilder, Pull, Pushed,
@@ -27,7 +26,7 @@ const AS_MANY_AS_FIT: usize = usize::MAX;
 const AROUND_ITEMS: u64 = 4096;
 
 /// An enumeration that has more to give.
-pub(super) struct OpenEnumeration {
+pub(in crate::server) struct OpenEnumeration {
     stream: InstanceStream,
     context: RequestContext,
     /// The class that is enumerated; `None` for a walk along associations.
@@ -47,49 +46,6 @@ enum Waiting {
     Instance(Arc<Instance>),
     /// What failed after the items of the last reply.
     Failed(CimError),
-}
-
-/// An enumeration taken out of the open ones for one request. If the request does not put it back (it ended,
-/// failed, or the client went away) the enumeration ends.
-pub(super) struct Taken {
-    id: Uuid,
-    contexts: Arc<Mutex<Contexts<OpenEnumeration>>>,
-    enumeration: Option<OpenEnumeration>,
-}
-
-impl Taken {
-    /// Takes the enumeration of that context, which must be the caller's own.
-    pub(super) fn take(
-        contexts: &Arc<Mutex<Contexts<OpenEnumeration>>>,
-        context: &str,
-        exchange: &Exchange,
-        now: BootTime,
-    ) -> Result<Self, Fault> {
-        let id = parse_context(context)?;
-        let enumeration = contexts
-            .lock()
-            .take(id, exchange.caller.name(), now)
-            .map_err(|error| fault_of(&error))?;
-        Ok(Self {
-            id,
-            contexts: Arc::clone(contexts),
-            enumeration: Some(enumeration),
-        })
-    }
-
-    pub(super) fn put_back(mut self, now: BootTime) {
-        if let Some(enumeration) = self.enumeration.take() {
-            self.contexts.lock().put_back(self.id, enumeration, now);
-        }
-    }
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        if self.enumeration.is_some() {
-            self.contexts.lock().finish(self.id);
-        }
-    }
 }
 
 impl Shared {
@@ -139,8 +95,8 @@ impl Shared {
         &self,
         exchange: &Exchange,
         request: &Pull,
-        mut taken: Taken,
-    ) -> Result<(String, Option<Taken>), Fault> {
+        mut taken: Taken<OpenEnumeration>,
+    ) -> Result<(String, Option<Taken<OpenEnumeration>>), Fault> {
         let Some(enumeration) = taken.enumeration.as_mut() else {
             return Err(Fault::internal());
         };
@@ -160,17 +116,20 @@ impl Shared {
 
     /// Ends an enumeration before its end.
     pub(super) fn release(&self, exchange: &Exchange, request: &Release) -> Result<String, Fault> {
-        let id = parse_context(&request.context)?;
-        let now = self.clock.boot();
-        self.contexts
-            .lock()
-            .release(id, exchange.caller.name(), now)
-            .map_err(|error| fault_of(&error))?;
+        drop(self.take(exchange, &request.context)?);
         Ok(Release::encode_response(&exchange.head()))
     }
 
+    /// Takes the enumeration of that context out of the open ones.
+    pub(super) fn take(&self, exchange: &Exchange, context: &str) -> Result<Taken<OpenEnumeration>, Fault> {
+        let id = parse_context(context)?;
+        self.enumerations
+            .take(id, exchange.caller.name(), self.clock.boot())
+            .map_err(|error| fault_of(&error))
+    }
+
     /// Whether a pull would not wait for anything.
-    pub(super) fn pulls_from_memory(&self, taken: &Taken) -> bool {
+    pub(super) fn pulls_from_memory(&self, taken: &Taken<OpenEnumeration>) -> bool {
         taken.enumeration.as_ref().is_some_and(|enumeration| {
             enumeration.class.as_ref().is_some_and(|class| {
                 self.broker
@@ -185,12 +144,9 @@ impl Shared {
                 Waiting::Encoded(item) => item.len(),
                 _ => 0,
             };
-        let inserted =
-            self.contexts
-                .lock()
-                .insert(exchange.caller.name(), enumeration, weight, self.clock.boot());
-        inserted
-            .map(|id| format!("uuid:{id}"))
+        let (owner, now) = (exchange.caller.name(), self.clock.boot());
+        let kept = self.enumerations.keep(owner, enumeration, weight, None, now);
+        kept.map(|id| format!("uuid:{id}"))
             .map_err(|error| fault_of(&error))
     }
 

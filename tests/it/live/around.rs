@@ -45,7 +45,8 @@ fn an_address_in_use_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let home = folder.path().display();
     let config = format!(
-        "state_dir = '{home}/state'\nlocal.socket = '{home}/esm.sock'\nwsman.listen = [\"{address}\"]\n"
+        "state_dir = '{home}/state'\nlocal.socket = '{home}/esm.sock'\nwsman.listen = [\"{address}\"]\n\
+         cimxml.https_listen = []\ncimxml.http_listen = []\n"
     );
     std::fs::write(folder.path().join("esm.toml"), config).unwrap();
     let refused = fails_to_start(folder.path());

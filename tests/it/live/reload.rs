@@ -111,7 +111,7 @@ fn check_refused(fault: &str, expect: &[&str]) {
 fn a_faulty_file_is_refused_whole() {
     check_refused(
         "[delivery]\nretry_first_secs = 0",
-        &["esm.toml:7", "delivery.retry_first_secs"],
+        &["esm.toml:9", "delivery.retry_first_secs"],
     );
 }
 

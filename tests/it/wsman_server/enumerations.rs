@@ -3,12 +3,11 @@
 use std::time::Duration;
 
 use esm::server::contexts::ContextLimits;
-use esm::server::wsman::WsmanOptions;
 
 use crate::element::Element;
 use crate::message::Message;
 use crate::raw_http::Connection;
-use crate::wsman_service::Service;
+use crate::wsman_service::{Options, Service};
 
 const OPTIMISED: &str = "<w:OptimizeEnumeration/>";
 
@@ -324,10 +323,10 @@ fn a_released_enumeration_is_gone() {
     let service = Service::start();
     let mut ann = service.connect_as("ann");
     let context = open(&mut ann, "Test_Item");
-    assert_eq!(service.wsman.open_enumerations(), 1);
+    assert_eq!(service.enumerations.len(), 1);
     let released = ann.ask(&Message::release("Test_Item", &context).in_test());
     assert!(released.body().children.is_empty());
-    assert_eq!(service.wsman.open_enumerations(), 0);
+    assert_eq!(service.enumerations.len(), 0);
     let again = ann.ask(&Message::release("Test_Item", &context).in_test());
     assert!(again.fault().contains("InvalidEnumerationContext"));
 }
@@ -335,12 +334,12 @@ fn a_released_enumeration_is_gone() {
 /// Clients leave enumerations open and never release them.
 #[test]
 fn abandoned_enumerations_lock_nobody_out() {
-    let service = Service::start_with(WsmanOptions {
+    let service = Service::start_with(Options {
         contexts: ContextLimits {
             per_account: 8,
             ..ContextLimits::default()
         },
-        ..WsmanOptions::default()
+        ..Options::default()
     });
     let (mut ann, mut bob) = (service.connect_as("ann"), service.connect_as("bob"));
     let of_bob = open(&mut bob, "Test_Item");
@@ -351,7 +350,7 @@ fn abandoned_enumerations_lock_nobody_out() {
     for _ in 0..7 {
         open(&mut ann, "Test_Item");
     }
-    assert_eq!(service.wsman.open_enumerations(), 9);
+    assert_eq!(service.enumerations.len(), 9);
     let oldest = ann.ask(&Message::pull("Test_Item", &oldest, "")).fault();
     assert!(oldest.contains("InvalidEnumerationContext"), "{oldest}");
     assert_eq!(keys(&pull(&mut ann, &used, ""), "Number"), ["2", "3", "4", "5"]);
@@ -364,12 +363,12 @@ fn abandoned_enumerations_lock_nobody_out() {
 #[test]
 fn an_enumeration_that_nobody_pulls_expires() {
     let idle = Duration::from_secs(60);
-    let service = Service::start_with(WsmanOptions {
+    let service = Service::start_with(Options {
         contexts: ContextLimits {
             idle,
             ..ContextLimits::default()
         },
-        ..WsmanOptions::default()
+        ..Options::default()
     });
     let mut ann = service.connect_as("ann");
     let context = open(&mut ann, "Test_Item");
@@ -383,5 +382,5 @@ fn an_enumeration_that_nobody_pulls_expires() {
     let late = ann.ask(&Message::pull("Test_Item", &context, "")).fault();
     assert!(late.contains("InvalidEnumerationContext"), "{late}");
     open(&mut ann, "Test_Item");
-    assert_eq!(service.wsman.open_enumerations(), 1);
+    assert_eq!(service.enumerations.len(), 1);
 }

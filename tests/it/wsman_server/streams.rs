@@ -34,7 +34,7 @@ fn a_hundred_thousand_instances_are_made_as_they_are_pulled() {
     assert!(replies > 20, "each reply is bounded: {replies}");
     let most = service.world.most_alive.load(Ordering::SeqCst);
     assert!(most <= 2, "{most} at a time");
-    assert_eq!(service.wsman.open_enumerations(), 0);
+    assert_eq!(service.enumerations.len(), 0);
 }
 
 /// A filter that lets one through of a hundred thousand does not gather them either.

@@ -1,0 +1,514 @@
+//! pywbem's client over TLS: every operation that it has, pulled and not.
+
+use serde_json::{Value, json};
+
+use crate::agent::{Agent, USER};
+use crate::peers::Peer;
+use crate::wsman_service::Service;
+use crate::wsman_service::classes::HUGE;
+
+/// pywbem with a server to talk to.
+struct Client {
+    peer: Peer,
+    /// What its Iter methods use: the pulled operations, the others, or what the server has.
+    pull: Option<bool>,
+}
+
+impl Client {
+    #[track_caller]
+    fn of_service(service: &Service) -> Self {
+        let url = format!("https://localhost:{}", service.tls.port());
+        let certificate = service.certificate();
+        Self::new(&url, certificate.to_str().unwrap(), ["ann", "ann"], "root/test")
+    }
+
+    #[track_caller]
+    fn of_agent(agent: &Agent) -> Self {
+        let url = format!("https://127.0.0.1:{}", agent.cimxml_port());
+        let certificate = agent.certificate();
+        let login = [USER, &agent.password()];
+        Self::new(&url, certificate.to_str().unwrap(), login, "root/ESMPRO/AS")
+    }
+
+    #[track_caller]
+    fn new(url: &str, certificate: &str, [user, password]: [&str; 2], namespace: &str) -> Self {
+        let environment = [
+            ("ESM_URL", url),
+            ("ESM_CA", certificate),
+            ("ESM_USER", user),
+            ("ESM_PASSWORD", password),
+            ("ESM_NAMESPACE", namespace),
+        ];
+        let peer = Peer::python("pywbem_operations.py", &environment);
+        Self { peer, pull: None }
+    }
+
+    /// What came of a method.
+    #[track_caller]
+    fn outcome(&mut self, call: &str, arguments: Value, named: Value) -> Value {
+        let question = json!({"call": call, "arguments": arguments, "named": named, "pull": self.pull});
+        self.peer.ask(&question)
+    }
+
+    /// Calls a method, which must succeed.
+    #[track_caller]
+    fn call(&mut self, call: &str, arguments: Value, named: Value) -> Value {
+        let outcome = self.outcome(call, arguments, named);
+        match outcome.get("result") {
+            Some(result) => result.clone(),
+            None => panic!("{call}: {outcome}"),
+        }
+    }
+
+    /// Calls a method, which must fail; returns `CODE TEXT`.
+    #[track_caller]
+    fn refused(&mut self, call: &str, arguments: Value, named: Value) -> String {
+        let outcome = self.outcome(call, arguments, named);
+        match (outcome.get("code"), outcome.get("text")) {
+            (Some(code), Some(text)) => format!("{code} {}", text.as_str().unwrap()),
+            _ => panic!("{call}: {outcome}"),
+        }
+    }
+
+    /// Does the same with pulled operations, without, and with what pywbem chooses.
+    #[track_caller]
+    fn each_way(&mut self, test: impl Fn(&mut Self)) {
+        for pull in [Some(true), Some(false), None] {
+            self.pull = pull;
+            test(self);
+        }
+        self.pull = None;
+    }
+}
+
+fn item(number: u32) -> Value {
+    json!({"path": format!("root/test:Test_Item.Number={number}")})
+}
+
+/// The keys of instances or paths in a result.
+#[track_caller]
+fn keys(result: &Value) -> Vec<&str> {
+    let keys = result.as_array().unwrap().iter().map(|item| {
+        let path = item.get("path").unwrap_or(item).as_str().unwrap();
+        path.split_once(':').unwrap().1
+    });
+    keys.collect()
+}
+
+const ITEMS: [&str; 5] = [
+    "test_item.number=1",
+    "test_item.number=2",
+    "test_item.number=3",
+    "test_item.number=4",
+    "test_subitem.number=5",
+];
+
+#[test]
+fn instances_are_enumerated_each_way() {
+    let service = Service::start();
+    Client::of_service(&service).each_way(|client| {
+        let instances = client.call("IterEnumerateInstances", json!(["test_ITEM"]), json!({}));
+        assert_eq!(keys(&instances), ITEMS);
+        assert_eq!(instances[4]["properties"]["Extra"], "more");
+        assert_eq!(instances[0]["properties"]["Text"], "item <1> & \u{e9}\u{65e5}");
+        assert_eq!(instances[2]["properties"]["Levels"], json!([0, 1, 2]));
+        assert_eq!(instances[0]["properties"]["When"], "20270115080000.123457+000");
+        assert_eq!(instances[0]["properties"]["Part"]["properties"]["Weight"], 7);
+        assert_eq!(instances[0]["properties"]["Note"], Value::Null);
+        let named = json!({"PropertyList": ["number", "EVEN"], "DeepInheritance": false});
+        let few = client.call("IterEnumerateInstances", json!(["Test_Item"]), named);
+        assert_eq!(few[4]["properties"], json!({"Number": 5, "Even": false}));
+        let named = json!({"DeepInheritance": false});
+        let shallow = client.call("IterEnumerateInstances", json!(["Test_Item"]), named);
+        assert_eq!(keys(&shallow), ITEMS, "subclasses are there, as what they are");
+        assert_eq!(shallow[4]["properties"].get("Extra"), None);
+        assert_eq!(shallow[4]["properties"]["Number"], 5);
+        let paths = client.call("IterEnumerateInstancePaths", json!(["Test_Item"]), json!({}));
+        assert_eq!(keys(&paths), ITEMS);
+    });
+    assert_eq!(service.enumerations.len(), 0);
+}
+
+#[test]
+fn an_instance_is_the_same_enumerated_and_got() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    let enumerated = client.call("EnumerateInstances", json!(["Test_Item"]), json!({}));
+    for (number, enumerated) in (1..=4).zip(enumerated.as_array().unwrap()) {
+        let got = client.call("GetInstance", json!([item(number)]), json!({}));
+        assert_eq!(got["properties"], enumerated["properties"]);
+        assert_eq!(got["class"], enumerated["class"]);
+    }
+    // A path may name a class above the instance's own.
+    let sub = client.call("GetInstance", json!([item(5)]), json!({}));
+    assert_eq!(sub["class"], "Test_SubItem");
+    assert_eq!(sub["properties"], enumerated[4]["properties"]);
+}
+
+#[test]
+fn associations_are_walked_each_way() {
+    let service = Service::start();
+    Client::of_service(&service).each_way(|client| {
+        let found = client.call("IterAssociatorInstances", json!([item(2)]), json!({}));
+        assert_eq!(keys(&found), ["test_group.name=\"even\""]);
+        let group = json!({"path": "root/test:Test_Group.Name=\"odd\""});
+        let found = client.call("IterAssociatorInstancePaths", json!([group]), json!({}));
+        assert_eq!(keys(&found), [ITEMS[0], ITEMS[2], ITEMS[4]]);
+        let named = json!({"ResultClass": "Test_SubItem", "Role": "Group", "ResultRole": "member"});
+        let found = client.call("IterAssociatorInstancePaths", json!([group]), named);
+        assert_eq!(keys(&found), [ITEMS[4]]);
+        let found = client.call("IterReferenceInstances", json!([group]), json!({"Role": "Group"}));
+        assert_eq!(found.as_array().unwrap().len(), 3);
+        assert_eq!(found[0]["properties"]["Rank"], "#1");
+        assert_eq!(
+            found[0]["properties"]["Member"], "root/test:test_item.number=1",
+            "the namespace as the client spelled it"
+        );
+        let found = client.call("IterReferenceInstancePaths", json!([item(1)]), json!({}));
+        assert_eq!(found.as_array().unwrap().len(), 1);
+        let none = client.call(
+            "IterReferenceInstances",
+            json!([item(1)]),
+            json!({"Role": "Group"}),
+        );
+        assert_eq!(none, json!([]));
+    });
+}
+
+#[test]
+fn queries_are_answered_each_way() {
+    let service = Service::start();
+    Client::of_service(&service).each_way(|client| {
+        let query = "SELECT Number, Text FROM Test_Item WHERE Even = TRUE";
+        let found = client.call("IterQueryInstances", json!(["WQL", query]), json!({}));
+        let numbers: Vec<&Value> = found
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|found| &found["properties"]["Number"])
+            .collect();
+        assert_eq!(numbers, [2, 4]);
+        assert_eq!(found[0]["properties"].as_object().unwrap().len(), 2);
+        let cql = json!(["DMTF:CQL", "SELECT * FROM Test_Group WHERE Name = 'odd'"]);
+        let found = client.call("IterQueryInstances", cql, json!({}));
+        assert_eq!(found[0]["properties"]["Name"], "odd");
+    });
+}
+
+#[test]
+fn enumerations_are_filtered_and_bounded() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    for (language, filter) in [
+        ("DMTF:FQL", "Number > 1 AND Even = FALSE"),
+        ("WQL", "SELECT * FROM Test_Item WHERE Number > 1 AND Even = FALSE"),
+    ] {
+        let named = json!({"FilterQueryLanguage": language, "FilterQuery": filter, "MaxObjectCount": 10});
+        let found = client.call("OpenEnumerateInstances", json!(["Test_Item"]), named.clone());
+        assert_eq!(keys(&found["instances"]), [ITEMS[2], ITEMS[4]], "{language}");
+        assert_eq!((&found["eos"], &found["context"]), (&json!(true), &Value::Null));
+        let found = client.call("OpenEnumerateInstancePaths", json!(["Test_Item"]), named);
+        assert_eq!(keys(&found["paths"]), [ITEMS[2], ITEMS[4]], "{language}");
+    }
+    let filter =
+        json!({"FilterQueryLanguage": "DMTF:FQL", "FilterQuery": "Name LIKE 'o.*'", "MaxObjectCount": 10});
+    let found = client.call("OpenAssociatorInstances", json!([item(1)]), filter.clone());
+    assert_eq!(keys(&found["instances"]), ["test_group.name=\"odd\""]);
+    let found = client.call("OpenAssociatorInstancePaths", json!([item(2)]), filter);
+    assert_eq!(found["paths"], json!([]));
+    // None at first, then as many as are asked for, then the rest.
+    let opened = client.call("OpenEnumerateInstances", json!(["Test_Item"]), json!({}));
+    assert_eq!(
+        (&opened["instances"], &opened["eos"]),
+        (&json!([]), &json!(false))
+    );
+    let context = json!({"context": opened["context"]});
+    let pulled = client.call("PullInstancesWithPath", json!([context, 2]), json!({}));
+    assert_eq!(keys(&pulled["instances"]), ITEMS[..2]);
+    assert_eq!(pulled["eos"], false);
+    let kept_alive = client.call("PullInstancesWithPath", json!([context, 0]), json!({}));
+    assert_eq!(
+        (&kept_alive["instances"], &kept_alive["eos"]),
+        (&json!([]), &json!(false))
+    );
+    let pulled = client.call("PullInstancesWithPath", json!([context, 3]), json!({}));
+    assert_eq!(keys(&pulled["instances"]), ITEMS[2..]);
+    assert_eq!(pulled["eos"], true, "the end is told with the last item");
+    let late = client.refused("PullInstancesWithPath", json!([context, 1]), json!({}));
+    assert!(late.starts_with("21 "), "{late}");
+    assert_eq!(service.enumerations.len(), 0);
+    // One that is closed is gone; one of another kind is not touched.
+    let opened = client.call(
+        "OpenEnumerateInstancePaths",
+        json!(["Test_Item"]),
+        json!({"OperationTimeout": 30}),
+    );
+    let context = json!({"context": opened["context"]});
+    let wrong = client.refused("PullInstancesWithPath", json!([context, 1]), json!({}));
+    assert!(wrong.starts_with("21 "), "{wrong}");
+    client.call("CloseEnumeration", json!([context]), json!({}));
+    let again = client.refused("CloseEnumeration", json!([context]), json!({}));
+    assert!(again.starts_with("21 "), "{again}");
+}
+
+#[test]
+fn bad_filters_have_their_codes() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    for (named, expect) in [
+        (
+            json!({"FilterQueryLanguage": "SQL", "FilterQuery": "Number > 1"}),
+            "14 ",
+        ),
+        (
+            json!({"FilterQueryLanguage": "DMTF:FQL", "FilterQuery": "Number >"}),
+            "15 ",
+        ),
+        (
+            json!({"FilterQueryLanguage": "DMTF:FQL", "FilterQuery": "Nope = 1"}),
+            "15 ",
+        ),
+        (
+            json!({"FilterQueryLanguage": "WQL", "FilterQuery": "SELECT * FROM Test_Group"}),
+            "15 ",
+        ),
+        (json!({"OperationTimeout": 0}), "22 "),
+        (json!({"OperationTimeout": 100_000}), "22 "),
+    ] {
+        let refused = client.refused("OpenEnumerateInstances", json!(["Test_Item"]), named.clone());
+        assert!(refused.starts_with(expect), "{named}: {refused}");
+    }
+    let refused = client.refused("OpenEnumerateInstances", json!(["Test_Nope"]), json!({}));
+    assert!(refused.starts_with("5 "), "{refused}");
+    for (query, expect) in [
+        (["SQL", "x"], "14 "),
+        (["WQL", "SELECT"], "15 "),
+        (["DMTF:FQL", "Number = 1"], "14 "),
+    ] {
+        for call in ["ExecQuery", "OpenQueryInstances"] {
+            let refused = client.refused(call, json!(query), json!({}));
+            assert!(refused.starts_with(expect), "{call} {query:?}: {refused}");
+        }
+    }
+}
+
+#[test]
+fn a_provider_that_fails_is_an_error_each_way() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    let whole = client.refused("EnumerateInstances", json!(["Test_Failing"]), json!({}));
+    assert_eq!(whole, "1 the third one broke");
+    // What came before the error is served first; without ContinueOnError the error is the end.
+    for (continues, then) in [(false, "21 "), (true, "")] {
+        let named = json!({"MaxObjectCount": 2, "ContinueOnError": continues});
+        let opened = client.call("OpenEnumerateInstances", json!(["Test_Failing"]), named);
+        assert_eq!(opened["instances"].as_array().unwrap().len(), 2);
+        let context = json!({"context": opened["context"]});
+        let failed = client.refused("PullInstancesWithPath", json!([context, 5]), json!({}));
+        assert_eq!(failed, "1 the third one broke");
+        if continues {
+            let rest = client.call("PullInstancesWithPath", json!([context, 5]), json!({}));
+            assert_eq!((&rest["instances"], &rest["eos"]), (&json!([]), &json!(true)));
+        } else {
+            let failed = client.refused("PullInstancesWithPath", json!([context, 5]), json!({}));
+            assert!(failed.starts_with(then), "{failed}");
+        }
+    }
+    assert_eq!(service.enumerations.len(), 0);
+}
+
+#[test]
+fn large_instances_come_in_chunks_and_in_pulls() {
+    let service = Service::start();
+    Client::of_service(&service).each_way(|client| {
+        let instances = client.call("IterEnumerateInstances", json!(["Test_Huge"]), json!({}));
+        let lengths: Vec<usize> = instances
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|instance| instance["properties"]["Text"].as_str().unwrap().len())
+            .collect();
+        assert_eq!(lengths, [10, HUGE, 10]);
+    });
+    assert_eq!(service.enumerations.len(), 0);
+}
+
+#[test]
+fn classes_and_qualifiers_are_read() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    let whole = client.call(
+        "GetClass",
+        json!(["test_subitem"]),
+        json!({"LocalOnly": false, "IncludeClassOrigin": true}),
+    );
+    assert_eq!(whole["class"], "Test_SubItem");
+    assert_eq!(whole["properties"].as_array().unwrap().len(), 15);
+    assert_eq!(
+        whole["origins"],
+        json!(["CIM_ManagedElement", "Test_Item", "Test_SubItem"])
+    );
+    let local = client.call("GetClass", json!(["Test_SubItem"]), json!({}));
+    assert_eq!(
+        (&local["properties"], &local["origins"]),
+        (&json!(["Extra"]), &json!([]))
+    );
+    let named = json!({"PropertyList": ["number", "nope"], "LocalOnly": false});
+    let few = client.call("GetClass", json!(["Test_SubItem"]), named);
+    assert_eq!(few["properties"], json!(["Number"]));
+    let association = client.call("GetClass", json!(["Test_Membership"]), json!({}));
+    assert_eq!(association["qualifiers"], json!(["Association"]));
+    let bare = client.call(
+        "GetClass",
+        json!(["Test_Membership"]),
+        json!({"IncludeQualifiers": false}),
+    );
+    assert_eq!(bare["qualifiers"], json!([]));
+
+    let top = client.call("EnumerateClassNames", json!([]), json!({}));
+    assert!(top.as_array().unwrap().contains(&json!("Test_Many")));
+    assert!(!top.as_array().unwrap().contains(&json!("Test_SubItem")));
+    let below = client.call(
+        "EnumerateClassNames",
+        json!([]),
+        json!({"ClassName": "Test_Item"}),
+    );
+    assert_eq!(below, json!(["Test_SubItem"]));
+    let all = client.call(
+        "EnumerateClasses",
+        json!([]),
+        json!({"DeepInheritance": true, "LocalOnly": false}),
+    );
+    let names = client.call("EnumerateClassNames", json!([]), json!({"DeepInheritance": true}));
+    assert!(names.as_array().unwrap().len() > 20);
+    let all: Vec<&Value> = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|class| &class["class"])
+        .collect();
+    assert_eq!(all, names.as_array().unwrap().iter().collect::<Vec<_>>());
+
+    let key = client.call("GetQualifier", json!(["key"]), json!({}));
+    assert_eq!(key, "Key");
+    let qualifiers = client.call("EnumerateQualifiers", json!([]), json!({}));
+    assert!(qualifiers.as_array().unwrap().contains(&json!("ValueMap")));
+
+    let around = client.call(
+        "AssociatorNames",
+        json!(["Test_Item"]),
+        json!({"AssocClass": "Test_Membership"}),
+    );
+    assert_eq!(around, json!(["Test_Group"]));
+    let by = client.call(
+        "ReferenceNames",
+        json!(["test_subitem"]),
+        json!({"Role": "Member"}),
+    );
+    assert_eq!(by, json!(["Test_Membership"]));
+    let by = client.call(
+        "References",
+        json!(["Test_Item"]),
+        json!({"ResultClass": "Test_Membership"}),
+    );
+    assert_eq!(by[0][1]["properties"], json!(["Group", "Member", "Rank"]));
+    let none = client.call(
+        "Associators",
+        json!(["Test_Item"]),
+        json!({"ResultClass": "Test_Item"}),
+    );
+    assert_eq!(none, json!([]));
+}
+
+#[test]
+fn the_schema_is_not_changed_by_clients() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    let class = json!({"class": "Test_New"});
+    for (call, argument) in [
+        ("CreateClass", class.clone()),
+        ("ModifyClass", class),
+        ("DeleteClass", json!("Test_Item")),
+        ("DeleteQualifier", json!("Key")),
+    ] {
+        let refused = client.refused(call, json!([argument]), json!({}));
+        assert!(
+            refused.starts_with("7 ") && refused.contains("MOF"),
+            "{call}: {refused}"
+        );
+    }
+}
+
+#[test]
+fn instances_are_created_changed_and_deleted() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    let group = json!({"instance": "Test_Group", "properties": {"Name": "third"}, "at": null});
+    let path = client.call("CreateInstance", json!([group]), json!({}));
+    assert_eq!(path, "root/test:test_group.name=\"third\"");
+    let again = client.refused("CreateInstance", json!([group]), json!({}));
+    assert!(again.starts_with("11 "), "{again}");
+    let unknown = json!({"instance": "Test_Group", "properties": {"Name": "x", "Nope": "y"}, "at": null});
+    let unknown = client.refused("CreateInstance", json!([unknown]), json!({}));
+    assert!(unknown.starts_with("12 "), "{unknown}");
+    client.call("DeleteInstance", json!([{"path": path}]), json!({}));
+    let gone = client.refused("GetInstance", json!([{"path": path}]), json!({}));
+    assert!(gone.starts_with("6 "), "{gone}");
+
+    let at = "root/test:Test_Item.Number=3";
+    let changed = json!({"instance": "Test_Item", "properties": {"Note": "new"}, "at": at});
+    client.call("ModifyInstance", json!([changed]), json!({}));
+    let both = json!({"instance": "Test_Item", "properties": {"Note": "newer", "Levels": {"type": "uint16", "value": [7]}}, "at": at});
+    client.call("ModifyInstance", json!([both]), json!({"PropertyList": ["note"]}));
+    let got = client.call(
+        "GetInstance",
+        json!([item(3)]),
+        json!({"PropertyList": ["Note", "Levels"]}),
+    );
+    assert_eq!(got["properties"], json!({"Note": "newer", "Levels": [0, 1, 2]}));
+}
+
+#[test]
+fn methods_are_called() {
+    let service = Service::start();
+    let mut client = Client::of_service(&service);
+    let named = json!({"Text": "ab"});
+    let missing = client.refused("InvokeMethod", json!(["Repeat", item(1)]), named);
+    assert!(missing.starts_with("4 "), "{missing}");
+    let total = client.call("InvokeMethod", json!(["total", "test_item"]), json!({}));
+    assert_eq!(total, json!([4, {}]));
+    let on_class = client.refused("InvokeMethod", json!(["Repeat", "Test_Item"]), json!({}));
+    assert!(on_class.starts_with("4 "), "{on_class}");
+    let unknown = client.refused("InvokeMethod", json!(["Nope", "Test_Item"]), json!({}));
+    assert!(unknown.starts_with("17 "), "{unknown}");
+    let nowhere = client.refused("InvokeMethod", json!(["Total", "Test_Nope"]), json!({}));
+    assert!(nowhere.starts_with("5 "), "{nowhere}");
+}
+
+#[test]
+fn the_agent_is_read_each_way() {
+    let agent = Agent::start();
+    Client::of_agent(&agent).each_way(|client| {
+        let processors = client.call("IterEnumerateInstances", json!(["ESM_Processor"]), json!({}));
+        let total = processors
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|processor| processor["properties"]["DeviceID"] == "_Total")
+            .unwrap();
+        let got = client.call("GetInstance", json!([{"path": total["path"]}]), json!({}));
+        assert_eq!(got["properties"]["SystemName"], total["properties"]["SystemName"]);
+        let system = client.call(
+            "IterAssociatorInstances",
+            json!([{"path": total["path"]}]),
+            json!({"ResultClass": "CIM_ComputerSystem"}),
+        );
+        assert_eq!(system[0]["class"], "ESM_GeneralInformation");
+        let namespaces = client.call(
+            "IterEnumerateInstancePaths",
+            json!(["CIM_ObjectManager", "interop"]),
+            json!({}),
+        );
+        assert_eq!(namespaces.as_array().unwrap().len(), 1);
+    });
+}
