@@ -133,16 +133,19 @@ impl Agent {
         };
         let in_force = InForce::new(config.clone());
         let registry = reporting.as_ref().map(|reporting| reporting.registry.clone());
+        let settings = Arc::new(Settings {
+            in_force: in_force.clone(),
+            store: store.clone(),
+            monitors,
+            registry: registry.clone(),
+        });
         let parts = build::AgentParts {
             config: &config,
             clock: &clock,
             host: &host,
             reporting: reporting.as_ref(),
-            settings: Arc::new(Settings {
-                in_force: in_force.clone(),
-                store: store.clone(),
-                monitors,
-            }),
+            settings: Arc::clone(&settings) as Arc<_>,
+            indications: registry.is_some().then_some(settings as Arc<_>),
             workers: Arc::new(Health {
                 supervisor: Arc::clone(&supervisor),
                 registry: registry.clone(),

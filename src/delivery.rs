@@ -43,7 +43,7 @@ pub use self::registry::{AlertObserver, Registry, RegistryParts};
 pub use self::request::{
     Bookmark, Granted, NewTarget, PullBatch, SubscribeError, SubscribeRequest, SubscriptionError,
 };
-pub use self::retry::RetrySchedule;
+pub use self::retry::{RetrySchedule, UNBOUNDED};
 pub use self::rule::{DestinationRule, Forbidden};
 pub use self::shared::Settings;
 pub use self::status::{DeliveryState, DestinationStatus, Fare, SubscriptionStatus};

@@ -16,7 +16,7 @@ mod host_class;
 mod host_providers;
 pub mod indication_filter;
 pub mod indication_subscription;
-mod interop;
+pub mod interop;
 pub mod listener_destination;
 pub mod monitor_setting;
 mod network;
@@ -42,7 +42,7 @@ use crate::net::principal::Principal;
 
 pub use builder::InstanceBuilder;
 pub use host_providers::{HostProviders, MissingClass};
-pub use interop::InteropProviders;
+pub use interop::{InteropParts, InteropProviders};
 
 /// Instances as they are asked for, one after the other. An error ends the stream.
 pub type InstanceStream = Box<dyn Iterator<Item = Result<Arc<Instance>, CimError>> + Send>;

@@ -23,17 +23,18 @@ use crate::provider::agent_health::{AgentHealthProvider, Workers};
 use crate::provider::alive::AliveProvider;
 use crate::provider::indication_filter::IndicationFilterProvider;
 use crate::provider::indication_subscription::IndicationSubscriptionProvider;
+use crate::provider::interop::indication_service::IndicationControl;
 use crate::provider::listener_destination::ListenerDestinationProvider;
 use crate::provider::monitor_setting::{
     MonitorControl, MonitorSettingForElementProvider, MonitorSettingProvider,
 };
 use crate::provider::subscription::SubscriptionProvider;
-use crate::provider::{HostProviders, InstanceProvider, InteropProviders, MissingClass};
+use crate::provider::{HostProviders, InstanceProvider, InteropParts, InteropProviders, MissingClass};
 use crate::server::cimxml::CimxmlOptions;
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
 use crate::server::{Authenticator, BindError, Limits, Listener};
-use crate::subscription::{LeaseTerms, OnFatalError};
+use crate::subscription::LeaseTerms;
 use crate::xml;
 
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
@@ -77,6 +78,7 @@ pub(super) struct AgentParts<'a> {
     pub(super) host: &'a Host,
     pub(super) reporting: Option<&'a Reporting>,
     pub(super) settings: Arc<dyn MonitorControl>,
+    pub(super) indications: Option<Arc<dyn IndicationControl>>,
     pub(super) workers: Arc<dyn Workers>,
 }
 
@@ -96,13 +98,32 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
     };
     let provider_only = parts.config.agent.mode == Mode::ProviderOnly;
     let hosts = HostProviders::new(parts.host, parts.clock, &classes, provider_only)?;
-    let interop = InteropProviders::new(parts.host, parts.clock, &schema, &interop_classes, &hosts)?;
+    let wbem = match parts.reporting {
+        Some(reporting) => wbem_providers(&schema, &reporting.registry, &class)?,
+        None => Vec::new(),
+    };
+    let is_affected = |provider: &&Arc<dyn InstanceProvider>| {
+        let class = interop_classes.class(provider.class_name());
+        class.is_some_and(|class| !class.is_association())
+    };
+    let interop = InteropProviders::new(&InteropParts {
+        host: parts.host,
+        clock: parts.clock,
+        schema: &schema,
+        classes: &interop_classes,
+        hosts: &hosts,
+        indications: parts.indications.clone(),
+        affected: wbem.iter().filter(is_affected).cloned().collect(),
+    })?;
     let mut broker = Broker::builder(Arc::clone(&schema));
     for provider in hosts.system {
         broker = broker.serve(&[ESM, CIMV2, INTEROP], provider);
     }
     for provider in hosts.parts {
         broker = broker.serve(&[ESM, CIMV2], provider);
+    }
+    for provider in wbem {
+        broker = broker.serve(&[ESM, INTEROP], provider);
     }
     for provider in interop.interop {
         broker = broker.serve(&[INTEROP], provider);
@@ -131,9 +152,6 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
         broker = broker
             .serve(&[ESM], Arc::new(alive))
             .serve(&[ESM], Arc::new(subscriptions));
-        for provider in wbem_providers(&schema, &reporting.registry, &class)? {
-            broker = broker.serve(&[ESM, INTEROP], provider);
-        }
     }
     Ok(broker.build()?)
 }
@@ -202,9 +220,11 @@ pub(super) fn delivery_settings(config: &Config, system_name: &str) -> Settings 
             first: delivery.retry_first,
             max: delivery.retry_max,
             total: delivery.retry_total,
+            attempts: delivery.retry_attempts,
         },
-        on_fatal_error: OnFatalError::Remove,
+        on_fatal_error: delivery.removal_action,
         default_port: delivery.default_port,
+        filter_creation: subscriptions.filter_creation,
         max_queue_bytes: delivery.max_queue_bytes,
         keep_alerts: KEEP_ALERTS,
         system_name: system_name.to_owned(),

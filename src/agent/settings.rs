@@ -1,4 +1,4 @@
-//! Monitors set from afar: checked with the whole configuration, written down, then put in force.
+//! What is set from afar: checked with the whole configuration, written down, then put in force.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,10 +7,15 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::cim::CimError;
 use crate::config::{Config, Mode, Remote, Value};
+use crate::delivery::Registry;
 use crate::monitor::{MonitorView, Setting, SettingValue};
+use crate::provider::interop::indication_service::{
+    IndicationChanges, IndicationControl, IndicationSettings,
+};
 use crate::provider::monitor_setting::MonitorControl;
 use crate::store::Store;
 use crate::store::commands::PutSettings;
+use crate::subscription::OnFatalError;
 use crate::watch::Monitors;
 
 /// The configuration in force, and who may change it: one at a time.
@@ -42,11 +47,13 @@ impl InForce {
     }
 }
 
-/// The monitors of the agent, as providers set them.
+/// The settings of the agent that providers set: of its monitors and of its deliveries.
 pub(super) struct Settings {
     pub(super) in_force: InForce,
     pub(super) store: Store,
     pub(super) monitors: Monitors,
+    /// None where nothing is delivered.
+    pub(super) registry: Option<Registry>,
 }
 
 impl Settings {
@@ -78,6 +85,10 @@ impl Settings {
                 CimError::failed("the setting could not be written down; the log says why")
             })?;
             self.monitors.set_rules(new.monitors.clone());
+            if let Some(registry) = &self.registry {
+                let system_name = &registry.settings().system_name;
+                registry.set_settings(super::build::delivery_settings(&new, system_name));
+            }
             Ok(new)
         })
     }
@@ -131,5 +142,89 @@ impl MonitorControl for Settings {
         let identity = monitor.identity.as_deref().unwrap_or_default();
         let paused = self.monitors.pause(&monitor.rule.id, identity, length);
         paused.map_err(|error| CimError::not_found(error.to_string()))
+    }
+}
+
+/// The keys behind DSP1054's settings.
+const FILTER_CREATION: &str = "subscriptions.filter_creation";
+const RETRY_ATTEMPTS: &str = "delivery.retry_attempts";
+const RETRY_FIRST: &str = "delivery.retry_first_secs";
+const RETRY_MAX: &str = "delivery.retry_max_secs";
+const REMOVAL_ACTION: &str = "delivery.removal_action";
+const RETRY_TOTAL: &str = "delivery.retry_total_secs";
+
+impl IndicationControl for Settings {
+    fn settings(&self) -> IndicationSettings {
+        let config = self.in_force.get();
+        let delivery = &config.delivery;
+        IndicationSettings {
+            filter_creation: config.subscriptions.filter_creation,
+            retry_attempts: delivery.retry_attempts,
+            retry_interval_secs: whole_secs(delivery.retry_first),
+            removal_action: delivery.removal_action,
+            removal_interval_secs: whole_secs(delivery.retry_total),
+        }
+    }
+
+    fn max_subscriptions(&self) -> u32 {
+        u32::try_from(self.in_force.get().subscriptions.max_per_account).unwrap_or(u32::MAX)
+    }
+
+    /// DSP1054 knows no longest pause: the one that is set gives way to the two that it knows.
+    fn set(&self, changes: IndicationChanges) -> Result<(), CimError> {
+        let integer = |value: u32| Value::Integer(i64::from(value));
+        let current = IndicationControl::settings(self);
+        let first = changes.retry_interval_secs.unwrap_or(current.retry_interval_secs);
+        let total = changes
+            .removal_interval_secs
+            .unwrap_or(current.removal_interval_secs);
+        let longest = whole_secs(self.in_force.get().delivery.retry_max);
+        let fitting = longest.max(first).min(total);
+        let values = [
+            (FILTER_CREATION, changes.filter_creation.map(Value::Bool)),
+            (RETRY_ATTEMPTS, changes.retry_attempts.map(u32::from).map(integer)),
+            (RETRY_FIRST, changes.retry_interval_secs.map(integer)),
+            (RETRY_MAX, (fitting != longest).then(|| integer(fitting))),
+            (
+                REMOVAL_ACTION,
+                changes
+                    .removal_action
+                    .map(|action| Value::Text(action_name(action).to_owned())),
+            ),
+            (RETRY_TOTAL, changes.removal_interval_secs.map(integer)),
+        ];
+        let values: Vec<_> = values
+            .into_iter()
+            .filter_map(|(key, value)| Some((key.to_owned(), Some(value?))))
+            .collect();
+        if values.is_empty() {
+            return Ok(());
+        }
+        self.put(values)
+    }
+
+    fn reset(&self) -> Result<(), CimError> {
+        let keys = [
+            FILTER_CREATION,
+            RETRY_ATTEMPTS,
+            RETRY_FIRST,
+            RETRY_MAX,
+            REMOVAL_ACTION,
+            RETRY_TOTAL,
+        ];
+        self.put(keys.map(|key| (key.to_owned(), None)).to_vec())
+    }
+}
+
+fn whole_secs(length: Duration) -> u32 {
+    u32::try_from(length.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// As the configuration writes it.
+const fn action_name(action: OnFatalError) -> &'static str {
+    match action {
+        OnFatalError::Remove => "remove",
+        OnFatalError::Disable => "disable",
+        OnFatalError::Ignore => "ignore",
     }
 }

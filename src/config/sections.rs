@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::network::Network;
 use super::values::Values;
+use crate::subscription::OnFatalError;
 
 /// What the agent does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -173,6 +174,8 @@ pub struct SubscriptionsConfig {
     pub allow_destinations: Vec<Network>,
     /// Subscriptions of one account.
     pub max_per_account: usize,
+    /// Whether clients may make filters.
+    pub filter_creation: bool,
 }
 
 /// How a manager's certificate is verified.
@@ -201,6 +204,10 @@ pub struct DeliveryConfig {
     pub retry_max: Duration,
     /// A destination that fails for this long is given up.
     pub retry_total: Duration,
+    /// How often one event is tried again; the largest number is without a bound.
+    pub retry_attempts: u16,
+    /// What becomes of the subscriptions of a destination that is given up.
+    pub removal_action: OnFatalError,
     /// Time to connect, TLS handshake included.
     pub connect: Duration,
     /// Time that a manager has to answer.
@@ -372,6 +379,7 @@ impl SubscriptionsConfig {
             reboot_grace: values.secs("subscriptions.reboot_grace_secs"),
             allow_destinations: values.parsed("subscriptions.allow_destinations"),
             max_per_account: values.size("subscriptions.max_per_account"),
+            filter_creation: values.bool("subscriptions.filter_creation"),
         }
     }
 }
@@ -389,6 +397,12 @@ impl DeliveryConfig {
             retry_first: values.secs("delivery.retry_first_secs"),
             retry_max: values.secs("delivery.retry_max_secs"),
             retry_total: values.secs("delivery.retry_total_secs"),
+            retry_attempts: u16::try_from(values.integer("delivery.retry_attempts")).unwrap_or(u16::MAX),
+            removal_action: match values.text("delivery.removal_action") {
+                "disable" => OnFatalError::Disable,
+                "ignore" => OnFatalError::Ignore,
+                _ => OnFatalError::Remove,
+            },
             connect: values.secs("delivery.connect_secs"),
             reply: values.secs("delivery.reply_secs"),
             max_queue_bytes: values.integer("delivery.max_queue_bytes"),

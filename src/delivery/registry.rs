@@ -31,8 +31,9 @@ use crate::alert::Alert;
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::store::Store;
-use crate::store::commands::{Loaded, StoredDestination};
+use crate::store::commands::{Loaded, SetGiveUp, StoredDestination};
 use crate::subscription::Filter;
+use crate::time::BootTime;
 
 /// How many publications may wait.
 const POSTBOX: usize = 256;
@@ -191,9 +192,42 @@ impl Registry {
         self.shared.publish(publication).await
     }
 
-    /// Puts other settings in force. Leases that run keep what was granted.
+    /// The settings in force.
+    pub fn settings(&self) -> Arc<Settings> {
+        self.shared.settings()
+    }
+
+    /// Puts other settings in force. Leases that run keep what was granted; destinations that fail are given up
+    /// after the new time, counted from their first failure, and are tried at once. Needs a tokio runtime.
     pub fn set_settings(&self, settings: Settings) {
-        *self.shared.settings.write() = Arc::new(settings);
+        let new = Arc::new(settings);
+        let old = std::mem::replace(&mut *self.shared.settings.write(), Arc::clone(&new));
+        if (old.retry, old.on_fatal_error) == (new.retry, new.on_fatal_error) {
+            return;
+        }
+        let stations: Vec<_> = self.shared.book.lock().stations.values().cloned().collect();
+        for station in stations {
+            let give_up = {
+                let mut fare = station.fare.lock();
+                let since = fare.give_up.map(|at| at.saturating_sub(old.retry.total));
+                fare.give_up = since.map(|since| since + new.retry.total);
+                fare.give_up
+            };
+            if give_up.is_some() {
+                self.keep_give_up(station.id, give_up);
+                station.kick.notify_waiters();
+            }
+        }
+    }
+
+    /// Should it be lost, the destination is given up at the time that was kept before.
+    fn keep_give_up(&self, destination: i64, at: Option<BootTime>) {
+        let store = self.shared.store.clone();
+        self.spawn(async move {
+            if let Err(error) = store.ask(SetGiveUp { destination, at }).await {
+                tracing::error!(%error, "when a destination is given up is not on disk");
+            }
+        });
     }
 
     /// Ends all work: what is under way has until `deadline` to finish. Queues and leases stay as they are, and

@@ -11,9 +11,19 @@ pub struct RetrySchedule {
     pub max: Duration,
     /// How long a destination may fail before it is given up.
     pub total: Duration,
+    /// How often one event is tried again before it is dropped; [`UNBOUNDED`] is without a bound.
+    pub attempts: u16,
 }
 
+/// Events are tried again until their destination is given up.
+pub const UNBOUNDED: u16 = u16::MAX;
+
 impl RetrySchedule {
+    /// Whether an event that failed that often is not tried again.
+    pub fn is_exhausted(&self, failures: u32) -> bool {
+        self.attempts != UNBOUNDED && failures > u32::from(self.attempts)
+    }
+
     /// The pause after `failures` failures in a row (1 for the first): each is twice the one before, up to the
     /// longest. `chance` spreads it by up to a fifth either way, so that many destinations behind one broken
     /// link do not come back in step.
@@ -33,7 +43,19 @@ mod tests {
         first: Duration::from_secs(10),
         max: Duration::from_secs(300),
         total: Duration::from_secs(259_200),
+        attempts: UNBOUNDED,
     };
+
+    #[test]
+    fn attempts_are_counted_unless_there_is_no_bound() {
+        let twice = RetrySchedule {
+            attempts: 2,
+            ..SCHEDULE
+        };
+        assert!(!twice.is_exhausted(2));
+        assert!(twice.is_exhausted(3));
+        assert!(!SCHEDULE.is_exhausted(u32::MAX));
+    }
 
     #[track_caller]
     fn check(failures: u32, chance: u32, expect_secs: u64) {

@@ -43,6 +43,8 @@ pub struct Settings {
     pub on_fatal_error: OnFatalError,
     /// The port of destinations that name none.
     pub default_port: u16,
+    /// Whether clients may make filters.
+    pub filter_creation: bool,
     /// What may wait for one destination, in bytes of stored alerts: beyond it the oldest is dropped.
     pub max_queue_bytes: u64,
     /// How many alerts the history keeps.

@@ -57,6 +57,9 @@ pub enum WbemError {
     /// It is the agent's own.
     #[error("{0} is the agent's own: it cannot be changed or deleted")]
     Fixed(ObjectName),
+    /// Clients may make none.
+    #[error("filters cannot be made here: FilterCreationEnabled of the indication service is false")]
+    NoCreation,
     /// It was made by WS-Eventing, which alone knows how to change it.
     #[error("this subscription was made by WS-Eventing: it can be deleted here, but not changed")]
     MadeByEventing,

@@ -61,6 +61,8 @@ struct Worker {
     rejections: u32,
     /// The row that was last wanted later, and how often in a row.
     put_off: (i64, u32),
+    /// The row that last could not be delivered, and how often in a row.
+    tried: (i64, u32),
 }
 
 /// Whether there is more to do.
@@ -77,6 +79,7 @@ impl Worker {
             line: None,
             rejections: 0,
             put_off: (0, 0),
+            tried: (0, 0),
         }
     }
 
@@ -189,11 +192,11 @@ impl Worker {
             }
             Some(Err(SendError::Rejected(reason))) => self.rejected(parcel, &ids, &reason).await,
             Some(Err(SendError::Unwanted(reason))) => {
-                self.drop_first(parcel, &ids, &reason).await;
+                self.drop_head(parcel, &ids, &reason).await;
                 Then::Go
             }
             Some(Err(SendError::Later(reason))) => self.put_off(parcel, &ids, reason).await,
-            Some(Err(error)) => self.failed(&error).await,
+            Some(Err(error)) => self.failed(parcel, &ids, &error).await,
         }
     }
 
@@ -323,7 +326,7 @@ impl Worker {
         tracing::warn!(destination = %url, offers = self.rejections, reason, "delivery rejected");
         self.station.queue.lock().set_one_by_one(true);
         if self.rejections >= OFFERS && ids.len() == 1 {
-            self.drop_first(parcel, ids, reason).await;
+            self.drop_head(parcel, ids, reason).await;
             return Then::Go;
         }
         let pause = self.shared.settings().retry.pause(self.rejections, chance());
@@ -350,22 +353,26 @@ impl Worker {
             None => give_up.is_some_and(|give_up| now >= give_up),
         };
         if is_over {
-            self.drop_first(parcel, ids, &reason).await;
+            self.drop_head(parcel, ids, &reason).await;
             self.end_outage().await;
             return Then::Go;
         }
         let is_probe = passed_since.is_none() && self.station.queue.lock().has_unproven();
         if is_probe {
-            return self.failed(&SendError::Later(reason)).await;
+            return self.failed(parcel, ids, &SendError::Later(reason)).await;
         }
         self.put_off = match self.put_off {
             (known, times) if known == id => (id, times.saturating_add(1)),
             _ => (id, 1),
         };
+        if retry.is_exhausted(self.put_off.1) {
+            self.drop_head(parcel, ids, &reason).await;
+            return Then::Go;
+        }
         let again = now + retry.pause(self.put_off.1, chance());
         let may_pass = passed_since.is_some() || self.put_off.1 >= OFFERS;
         if !may_pass || !self.station.queue.lock().pass(id, now, again) {
-            return self.failed(&SendError::Later(reason)).await;
+            return self.failed(parcel, ids, &SendError::Later(reason)).await;
         }
         let url = self.station.target.lock().destination.url.to_string();
         tracing::warn!(destination = %url, reason, "an indication is put off, and others pass it");
@@ -383,7 +390,8 @@ impl Worker {
         .await;
     }
 
-    async fn drop_first(&mut self, parcel: &Parcel, ids: &[i64], reason: &str) {
+    /// What stands at the head is not offered again.
+    async fn drop_head(&mut self, parcel: &Parcel, ids: &[i64], reason: &str) {
         let identifier = match parcel {
             Parcel::Events { items, .. } => items
                 .first()
@@ -391,24 +399,31 @@ impl Worker {
                 .unwrap_or(""),
             Parcel::Heartbeat { .. } | Parcel::End { .. } => "",
         };
+        let events = ids.len() as u64;
         tracing::error!(
             identifier,
+            events,
             reason,
-            "an event that its destination does not want is dropped"
+            "an event that its destination does not take is dropped"
         );
         {
             let mut fare = self.station.fare.lock();
-            fare.dropped += 1;
-            fare.queued = fare.queued.saturating_sub(1);
+            fare.dropped += events;
+            fare.queued = fare.queued.saturating_sub(events);
         }
         self.rejections = 0;
         self.acknowledge(ids.to_vec()).await;
         self.station.queue.lock().set_one_by_one(false);
     }
 
-    async fn failed(&mut self, error: &SendError) -> Then {
+    async fn failed(&mut self, parcel: &Parcel, ids: &[i64], error: &SendError) -> Then {
         self.line = None;
         self.station.queue.lock().take_back_passed();
+        let id = ids.first().copied().unwrap_or_default();
+        self.tried = match self.tried {
+            (known, times) if known == id => (id, times.saturating_add(1)),
+            _ => (id, 1),
+        };
         let now = self.shared.clock.boot();
         let retry = self.shared.settings().retry;
         let (first, give_up, pause) = {
@@ -436,6 +451,11 @@ impl Worker {
                 at: Some(give_up),
             })
             .await;
+        }
+        if retry.is_exhausted(self.tried.1) {
+            self.drop_head(parcel, ids, "it was tried as often as is set")
+                .await;
+            return Then::Go;
         }
         let failing = (retry.total + now.since(give_up)).saturating_sub(give_up.since(now));
         let due = fatal::look(&self.shared, &self.station, failing).await;

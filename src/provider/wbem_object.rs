@@ -46,7 +46,7 @@ pub(super) fn cim_error(error: &WbemError) -> CimError {
         WbemError::NotFound(_) => CimStatus::NotFound,
         WbemError::Exists(_) => CimStatus::AlreadyExists,
         WbemError::InUse { .. } | WbemError::Expired => CimStatus::Failed,
-        WbemError::Fixed(_) | WbemError::MadeByEventing => CimStatus::NotSupported,
+        WbemError::Fixed(_) | WbemError::NoCreation | WbemError::MadeByEventing => CimStatus::NotSupported,
         WbemError::Value(_)
         | WbemError::Filter(
             FilterError::UnknownNamespace(_)

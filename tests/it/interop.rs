@@ -1,5 +1,6 @@
 //! The interop namespace, asked through the broker: what a client looks for to find out what the server is
-//! (DSP1033, SNIA's Server profile), and every association of it in every way that it can be walked.
+//! (DSP1033, SNIA's Server profile), and every association of it in every way that it can be walked; and the
+//! settings of the indication service (DSP1054) in a running agent.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,6 +8,10 @@ use std::sync::Arc;
 use esm::broker::{AssociationQuery, Broker};
 use esm::cim::{Instance, InstancePath, Name, Namespace, Value};
 
+use serde_json::Value as Json;
+
+use crate::agent::Agent;
+use crate::command::run;
 use crate::providers::{context, enumerate, live};
 
 const INTEROP: Namespace = Namespace::from_static("root/interop");
@@ -133,8 +138,36 @@ fn the_profiles_are_registered() {
             )
         })
         .collect();
-    let expected = ["DMTF Profile Registration 1.0.0", "SNIA Server 1.2.0"];
+    let expected = [
+        "DMTF Indications 1.2.2",
+        "DMTF Profile Registration 1.0.0",
+        "SNIA Indication 1.2.0",
+        "SNIA Server 1.2.0",
+    ];
     assert_eq!(titles, BTreeSet::from(expected.map(str::to_owned)));
+}
+
+#[test]
+fn the_indication_service_says_what_is_in_force_and_that_it_can_be_set() {
+    let broker = live();
+    for class in ["CIM_IndicationService", "CIM_IndicationServiceSettingData"] {
+        let instance = one(&broker, class);
+        for (property, value) in [
+            ("FilterCreationEnabled", Value::Boolean(true)),
+            ("DeliveryRetryAttempts", Value::Uint16(7)),
+            ("DeliveryRetryInterval", Value::Uint32(5)),
+            ("SubscriptionRemovalAction", Value::Uint16(3)),
+            ("SubscriptionRemovalTimeInterval", Value::Uint32(3600)),
+        ] {
+            assert_eq!(instance.get(property), Some(&value), "{class}.{property}");
+        }
+    }
+    let capabilities = one(&broker, "CIM_IndicationServiceCapabilities");
+    for property in capabilities.properties() {
+        if property.name.as_str().ends_with("IsSettable") {
+            assert_eq!(property.value, Some(Value::Boolean(true)), "{}", property.name);
+        }
+    }
 }
 
 /// An association between two instances: walked from either end, with and without each limit.
@@ -284,15 +317,134 @@ fn associations_are_walked_both_ways() {
         &broker,
         "CIM_HostedService",
         [system, ("Dependent", "CIM_Service")],
-        1,
+        2,
     );
     let access_points = [system, ("Dependent", "CIM_ServiceAccessPoint")];
     check_both_ways(&broker, "CIM_HostedAccessPoint", access_points, 1);
     let references = [("Antecedent", PROFILE), ("Dependent", PROFILE)];
-    check_both_ways(&broker, "CIM_ReferencedProfile", references, 1);
+    check_both_ways(&broker, "CIM_ReferencedProfile", references, 3);
     let conformances = [
         ("ConformantStandard", PROFILE),
         ("ManagedElement", "CIM_ManagedElement"),
     ];
-    check_both_ways(&broker, "CIM_ElementConformsToProfile", conformances, 2);
+    check_both_ways(&broker, "CIM_ElementConformsToProfile", conformances, 6);
+    let service = ("ManagedElement", "CIM_IndicationService");
+    let capabilities = [service, ("Capabilities", "CIM_Capabilities")];
+    check_both_ways(&broker, "CIM_ElementCapabilities", capabilities, 1);
+    let settings = [service, ("SettingData", "CIM_SettingData")];
+    check_both_ways(&broker, "CIM_ElementSettingData", settings, 1);
+}
+
+const SERVICE: &str = "CIM_IndicationService";
+const SETTING: &str = "CIM_IndicationServiceSettingData";
+
+/// `esm wsman VERB CLASS` in the interop namespace; it must end with that code. Its standard output.
+#[track_caller]
+fn wsman(agent: &Agent, arguments: &[&str], code: i32) -> String {
+    let mut command = agent.esm(&["wsman", "--namespace", "root/interop"]);
+    let ended = run(command.args(arguments));
+    assert_eq!(ended.code, Some(code), "{arguments:?}: {ended:?}");
+    if code == 0 { ended.out } else { ended.err }
+}
+
+/// The five settings as that class shows them.
+#[track_caller]
+fn settings(agent: &Agent, class: &str) -> [u64; 5] {
+    let answer = wsman(agent, &["get", class, "--output", "json"], 0);
+    let answer: Json = serde_json::from_str(&answer).unwrap();
+    let instance = answer.get("instance").unwrap_or(&answer);
+    [
+        "FilterCreationEnabled",
+        "DeliveryRetryAttempts",
+        "DeliveryRetryInterval",
+        "SubscriptionRemovalAction",
+        "SubscriptionRemovalTimeInterval",
+    ]
+    .map(|property| match &instance[property] {
+        Json::Bool(flag) => u64::from(*flag),
+        number => number.as_u64().unwrap_or_else(|| panic!("{property}: {answer}")),
+    })
+}
+
+#[track_caller]
+fn check_settings(agent: &Agent, expected: [u64; 5]) {
+    assert_eq!(settings(agent, SERVICE), expected);
+    assert_eq!(settings(agent, SETTING), expected);
+}
+
+#[test]
+fn the_settings_of_deliveries_are_written_and_outlive_a_restart() {
+    const FROM_FILE: [u64; 5] = [1, 65_535, 20, 2, 259_200];
+    let home = tempfile::tempdir().unwrap();
+    let file = "[delivery]\nretry_first_secs = 20\n";
+    let agent = Agent::start_in(home.path(), file);
+    check_settings(&agent, FROM_FILE);
+
+    wsman(
+        &agent,
+        &[
+            "put",
+            SERVICE,
+            "DeliveryRetryAttempts=3",
+            "SubscriptionRemovalAction=4",
+        ],
+        0,
+    );
+    check_settings(&agent, [1, 3, 20, 4, 259_200]);
+    wsman(
+        &agent,
+        &[
+            "put",
+            SETTING,
+            "FilterCreationEnabled=false",
+            "DeliveryRetryInterval=600",
+        ],
+        0,
+    );
+    let changed = [0, 3, 600, 4, 259_200];
+    check_settings(&agent, changed);
+
+    for (change, expect) in [
+        ("SubscriptionRemovalAction=5", "SubscriptionRemovalAction"),
+        ("DeliveryRetryInterval=0", "delivery.retry_first_secs"),
+        ("SubscriptionRemovalTimeInterval=300", "delivery.retry_max_secs"),
+        ("PrimaryOwnerName=me", "PrimaryOwnerName"),
+    ] {
+        let refusal = wsman(&agent, &["put", SERVICE, change], 5);
+        assert!(refusal.contains(expect), "{change}: {refusal}");
+    }
+    check_settings(&agent, changed);
+    let filter = ["create", "CIM_IndicationFilter", "Name=mine", "QueryLanguage=WQL"];
+    let filter = [&filter[..], &["Query=SELECT * FROM CIM_Indication"]].concat();
+    assert!(wsman(&agent, &filter, 5).contains("FilterCreationEnabled"));
+    agent.stop();
+
+    let agent = Agent::start_in(home.path(), file);
+    check_settings(&agent, changed);
+    let instance = format!("{SETTING}?InstanceID=ESM:IndicationServiceSettingData:agent");
+    wsman(&agent, &["delete", &instance], 0);
+    check_settings(&agent, FROM_FILE);
+    wsman(&agent, &filter, 0);
+    let affected = wsman(
+        &agent,
+        &["enumerate", "CIM_ServiceAffectsElement", "--output", "json"],
+        0,
+    );
+    assert!(affected.contains("mine"), "{affected}");
+    agent.stop();
+}
+
+#[test]
+fn an_agent_that_serves_data_alone_has_no_indication_service() {
+    let agent = Agent::start_with("[agent]\nmode = \"provider-only\"\n");
+    for class in [SERVICE, SETTING, "CIM_IndicationServiceCapabilities"] {
+        let listed = wsman(&agent, &["enumerate", class, "--output", "json"], 0);
+        assert!(!listed.contains("DeliveryRetryAttempts"), "{listed}");
+    }
+    let profiles = wsman(&agent, &["enumerate", PROFILE, "--output", "json"], 0);
+    assert!(
+        profiles.contains("\"Server\"") && !profiles.contains("Indication"),
+        "{profiles}"
+    );
+    agent.stop();
 }

@@ -12,7 +12,9 @@ use esm::cim::{CimError, Class, Instance, InstancePath, Name, Namespace, Value};
 use esm::clock::{BootTime, SharedClock, SystemClock, WallTime};
 use esm::host::{Host, HostOptions, Root};
 use esm::provider::alive::{Agent, AliveProvider, LastAlert, Vitals};
-use esm::provider::{Caller, HostProviders, InteropProviders, RequestContext};
+use esm::provider::interop::indication_service::{IndicationChanges, IndicationControl, IndicationSettings};
+use esm::provider::{Caller, HostProviders, InteropParts, InteropProviders, RequestContext};
+use esm::subscription::OnFatalError;
 
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
 const CIMV2: Namespace = Namespace::from_static("root/cimv2");
@@ -40,6 +42,33 @@ impl Agent for StillAgent {
     }
 }
 
+/// Deliveries whose settings are always the same.
+struct FixedDeliveries;
+
+impl IndicationControl for FixedDeliveries {
+    fn settings(&self) -> IndicationSettings {
+        IndicationSettings {
+            filter_creation: true,
+            retry_attempts: 7,
+            retry_interval_secs: 5,
+            removal_action: OnFatalError::Disable,
+            removal_interval_secs: 3600,
+        }
+    }
+
+    fn max_subscriptions(&self) -> u32 {
+        100
+    }
+
+    fn set(&self, _: IndicationChanges) -> Result<(), CimError> {
+        Err(CimError::not_supported("they are fixed"))
+    }
+
+    fn reset(&self) -> Result<(), CimError> {
+        Err(CimError::not_supported("they are fixed"))
+    }
+}
+
 /// A broker over the machine whose files are in `root`. Its readings stay fresh, so that what is read twice
 /// is the same.
 fn broker_over(root: Root) -> Arc<Broker> {
@@ -56,7 +85,16 @@ fn broker_over(root: Root) -> Arc<Broker> {
     let alive = AliveProvider::new(Arc::clone(alive), Arc::clone(&clock), Arc::new(StillAgent));
     let providers = HostProviders::new(&host, &clock, classes, false).unwrap();
     let interop_classes = schema.namespace(&INTEROP).unwrap();
-    let interop = InteropProviders::new(&host, &clock, &schema, interop_classes, &providers).unwrap();
+    let interop = InteropProviders::new(&InteropParts {
+        host: &host,
+        clock: &clock,
+        schema: &schema,
+        classes: interop_classes,
+        hosts: &providers,
+        indications: Some(Arc::new(FixedDeliveries)),
+        affected: Vec::new(),
+    })
+    .unwrap();
     let mut builder = Broker::builder(Arc::clone(&schema)).serve(&[ESM], Arc::new(alive));
     for provider in providers.system {
         builder = builder.serve(&[ESM, CIMV2, INTEROP], provider);

@@ -394,6 +394,12 @@ pub const SECTIONS: &[SectionSchema] = &[
                 Default::Integer(2048),
                 "Subscriptions of one account.",
             ),
+            key(
+                "filter_creation",
+                Kind::Bool,
+                Default::Bool(true),
+                "Whether clients may make filters (CIM_IndicationFilter) beside those that are there.",
+            ),
         ],
     },
     SectionSchema {
@@ -432,9 +438,21 @@ pub const SECTIONS: &[SectionSchema] = &[
             ),
             key(
                 "retry_total_secs",
-                secs(60, 365 * DAY_SECS),
+                secs(1, 365 * DAY_SECS),
                 Default::Integer(3 * DAY_SECS),
                 "A destination that fails for this long loses its subscriptions, which is itself an alert.",
+            ),
+            key(
+                "retry_attempts",
+                count(0, 65_535),
+                Default::Integer(65_535),
+                "How often one alert is tried again before it is dropped and the next is tried; 65535 is without a bound.",
+            ),
+            key(
+                "removal_action",
+                Kind::Choice(&["remove", "disable", "ignore"]),
+                Default::Text("remove"),
+                "What becomes of the subscriptions of a destination after `retry_total_secs`, where they do not say themselves: they are removed, disabled (those by WS-Eventing are removed), or stay and lose what they missed.",
             ),
             key(
                 "connect_secs",

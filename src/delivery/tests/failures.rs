@@ -1,8 +1,8 @@
 //! Destinations that fail.
 
-use super::harness::{Mood, Passing, World, identifiers, numbers, request, until};
-use crate::delivery::DeliveryState;
-use crate::subscription::DeliveryMode;
+use super::harness::{Mood, Passing, RETRY, World, identifiers, numbers, request, settings, until};
+use crate::delivery::{DeliveryState, RetrySchedule, Settings};
+use crate::subscription::{DeliveryMode, OnFatalError};
 
 #[tokio::test]
 async fn what_was_missed_comes_in_order_once_the_destination_is_back() {
@@ -222,4 +222,83 @@ async fn a_worker_that_panics_is_started_again_and_loses_nothing() {
     world.advance(60);
     let events = world.until_events("a.example", 3).await;
     assert_eq!(identifiers(&events), expect);
+}
+
+/// Puts another end of subscriptions, and another schedule, in force.
+fn set(world: &World, on_fatal_error: OnFatalError, retry: RetrySchedule) {
+    world.registry.set_settings(Settings {
+        on_fatal_error,
+        retry,
+        ..settings()
+    });
+}
+
+/// Destinations may fail for so long.
+fn within(secs: u64) -> RetrySchedule {
+    RetrySchedule {
+        total: std::time::Duration::from_secs(secs),
+        ..RETRY
+    }
+}
+
+#[tokio::test]
+async fn an_event_is_tried_again_as_often_as_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    let twice = RetrySchedule { attempts: 2, ..RETRY };
+    set(&world, OnFatalError::Remove, twice);
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    for failures in 1..=2 {
+        world.until_failures("a.example", failures).await;
+        assert_eq!(world.destination("a.example").unwrap().fare.dropped, 0);
+        world.advance(360);
+    }
+    let dropped = || world.destination("a.example").unwrap().fare.dropped;
+    until(|| dropped() == 1, || dropped().to_string()).await;
+    // The subscription stays, and what comes later has tries of its own.
+    world.courier.set("a.example", Mood::Takes);
+    let later = world.alert().await;
+    let events = world.until_events("a.example", 1).await;
+    assert_eq!(identifiers(&events), [later]);
+}
+
+#[tokio::test]
+async fn a_destination_is_tried_for_ever_where_its_end_is_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    set(&world, OnFatalError::Ignore, within(600));
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    for failures in 1..4 {
+        world.until_failures("a.example", failures).await;
+        world.advance(700);
+        world.alert().await;
+    }
+    // What was missed for too long is lost, and no more than that.
+    world.courier.set("a.example", Mood::Takes);
+    world.advance(360);
+    let last = world.alert().await;
+    let came = |event: &&str| *event == last;
+    until(
+        || identifiers(&world.courier.events("a.example")).iter().any(came),
+        String::new,
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn another_time_to_be_given_up_after_counts_for_who_fails_already() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    world.until_failures("a.example", 1).await;
+    world.advance(360);
+    world.until_failures("a.example", 2).await;
+    set(&world, OnFatalError::Remove, within(300));
+    until(|| world.destination("a.example").is_none(), String::new).await;
 }

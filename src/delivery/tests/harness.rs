@@ -13,7 +13,7 @@ use crate::clock::{Clock, ManualClock};
 use crate::delivery::courier::{Courier, Line, Parcel, Receipt, SendError, Sending, Target};
 use crate::delivery::{
     DestinationRule, DestinationStatus, NewTarget, Publication, Registry, RegistryParts, RetrySchedule,
-    Settings, SubscribeRequest,
+    Settings, SubscribeRequest, UNBOUNDED,
 };
 use crate::store::Store;
 use crate::store::commands::Begin;
@@ -204,12 +204,13 @@ pub(super) const RETRY: RetrySchedule = RetrySchedule {
     first: Duration::from_secs(10),
     max: Duration::from_secs(300),
     total: Duration::from_secs(72 * 3_600),
+    attempts: UNBOUNDED,
 };
 
 /// What may wait for one destination.
 pub(super) const MAX_QUEUE_BYTES: u64 = 400 * 1024;
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         terms: LeaseTerms {
             default: Duration::from_secs(3_600),
@@ -222,6 +223,7 @@ fn settings() -> Settings {
         retry: RETRY,
         on_fatal_error: OnFatalError::Remove,
         default_port: 6_736,
+        filter_creation: true,
         max_queue_bytes: MAX_QUEUE_BYTES,
         keep_alerts: 1_000,
         system_name: "agent.example".to_owned(),

@@ -46,6 +46,9 @@ impl Registry {
     pub async fn create_filter(&self, filter: IndicationFilter) -> Result<(), WbemError> {
         let shared = &self.shared;
         let _naming = shared.naming.lock().await;
+        if !shared.settings().filter_creation {
+            return Err(WbemError::NoCreation);
+        }
         meaning(&filter, &shared.schema)?;
         let name = &filter.name.name;
         let is_taken = shipped::is_shipped(name) || name.starts_with(MADE_UP);

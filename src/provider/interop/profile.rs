@@ -58,6 +58,20 @@ pub(super) static SERVER: Profile = Profile {
     version: "1.2.0",
 };
 
+/// DSP1054: the indication service.
+pub(super) static DMTF_INDICATIONS: Profile = Profile {
+    organization: Organization::Dmtf,
+    name: "Indications",
+    version: "1.2.2",
+};
+
+/// The same as SMI-S calls it.
+pub(super) static SNIA_INDICATION: Profile = Profile {
+    organization: Organization::Snia,
+    name: "Indication",
+    version: "1.2.0",
+};
+
 impl Profile {
     /// As in `SNIA:Server:1.2.0`.
     fn title(&self) -> String {

@@ -13,7 +13,7 @@ use crate::cim::schema::{Schema, house};
 use crate::cim::{CimError, Instance, Name, Namespace};
 use crate::clock::{Clock, ManualClock};
 use crate::delivery::courier::{Courier, Line, Target};
-use crate::delivery::{DestinationRule, Registry, RegistryParts, RetrySchedule, Settings};
+use crate::delivery::{DestinationRule, Registry, RegistryParts, RetrySchedule, Settings, UNBOUNDED};
 use crate::monitor::{Overrides, RuleSet, Setting, SettingValue, default_rules};
 use crate::provider::{InstanceProvider, InstanceStream, RequestContext};
 use crate::store::Store;
@@ -224,9 +224,11 @@ fn settings() -> Settings {
             first: hour,
             max: hour,
             total: hour,
+            attempts: UNBOUNDED,
         },
         on_fatal_error: OnFatalError::Remove,
         default_port: 6_736,
+        filter_creation: true,
         max_queue_bytes: 1 << 20,
         keep_alerts: 100,
         system_name: "agent.example".to_owned(),
