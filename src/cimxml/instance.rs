@@ -106,6 +106,8 @@ fn embedded_kind(property: &Property, declared: Option<&PropertyDecl>) -> Option
     match (declared.and_then(PropertyDecl::embedded), &property.value) {
         // A text in place of an object must not be read as one.
         (Some(_), Some(value)) if value::embedded_kind(value).is_none() && !is_empty(value) => None,
+        // wbemcli refuses the attribute on arrays: it is not written where it would say nothing.
+        (Some(_), None) if property.is_array => None,
         (Some(Embedded::Object), _) => Some("object"),
         (Some(Embedded::Instance(_)), _) => Some("instance"),
         (None, value) => value.as_ref().and_then(value::embedded_kind),

@@ -184,7 +184,8 @@ impl CimxmlClient {
             "<IPARAMVALUE NAME=\"ClassName\"><CLASSNAME NAME=\"{class}\"/></IPARAMVALUE></IMETHODCALL>"
         );
         let text = message.encode().replace("</IMETHODCALL>", &parameter);
-        self.exchange(&message, text).await.map(drop)
+        let answer = self.exchange(&message, text).await?;
+        answer.read().map(drop)
     }
 
     /// The subclasses of a class, direct and indirect; without a class, all classes of the namespace.
@@ -360,6 +361,21 @@ impl CimxmlClient {
         }))
     }
 
+    /// Calls a method and returns the answer unread, also where it is an error.
+    ///
+    /// # Errors
+    /// If no message comes back; see [`CimxmlError`].
+    pub async fn invoke_unread(
+        &mut self,
+        namespace: &Namespace,
+        call: MethodCall,
+    ) -> Result<Received<()>, CimxmlError> {
+        let operation = Operation::Invoke(call);
+        let message = RequestMessage::single(&self.next_message_id(), namespace.clone(), operation);
+        let text = message.encode();
+        self.exchange(&message, text).await
+    }
+
     /// Begins an enumeration. Nothing is sent before the first batch is asked for.
     pub fn enumerate(&mut self, namespace: Namespace, source: Source) -> Enumeration<'_> {
         Enumeration::new(self, namespace, source)
@@ -373,7 +389,8 @@ impl CimxmlClient {
     ) -> Result<Received<Returned>, CimxmlError> {
         let message = RequestMessage::single(&self.next_message_id(), namespace.clone(), operation);
         let text = message.encode();
-        self.exchange(&message, text).await
+        let answer = self.exchange(&message, text).await?;
+        answer.read()
     }
 
     fn next_message_id(&mut self) -> String {
@@ -381,11 +398,12 @@ impl CimxmlClient {
         self.last_message_id.to_string()
     }
 
+    /// Sends a message and returns that in the reply, whatever it says.
     async fn exchange(
         &mut self,
         message: &RequestMessage,
         text: String,
-    ) -> Result<Received<Returned>, CimxmlError> {
+    ) -> Result<Received<()>, CimxmlError> {
         self.tell(Passing::Sent(&text));
         let mut request =
             ClientRequest::post(self.path().to_owned(), "application/xml; charset=\"utf-8\"", text);
@@ -401,14 +419,7 @@ impl CimxmlClient {
         self.tell_headers(&response);
         let message = self.body_of(&response)?;
         self.tell(Passing::Received(&message));
-        let decoded = ResponseMessage::decode(&message, limits());
-        let decoded = decoded.map_err(|error| CimxmlError::Malformed(error.to_string()))?;
-        let answer = decoded.responses.into_iter().next();
-        let answer = answer.ok_or_else(|| CimxmlError::Malformed("it holds no answer".to_owned()))?;
-        match answer.result {
-            Ok(content) => Ok(Received { content, message }),
-            Err(error) => Err(CimxmlError::Cim(error)),
-        }
+        Ok(Received { content: (), message })
     }
 
     fn path(&self) -> &str {
@@ -493,6 +504,20 @@ impl<T> Received<T> {
     /// What stands in the `SIMPLERSP`, as it came.
     pub fn answer_xml(&self) -> &str {
         between(&self.message, "<SIMPLERSP>", "</SIMPLERSP>").unwrap_or_default()
+    }
+}
+
+impl Received<()> {
+    /// What the message says.
+    fn read(self) -> Result<Received<Returned>, CimxmlError> {
+        let decoded = ResponseMessage::decode(&self.message, limits());
+        let decoded = decoded.map_err(|error| CimxmlError::Malformed(error.to_string()))?;
+        let answer = decoded.responses.into_iter().next();
+        let answer = answer.ok_or_else(|| CimxmlError::Malformed("it holds no answer".to_owned()))?;
+        match answer.result {
+            Ok(content) => Ok(self.map(|()| content)),
+            Err(error) => Err(CimxmlError::Cim(error)),
+        }
     }
 }
 

@@ -273,8 +273,13 @@ impl Work<'_> {
             method,
             arguments: arguments.collect(),
         };
+        if verb == Verb::InvokeMethodRaw {
+            // An error in it is for the reader to see, as with wbemcli.
+            let received = self.client.invoke_unread(&self.namespace, call).await?;
+            return self.printer.xml(received.answer_xml());
+        }
         let received = self.client.invoke(&self.namespace, call).await?;
-        if self.printer.wants_xml() || verb == Verb::InvokeMethodRaw {
+        if self.printer.wants_xml() {
             return self.printer.xml(received.answer_xml());
         }
         let heading = text::heading_of_object(&self.prefix, self.object);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::text::{self, Style};
+use super::text::Style;
 use super::trouble::Trouble;
 use crate::cim::{Class, Instance, InstancePath, Name, Value};
 use crate::cimxml::Argument;
@@ -70,14 +70,15 @@ impl<'p> Printer<'p> {
     pub fn instance(&mut self, shown: Shown<'_>, instance: Instance) -> Result<(), Trouble> {
         match self.format {
             None => {
-                let heading = heading(&shown, &instance.class_name);
+                let heading = self.heading(&shown, &instance.class_name);
                 let is_key = |name: &Name| shown.path.is_some_and(|path| path.key(name.as_str()).is_some());
                 self.out.text(&self.style.instance(&heading, &instance, is_key))?;
             }
             Some(Format::Json) => {
                 let mut object = instance_json(&instance, None);
                 if shown.path.is_some() {
-                    object.insert("__path".to_owned(), heading(&shown, &instance.class_name).into());
+                    let path = self.heading(&shown, &instance.class_name);
+                    object.insert("__path".to_owned(), path.into());
                 }
                 self.json_item(object.into())?;
             }
@@ -121,7 +122,7 @@ impl<'p> Printer<'p> {
     /// If the output cannot be written.
     pub fn path(&mut self, prefix: &str, path: &InstancePath) -> Result<(), Trouble> {
         let mut line = format!("{prefix}:");
-        text::path(&mut line, path);
+        self.style.push_path(&mut line, path);
         self.name(&line)
     }
 
@@ -250,6 +251,16 @@ impl<'p> Printer<'p> {
         Ok(self.out.flush()?)
     }
 
+    /// The path behind its prefix; where there is none, the class.
+    fn heading(&self, shown: &Shown<'_>, class: &Name) -> String {
+        let mut line = format!("{}:", shown.prefix);
+        match shown.path {
+            Some(path) => self.style.push_path(&mut line, path),
+            None => line.push_str(class.as_str()),
+        }
+        line
+    }
+
     fn json_item(&mut self, item: Json) -> Result<(), Trouble> {
         self.out.text(if self.written == 0 { "[\n  " } else { ",\n  " })?;
         self.out.text(&item.to_string())?;
@@ -300,16 +311,6 @@ impl<'p> Printer<'p> {
         self.layout = Some(layout);
         Ok(())
     }
-}
-
-/// The path behind its prefix; where there is none, the class.
-fn heading(shown: &Shown<'_>, class: &Name) -> String {
-    let mut line = format!("{}:", shown.prefix);
-    match shown.path {
-        Some(path) => text::path(&mut line, path),
-        None => line.push_str(class.as_str()),
-    }
-    line
 }
 
 /// A class as JSON: its name, superclass, properties and methods, with their types.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::object::{Key, KeyText, Object, Reference, unescape};
-use crate::cim::{CimType, Class, Instance, InstancePath, KeyBinding, Name, Namespace, Property, Value};
+use crate::cim::{CimType, Class, Instance, InstancePath, Name, Namespace, Property, Value};
 use crate::cimxml::Argument;
 use crate::cimxml::class;
 use crate::cimxml::instance::{self, Shown};
@@ -143,6 +143,32 @@ impl Style {
         self.push_value(text, value, quote);
     }
 
+    /// A path behind what stands before its class: `Class.Key="value",Key2=7`.
+    pub fn push_path(self, text: &mut String, path: &InstancePath) {
+        text.push_str(path.class_name.as_str());
+        for (at, key) in path.keys.iter().enumerate() {
+            text.push(if at == 0 { '.' } else { ',' });
+            text.push_str(key.name.as_str());
+            text.push('=');
+            let quote = if is_quoted(&key.value) { "\"" } else { "" };
+            self.push_value(text, &key.value, quote);
+        }
+    }
+
+    fn push_reference(self, text: &mut String, target: &InstancePath) {
+        if self.braces {
+            text.push('{');
+        }
+        if let Some(namespace) = &target.namespace {
+            text.push_str(namespace.as_str());
+            text.push(':');
+        }
+        self.push_path(text, target);
+        if self.braces {
+            text.push('}');
+        }
+    }
+
     fn push_value(self, text: &mut String, value: &Value, quote: &str) {
         match value {
             Value::Array(items) => {
@@ -154,13 +180,7 @@ impl Style {
                 }
             }
             Value::Reference(path) => {
-                if self.braces {
-                    text.push('{');
-                }
-                push_reference(text, path);
-                if self.braces {
-                    text.push('}');
-                }
+                self.push_reference(text, path);
             }
             value => {
                 text.push_str(quote);
@@ -169,6 +189,11 @@ impl Style {
             }
         }
     }
+}
+
+/// Whether a key stands in quotation marks.
+fn is_quoted(value: &Value) -> bool {
+    matches!(value, Value::String(_) | Value::DateTime(_) | Value::Char16(_))
 }
 
 /// The text of a value that is no array and no reference, as it stands in CIM-XML.
@@ -183,37 +208,6 @@ fn plain_text(value: &Value) -> String {
         Value::Class(embedded) => class::to_string(embedded),
         value => value.to_text(),
     }
-}
-
-/// A path behind what stands before its class: `Class.Key="value",Key2=7`.
-pub fn path(text: &mut String, path: &InstancePath) {
-    text.push_str(path.class_name.as_str());
-    for (at, key) in path.keys.iter().enumerate() {
-        text.push(if at == 0 { '.' } else { ',' });
-        push_key(text, key);
-    }
-}
-
-fn push_key(text: &mut String, key: &KeyBinding) {
-    text.push_str(key.name.as_str());
-    text.push('=');
-    match &key.value {
-        Value::Reference(target) => push_reference(text, target),
-        value @ (Value::String(_) | Value::DateTime(_) | Value::Char16(_)) => {
-            text.push('"');
-            push_escaped(text, &value.to_text());
-            text.push('"');
-        }
-        value => text.push_str(&plain_text(value)),
-    }
-}
-
-fn push_reference(text: &mut String, target: &InstancePath) {
-    if let Some(namespace) = &target.namespace {
-        text.push_str(namespace.as_str());
-        text.push(':');
-    }
-    path(text, target);
 }
 
 fn push_escaped(out: &mut String, text: &str) {
@@ -371,6 +365,12 @@ mod tests {
             braces: true,
             ..PLAIN
         };
+        let mut path = String::new();
+        braces.push_path(
+            &mut path,
+            &InstancePath::new(Name::new("C_A")).with_key("From", target()),
+        );
+        assert_eq!(path, r#"C_A.From={C_X.K="a\"b\\c&'d",N=7,B=TRUE}"#);
         insta::assert_snapshot!(braces.instance("C_X", &sample(), is_key), @r#"
         C_X K="a\"b\\c&'d
         next",N=7,Null=,Empty="",T=20200101000000.000000+000,C=c,Bo=TRUE,A="x","y,z",E=,R={root/cimv2:C_X.K="a\"b\\c&'d",N=7,B=TRUE},R3={C_X.K="a\"b\\c&'d",N=7,B=TRUE},P="<INSTANCE CLASSNAME=\"C_P\"><PROPERTY NAME=\"W\" TYPE=\"uint8\"><VALUE>1</VALUE></PROPERTY></INSTANCE>"
