@@ -12,6 +12,7 @@ mod cert;
 mod certificate;
 mod cimxml_messages;
 mod cli_subscription;
+mod cli_wbem;
 mod cli_wsman;
 mod cimxml_client;
 mod clocks;

@@ -1,0 +1,576 @@
+//! `esm wbem` against a running agent, and side by side with Debian's wbemcli: the same words print the same bytes.
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+
+use serde_json::Value as Json;
+
+use crate::agent::{Agent, USER};
+use crate::command::{Ended, esm, run};
+
+/// An agent with CIM-XML on ports of its own.
+fn agent() -> Agent {
+    Agent::start()
+}
+
+/// `http://USER:PASSWORD@HOST:PORT`.
+fn plain(agent: &Agent) -> String {
+    let (port, password) = (agent.cimxml_http_port(), agent.password());
+    format!("http://{USER}:{password}@127.0.0.1:{port}")
+}
+
+/// The program under another name: `wbemcli`, `wbemei`.
+fn called(agent: &Agent, name: &str) -> Command {
+    let mut command = esm(agent.folder());
+    command.arg0(name);
+    command
+}
+
+/// The word with the server for the `@` that it may begin with.
+fn in_place(word: &str, server: &str) -> String {
+    match word.strip_prefix("@/") {
+        Some(object) => format!("{server}/{object}"),
+        None => word.to_owned(),
+    }
+}
+
+/// What wbemcli says; what we say under its name must be the same, byte by byte. `@` stands for the server.
+#[track_caller]
+fn same(agent: &Agent, server: &str, words: &[&str]) -> Ended {
+    let words: Vec<String> = words.iter().map(|word| in_place(word, server)).collect();
+    let theirs = run(Command::new("wbemcli").args(&words));
+    let ours = run(called(agent, "wbemcli").args(&words));
+    assert_eq!(ours, theirs, "{words:?}");
+    theirs
+}
+
+/// Runs `esm wbem WORDS` over the local socket; it must end with that code.
+#[track_caller]
+fn local(agent: &Agent, words: &[&str], code: i32) -> Ended {
+    ends(agent.esm(&["wbem"]).args(words), code)
+}
+
+#[track_caller]
+fn ends(command: &mut Command, code: i32) -> Ended {
+    let ended = run(command);
+    assert_eq!(ended.code, Some(code), "{command:?}: {ended:#?}");
+    assert_eq!(ended.err.is_empty(), code == 0, "{ended:#?}");
+    ended
+}
+
+#[track_caller]
+fn json(agent: &Agent, words: &[&str]) -> Json {
+    let ended = local(agent, &[words, &["--output", "json"]].concat(), 0);
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+/// The name of an instance without what stands in front of its class.
+fn name(line: &str) -> &str {
+    let keys = line.find('=').unwrap_or(line.len());
+    let class = line[..keys].rfind(':').map_or(0, |colon| colon + 1);
+    &line[class..]
+}
+
+/// The name of the first instance.
+#[track_caller]
+fn first(lines: &str) -> &str {
+    name(lines.lines().next().unwrap())
+}
+
+#[test]
+fn reading_prints_what_wbemcli_prints() {
+    let agent = agent();
+    let server = plain(&agent);
+    let managers = same(&agent, &server, &["ein", "@/root/interop:CIM_ObjectManager"]).out;
+    let manager = format!("@/root/interop:{}", first(&managers));
+    let service = same(&agent, &server, &["ein", "@/root/interop:CIM_HostedService"]).out;
+    let service = format!("@/root/interop:{}", first(&service));
+    let cpu = "@/root/ESMPRO/AS:ESM_MonitorSetting.InstanceID=\"cpu\"";
+    let set = "Enabled,Warning,WarningReset,TargetClass,InstanceID";
+    for words in [
+        vec![
+            "ei",
+            "-nl",
+            "-t",
+            "@/root/ESMPRO/AS:ESM_Processor",
+            "DeviceID,Family,OperationalStatus,Role",
+        ],
+        vec!["ei", "@/root/ESMPRO/AS:ESM_VideoController"],
+        vec!["ei", "-t", "@/root/ESMPRO/AS:ESM_MonitorSetting", set],
+        vec!["ein", "@/root/ESMPRO/AS:ESM_MonitorSetting"],
+        vec!["ein", "@/root/cimv2:CIM_LogicalDevice"],
+        vec!["ei", "-nl", "@/root/interop:CIM_RegisteredProfile"],
+        vec!["gi", "-nl", "-t", cpu, set],
+        vec!["gi", cpu, set],
+        vec!["gi", &service],
+        vec!["gp", cpu, "Warning"],
+        vec!["gp", cpu, "InstanceID"],
+        vec!["gc", "-nl", "-t", "@/root/ESMPRO/AS:ESM_Processor"],
+        vec!["gc", "@/root/ESMPRO/AS:ESM_Processor", "DeviceID,Role"],
+        vec!["gcd", "@/root/ESMPRO/AS:ESM_Processor"],
+        vec!["ec", "-nl", "-t", "@/root/ESMPRO/AS:CIM_LogicalDevice"],
+        vec!["ec", "@/root/interop"],
+        vec!["ecn", "@/root/cimv2"],
+        vec!["ecn", "@/root/cimv2:CIM_LogicalDevice"],
+        vec!["ain", &manager],
+        vec!["ai", "-nl", "-t", &manager, "Name,ElementName"],
+        vec![
+            "ai",
+            "-ac",
+            "CIM_NamespaceInManager",
+            "-arc",
+            "CIM_Namespace",
+            "-ar",
+            "Antecedent",
+            "-arr",
+            "Dependent",
+            &manager,
+            "Name",
+        ],
+        vec!["rin", "-dr", &manager],
+        vec!["ri", "-nl", "-t", "-dr", &manager],
+        vec!["ri", "-arc", "CIM_HostedService", "-ar", "Dependent", &manager],
+    ] {
+        let ended = same(&agent, &server, &words);
+        assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{words:?}");
+        let may_be_empty = words.iter().any(|word| word.contains("VideoController"));
+        assert!(may_be_empty || !ended.out.is_empty(), "{words:?}");
+    }
+}
+
+#[test]
+fn whole_instances_print_as_wbemcli_prints_them() {
+    let agent = agent();
+    let server = plain(&agent);
+    // What stands still in them is the same; what moves is looked at by its name.
+    for class in [
+        "ESM_MonitorSetting",
+        "ESM_GeneralInformation",
+        "ESM_FileSystemThread",
+        "ESM_Network",
+    ] {
+        let object = format!("{server}/root/ESMPRO/AS:{class}");
+        let theirs = run(Command::new("wbemcli").args(["ei", "-nl", "-t", &object]));
+        let ours = run(called(&agent, "wbemcli").args(["ei", "-nl", "-t", &object]));
+        assert_eq!((ours.code, ours.err), (theirs.code, theirs.err), "{class}");
+        let differing = ours.out.lines().zip(theirs.out.lines()).filter(|(a, b)| a != b);
+        for (ours, theirs) in differing {
+            let name = |line: &str| line.split_once('=').map(|(name, _)| name.to_owned());
+            assert!(
+                ours.starts_with('-') && name(ours) == name(theirs),
+                "{ours}\n{theirs}"
+            );
+        }
+        assert_eq!(ours.out.lines().count(), theirs.out.lines().count(), "{class}");
+    }
+}
+
+#[test]
+fn errors_print_what_wbemcli_prints() {
+    let agent = agent();
+    let server = plain(&agent);
+    let port = agent.cimxml_http_port();
+    let wrong = format!("http://{USER}:wrong@127.0.0.1:{port}/root/cimv2:CIM_Processor");
+    let nobody = format!("http://127.0.0.1:{port}/root/cimv2:CIM_Processor");
+    for (words, code) in [
+        (vec!["ei", "@/root/ESMPRO/AS:ESM_Nothing"], 5),
+        (vec!["ei", "@/root/nothing:ESM_Processor"], 3),
+        (
+            vec!["gi", "@/root/ESMPRO/AS:ESM_MonitorSetting.InstanceID=\"nothing\""],
+            6,
+        ),
+        (
+            vec![
+                "gp",
+                "@/root/ESMPRO/AS:ESM_MonitorSetting.InstanceID=\"cpu\"",
+                "Nothing",
+            ],
+            12,
+        ),
+        (
+            vec![
+                "di",
+                "@/root/interop:CIM_IndicationFilter.SystemCreationClassName=\"a\",SystemName=\"b\",CreationClassName=\"CIM_IndicationFilter\",Name=\"c\"",
+            ],
+            6,
+        ),
+        (
+            vec![
+                "cm",
+                "@/root/ESMPRO/AS:ESM_MonitorSetting.InstanceID=\"cpu\"",
+                "Nothing",
+            ],
+            17,
+        ),
+        (vec!["dc", "@/root/ESMPRO/AS:ESM_Processor"], 7),
+    ] {
+        let ended = same(&agent, &server, &words);
+        assert_eq!(ended.code, Some(16), "{words:?}: {ended:?}");
+        assert!(
+            ended.err.contains(&format!("* wbemcli: Cim: ({code}) CIM_ERR_")),
+            "{words:?}: {ended:?}"
+        );
+    }
+    for object in [&wrong, &nobody] {
+        let ended = same(&agent, &server, &["ei", object]);
+        assert!(ended.err.contains("Http Exception: "), "{ended:?}");
+    }
+    // A method's error is an answer like any other where the XML is asked for.
+    let answer = same(
+        &agent,
+        &server,
+        &[
+            "cmx",
+            "@/root/ESMPRO/AS:ESM_MonitorSetting.InstanceID=\"cpu\"",
+            "Nothing",
+        ],
+    );
+    assert!(
+        answer
+            .out
+            .starts_with("<METHODRESPONSE NAME=\"Nothing\"><ERROR CODE=\"17\""),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn what_one_of_them_writes_the_other_reads() {
+    let agent = agent();
+    let server = plain(&agent);
+    let cpu = format!("{server}/root/ESMPRO/AS:ESM_MonitorSetting.InstanceID=\"cpu\"");
+    let ours = |words: &[&str]| ends(called(&agent, "wbemcli").args(words), 0).out;
+    let theirs = |words: &[&str]| ends(Command::new("wbemcli").args(words), 0).out;
+    assert_eq!(ours(&["mi", &cpu, "Warning=70,WarningReset=65"]), "");
+    assert_eq!(theirs(&["gp", &cpu, "Warning"]), "70.0\n");
+    assert_eq!(theirs(&["sp", &cpu, "Warning=71"]), "");
+    assert_eq!(ours(&["gp", &cpu, "Warning"]), "71.0\n");
+    assert_eq!(ours(&["sp", &cpu, "Warning=72"]), "");
+    assert_eq!(theirs(&["mi", &cpu, "HoldSamples=2"]), "");
+    assert_eq!(
+        ours(&["gi", &cpu, "Warning,HoldSamples"]),
+        theirs(&["gi", &cpu, "Warning,HoldSamples"])
+    );
+
+    let keys = "SystemCreationClassName=\"a\",SystemName=\"b\",CreationClassName=\"CIM_IndicationFilter\",Name=\"of esm\"";
+    let filter = format!("{server}/root/interop:CIM_IndicationFilter.{keys}");
+    let query = "Query=\"select * from CIM_AlertIndication where Message = 'a,b'\",QueryLanguage=\"WQL\"";
+    // wbemcli takes the comma in a text for the end of it.
+    let made = ours(&["ci", &filter, query]);
+    let name = made.trim_end().split_once("/root/interop:").unwrap().1;
+    let filter = format!("{server}/root/interop:{name}");
+    assert_eq!(
+        theirs(&["gp", &filter, "Query"]),
+        "select * from CIM_AlertIndication where Message = 'a,b'\n"
+    );
+    assert_eq!(theirs(&["di", &filter]), "");
+    let gone = run(called(&agent, "wbemcli").args(["gi", &filter]));
+    assert!(gone.err.contains("CIM_ERR_NOT_FOUND"), "{gone:?}");
+
+    let theirs_made = theirs(&[
+        "ci",
+        &filter.replace("of esm", "of wbemcli"),
+        &format!("{},{query}", keys.replace("of esm", "of wbemcli")).replace("a,b", "a"),
+    ]);
+    let theirs_name = theirs_made.trim_end().split_once("/root/interop:").unwrap().1;
+    assert_eq!(ours(&["di", &format!("{server}/root/interop:{theirs_name}")]), "");
+}
+
+#[test]
+fn methods_are_called() {
+    let agent = agent();
+    let server = plain(&agent);
+    let alive = local(&agent, &["ein", "ESM_Alive"], 0).out;
+    let alive = first(&alive);
+    let object = format!("@/root/ESMPRO/AS:{alive}");
+    let answered = same(&agent, &server, &["cm", &object, "SendTestAlert"]);
+    assert!(answered.out.contains(" SendTestAlert: 0"), "{answered:?}");
+    let answered = same(&agent, &server, &["cm", "-nl", &object, "SendTestAlert"]);
+    assert!(answered.out.contains(" SendTestAlert: 0"), "{answered:?}");
+    let raw = local(&agent, &["cmx", alive, "SendTestAlert"], 0).out;
+    assert!(
+        raw.starts_with("<METHODRESPONSE NAME=\"SendTestAlert\"><RETURNVALUE"),
+        "{raw}"
+    );
+    let object = json(&agent, &["cm", alive, "SendTestAlert"]);
+    assert_eq!(object["ReturnValue"], 0, "{object}");
+}
+
+#[test]
+fn https_is_trusted_as_told() {
+    let agent = agent();
+    let (port, password) = (agent.cimxml_port(), agent.password());
+    let certificate = agent.certificate().display().to_string();
+    let server = format!("https://{USER}:{password}@127.0.0.1:{port}");
+    let ended = same(
+        &agent,
+        &server,
+        &["ein", "-cacert", &certificate, "@/root/ESMPRO/AS:ESM_Processor"],
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let ended = same(&agent, &server, &["ecn", "-noverify", "@/root/interop"]);
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+
+    let object = format!("https://{USER}@127.0.0.1:{port}/root/interop:CIM_Namespace");
+    let ask = |options: &[&str], code| {
+        let mut command = agent.esm(&["wbem", "ein", &object]);
+        ends(command.args(options).env("ESM_PASSWORD", &password), code)
+    };
+    ask(&["--pin", agent.fingerprint()], 0);
+    ask(&["--ca", &certificate], 0);
+    ask(&["--insecure"], 0);
+    let other = "00".repeat(32);
+    let refused = ask(&["--pin", &other], 16).err;
+    assert!(
+        refused.starts_with("*\n* esm wbem: Http Exception: the server shows another certificate"),
+        "{refused}"
+    );
+    let untrusted = ask(&[], 16).err;
+    assert!(
+        untrusted.contains("\n* if the certificate is the agent's own: --pin SHA256"),
+        "{untrusted}"
+    );
+    let both = ask(&["--pin", &other, "--ca", &certificate], 16).err;
+    assert!(both.contains("exclude one another"), "{both}");
+}
+
+#[test]
+fn a_password_need_not_stand_in_the_list_of_processes() {
+    let agent = agent();
+    let port = agent.cimxml_http_port();
+    let server = format!("http://127.0.0.1:{port}");
+    let file = agent.password_file().display().to_string();
+    let words = ["wbem", "ecn", "root/interop", "--url", &server, "--user", USER];
+    let read = ends(agent.esm(&words).args(["--password-file", &file]), 0).out;
+    assert!(
+        read.contains(&format!("127.0.0.1:{port}/root/interop:CIM_Namespace\n")),
+        "{read}"
+    );
+    assert_eq!(
+        ends(agent.esm(&words).env("ESM_PASSWORD", agent.password()), 0).out,
+        read
+    );
+    let missing = ends(&mut agent.esm(&words), 16).err;
+    assert!(missing.contains("no password for admin"), "{missing}");
+    let in_path = format!("http://{USER}@127.0.0.1:{port}/root/interop");
+    assert_eq!(
+        ends(
+            agent
+                .esm(&["wbem", "ecn", &in_path])
+                .args(["--password-file", &file]),
+            0
+        )
+        .out,
+        read
+    );
+}
+
+#[test]
+fn the_agent_of_this_machine_needs_no_server_and_no_login() {
+    let agent = agent();
+    let namespaces = local(&agent, &["ein", "root/interop:CIM_Namespace"], 0).out;
+    assert!(
+        namespaces
+            .lines()
+            .all(|line| line.starts_with("root/interop:CIM_Namespace.")),
+        "{namespaces}"
+    );
+    assert!(namespaces.contains("Name=\"root/ESMPRO/AS\""), "{namespaces}");
+    // What is printed is what the command takes.
+    for name in namespaces.lines() {
+        let instance = local(&agent, &["gi", "-nl", name], 0).out;
+        assert_eq!(instance.lines().next(), Some(name));
+    }
+    let associations = local(&agent, &["rin", &namespaces.lines().next().unwrap()], 0).out;
+    for name in associations.lines() {
+        local(&agent, &["gi", name], 0);
+    }
+    // Without a namespace it is that of the class.
+    let processors = local(&agent, &["ein", "ESM_Processor"], 0).out;
+    assert!(
+        processors.starts_with("root/ESMPRO/AS:ESM_Processor."),
+        "{processors}"
+    );
+    let processors = local(&agent, &["ein", "CIM_Processor"], 0).out;
+    assert!(
+        processors.starts_with("root/cimv2:ESM_Processor."),
+        "{processors}"
+    );
+    let classes = local(&agent, &["ecn", "--namespace", "interop", "CIM_Service"], 0).out;
+    assert!(classes.contains("interop:CIM_ObjectManager\n"), "{classes}");
+    let refused = local(&agent, &["ein", "ESM_Alive", "--user", "admin"], 16).err;
+    assert!(refused.contains("whose socket needs no login"), "{refused}");
+}
+
+#[test]
+fn enumerations_are_pulled_in_pieces_and_whole_alike() {
+    let agent = agent();
+    let whole = local(
+        &agent,
+        &[
+            "ein",
+            "CIM_ManagedElement",
+            "--namespace",
+            "root/interop",
+            "--max-objects",
+            "0",
+        ],
+        0,
+    )
+    .out;
+    for count in ["1", "3", "1000"] {
+        let pieces = local(
+            &agent,
+            &[
+                "ein",
+                "CIM_ManagedElement",
+                "--namespace",
+                "root/interop",
+                "--max-objects",
+                count,
+            ],
+            0,
+        )
+        .out;
+        assert_eq!(pieces, whole, "{count}");
+    }
+    assert!(whole.lines().count() > 10, "{whole}");
+}
+
+#[test]
+fn queries_are_asked() {
+    let agent = agent();
+    let query = "select DeviceID from ESM_Processor where DeviceID = '_Total'";
+    let found = local(&agent, &["eq", "root/ESMPRO/AS", query], 0).out;
+    assert!(
+        found.starts_with("root/ESMPRO/AS:ESM_Processor ") && found.contains("DeviceID=\"_Total\""),
+        "{found}"
+    );
+    let found = local(
+        &agent,
+        &[
+            "eq",
+            "root/ESMPRO/AS",
+            query,
+            "--language",
+            "DMTF:CQL",
+            "--max-objects=0",
+        ],
+        0,
+    )
+    .out;
+    assert!(found.contains("DeviceID=\"_Total\""), "{found}");
+    let refused = local(&agent, &["eq", "root/ESMPRO/AS", "select"], 16).err;
+    assert!(refused.contains("Cim: (15) CIM_ERR_INVALID_QUERY"), "{refused}");
+}
+
+#[test]
+fn answers_have_the_forms_of_the_other_commands() {
+    let agent = agent();
+    let all = json(
+        &agent,
+        &["ei", "ESM_MonitorSetting", "InstanceID,Enabled,Warning"],
+    );
+    let cpu = all
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|item| item["InstanceID"] == "cpu")
+        .unwrap();
+    assert_eq!(cpu["Enabled"], true, "{cpu}");
+    assert_eq!(cpu["__class"], "ESM_MonitorSetting");
+    let path = cpu["__path"].as_str().unwrap();
+    assert_eq!(path, "root/ESMPRO/AS:ESM_MonitorSetting.InstanceID=\"cpu\"");
+    let one = json(&agent, &["gi", path, "InstanceID,Warning"]);
+    assert_eq!(
+        (&one["InstanceID"], &one["__path"]),
+        (&cpu["InstanceID"], &cpu["__path"]),
+        "{one}"
+    );
+    assert_eq!(json(&agent, &["gp", path, "InstanceID"]), "cpu");
+    let paths = json(&agent, &["ein", "ESM_MonitorSetting"]);
+    assert!(
+        paths.as_array().unwrap().iter().any(|item| item == path),
+        "{paths}"
+    );
+    let class = json(&agent, &["gc", "ESM_MonitorSetting"]);
+    let keys: Vec<_> = class["properties"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|property| property["key"] == true)
+        .collect();
+    assert_eq!(keys.len(), 1, "{class}");
+    let none = json(&agent, &["ein", "root/interop:CIM_IndicationSubscription"]);
+    assert_eq!(none, Json::Array(Vec::new()));
+
+    let xml = local(&agent, &["gi", path, "--output", "xml"], 0).out;
+    assert!(
+        xml.starts_with("<INSTANCE CLASSNAME=\"ESM_MonitorSetting\">") && xml.ends_with("</INSTANCE>\n"),
+        "{xml}"
+    );
+    let table = local(
+        &agent,
+        &[
+            "ei",
+            "ESM_MonitorSetting",
+            "InstanceID,Enabled,Interval",
+            "--output",
+            "table",
+        ],
+        0,
+    )
+    .out;
+    assert!(table.starts_with("InstanceID"), "{table}");
+    let table = local(
+        &agent,
+        &["gc", "ESM_MonitorSetting", "InstanceID", "--output=table"],
+        0,
+    )
+    .out;
+    assert!(
+        table.starts_with("PROPERTY") && table.contains("InstanceID  string  key"),
+        "{table}"
+    );
+}
+
+#[test]
+fn it_goes_by_the_names_of_wbemcli() {
+    let agent = agent();
+    let names = ends(called(&agent, "wbemein").arg("root/interop:CIM_Namespace"), 0).out;
+    assert_eq!(
+        local(&agent, &["ein", "root/interop:CIM_Namespace"], 0).out,
+        names
+    );
+    let names = ends(
+        called(&agent, "/opt/bin/esm-wbemcli").args(["ein", "root/interop:CIM_Namespace"]),
+        0,
+    )
+    .out;
+    assert!(!names.is_empty());
+    let wrong = ends(called(&agent, "wbemei").arg("-zz"), 16).err;
+    assert!(
+        wrong.starts_with("wbemei: Invalid invocation syntax: there is no option `-zz`\nusage: wbemei "),
+        "{wrong}"
+    );
+    let help = ends(agent.esm(&["wbem"]).arg("-h"), 0).out;
+    assert!(
+        help.contains("Operations:") && help.contains("-cacert FILE"),
+        "{help}"
+    );
+    assert_eq!(ends(&mut agent.esm(&["wbem", "--help"]), 0).out, help);
+    assert_eq!(ends(&mut called(&agent, "wbemcli"), 0).out, help);
+    let version = ends(&mut agent.esm(&["wbem", "-v"]), 0).out;
+    assert!(version.contains(env!("CARGO_PKG_VERSION")), "{version}");
+}
+
+#[test]
+fn a_file_of_names_stands_for_servers() {
+    let agent = agent();
+    let server = plain(&agent);
+    std::fs::write(agent.folder().join("wbemcli.ind"), format!("myhost: {server}\n")).unwrap();
+    let mut real = Command::new("wbemcli");
+    real.current_dir(agent.folder())
+        .args(["ecn", "myhost/root/interop"]);
+    let theirs = ends(&mut real, 0).out;
+    assert_eq!(local(&agent, &["ecn", "myhost/root/interop"], 0).out, theirs);
+}
