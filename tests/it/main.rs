@@ -11,6 +11,7 @@ mod agent;
 mod cert;
 mod certificate;
 mod cimxml_messages;
+mod cimxml_server;
 mod cli_subscription;
 mod cli_wbem;
 mod cli_wsman;

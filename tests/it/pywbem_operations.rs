@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, USER};
+use crate::dsp0203::check_reply;
 use crate::peers::Peer;
 use crate::wsman_service::Service;
 use crate::wsman_service::classes::HUGE;
@@ -47,7 +48,11 @@ impl Client {
     #[track_caller]
     fn outcome(&mut self, call: &str, arguments: Value, named: Value) -> Value {
         let question = json!({"call": call, "arguments": arguments, "named": named, "pull": self.pull});
-        self.peer.ask(&question)
+        let outcome = self.peer.ask(&question);
+        if let Some(reply) = outcome["reply"].as_str() {
+            check_reply(reply);
+        }
+        outcome
     }
 
     /// Calls a method, which must succeed.

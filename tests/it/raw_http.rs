@@ -95,6 +95,23 @@ impl Connection {
         assert_eq!(&heard, expect, "{}", String::from_utf8_lossy(&heard));
     }
 
+    /// Sends a request with header lines of its own, each with its line end.
+    #[track_caller]
+    pub fn request(&mut self, method: &str, path: &str, headers: &str, body: &[u8]) {
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{}{headers}Content-Length: {}\r\n\r\n",
+            self.headers,
+            body.len()
+        );
+        self.send(&[head.as_bytes(), body].concat());
+    }
+
+    /// Reads some of what comes; nothing at the end of the connection.
+    #[track_caller]
+    pub fn read_some(&mut self, buffer: &mut [u8]) -> usize {
+        self.stream.read(buffer).unwrap()
+    }
+
     /// Sends bytes as they are.
     #[track_caller]
     pub fn send(&mut self, bytes: &[u8]) {

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::agent::{Agent, USER};
 use crate::command::run;
+use crate::dsp0203::check_reply;
 use crate::wsman_service::Service;
 use crate::wsman_service::classes::MANY;
 
@@ -50,7 +51,7 @@ impl<'a> Server<'a> {
         let url = format!("{}://{}@{}/{object}", self.scheme, self.login, self.authority);
         let (operation, arguments) = arguments.split_first().unwrap();
         let mut command = Command::new("wbemcli");
-        command.arg(operation);
+        command.args([operation, "-dx"]);
         if self.scheme == "https" {
             command.arg("-cacert").arg(&self.certificate);
         }
@@ -59,7 +60,14 @@ impl<'a> Server<'a> {
             argument => argument,
         }));
         let ended = run(&mut command);
-        (ended.out + &ended.err).replace(&self.authority, "HOST")
+        // The messages go to standard error, before what it has to say itself.
+        let (trace, said) = ended.err.rsplit_once("</CIM>\n").unwrap_or(("", &ended.err));
+        if let Some((_, reply)) = trace.rsplit_once("From server: ")
+            && reply.len() < 1 << 20
+        {
+            check_reply(&format!("{reply}</CIM>"));
+        }
+        (ended.out + said).replace(&self.authority, "HOST")
     }
 }
 

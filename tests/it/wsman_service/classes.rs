@@ -130,6 +130,7 @@ pub fn broker(world: &Arc<World>) -> Broker {
         .serve(&[TEST], Arc::new(Slow(test("Test_Slow"), Arc::clone(world))))
         .serve(&[TEST], Arc::new(Panicking(test("Test_Panicking"))))
         .serve(&[TEST], Arc::new(Failing(test("Test_Failing"))))
+        .serve(&[TEST], Arc::new(Breaking(test("Test_Breaking"))))
         .serve(&[CIMV2], benches)
         .serve(&[CIMV2], table(computer, vec![a_computer]))
         .serve(&[CIMV2], table(system, vec![a_system]))
@@ -401,6 +402,28 @@ impl InstanceProvider for Panicking {
 
     fn enumerate(&self, _: &RequestContext) -> Result<InstanceStream, CimError> {
         panic!("as asked");
+    }
+}
+
+/// Gives many instances and then an error.
+struct Breaking(Arc<Class>);
+
+impl InstanceProvider for Breaking {
+    fn class_name(&self) -> &Name {
+        &self.0.name
+    }
+
+    fn enumerate(&self, _: &RequestContext) -> Result<InstanceStream, CimError> {
+        let class = Arc::clone(&self.0);
+        let good = (0..20_000_u32).map(move |number| {
+            let instance = InstanceBuilder::new(&class).set("Number", number);
+            Ok(instance.set("Filler", "x".repeat(100)).build())
+        });
+        Ok(Box::new(good.chain([Err(CimError::failed("the disk broke"))])))
+    }
+
+    fn estimate(&self) -> Option<u64> {
+        Some(20_000)
     }
 }
 
