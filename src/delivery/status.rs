@@ -79,8 +79,6 @@ pub struct SubscriptionStatus {
     pub mode: DeliveryMode,
     /// The protocol of its deliveries.
     pub carrier: Carrier,
-    /// Whether it was made as a CIM instance, rather than by WS-Eventing.
-    pub by_instance: bool,
     /// Whether it is disabled, and told nothing until it is enabled again.
     pub disabled: bool,
     /// When it was made.

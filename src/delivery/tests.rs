@@ -5,6 +5,7 @@ mod harness;
 mod histories;
 mod leases;
 mod modes;
+mod moments;
 mod put_off;
 mod restarts;
 mod wbem;

@@ -45,7 +45,6 @@ fn subscription_status(entry: &Entry, now: BootTime) -> SubscriptionStatus {
         filter: subscription.filter.clone(),
         mode: subscription.mode(),
         carrier: subscription.protocol.carrier(),
-        by_instance: subscription.wbem.is_some(),
         disabled: life.phase == Phase::Disabled,
         created: WallTime::from_unix_micros(subscription.created_micros),
         lease: life.lease,

@@ -53,7 +53,7 @@ fn listener(host: &str) -> ListenerDestination {
     }
 }
 
-fn wbem(filter: &str, host: &str) -> Wbem {
+pub(super) fn wbem(filter: &str, host: &str) -> Wbem {
     Wbem {
         filter: name(FILTER_CLASS, filter),
         handler: name(CIMXML_CLASS, host),
@@ -70,7 +70,7 @@ fn wbem(filter: &str, host: &str) -> Wbem {
 }
 
 impl World {
-    async fn listener(&self, host: &str) {
+    pub(super) async fn listener(&self, host: &str) {
         self.registry.create_listener(listener(host), None).await.unwrap();
     }
 
@@ -79,13 +79,13 @@ impl World {
         self.registry.create_filter(filter).await.unwrap();
     }
 
-    async fn tie(&self, wbem: Wbem) -> Result<String, WbemError> {
+    pub(super) async fn tie(&self, wbem: Wbem) -> Result<String, WbemError> {
         self.registry.create_subscription("operator", None, wbem).await?;
         Ok(self.registry.wbem_subscriptions().pop().unwrap().id)
     }
 
     /// A filter, a destination, and a subscription with what `change` says of it.
-    async fn with_subscription(&self, host: &str, change: impl FnOnce(&mut Wbem)) -> String {
+    pub(super) async fn with_subscription(&self, host: &str, change: impl FnOnce(&mut Wbem)) -> String {
         if self.registry.indication_filter("f").is_none() {
             self.filter("f").await;
         }
@@ -102,7 +102,7 @@ impl World {
             .find(|status| status.id == id)
     }
 
-    async fn until_state(&self, id: &str, state: WbemState) {
+    pub(super) async fn until_state(&self, id: &str, state: WbemState) {
         let there = || self.one(id).map(|status| status.state);
         until(|| there() == Some(state), || format!("{:?}", there())).await;
     }
