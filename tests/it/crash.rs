@@ -1,6 +1,7 @@
 //! The agent is killed at random moments, again and again, while managers subscribe and alerts are raised: what
 //! it has answered it has done, whatever came after.
 
+mod instances;
 mod ledger;
 mod load;
 mod random;
@@ -34,8 +35,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const CONFIGURATION: &str = "subscriptions.allow_destinations = [\"127.0.0.0/8\"]\n\
                              delivery.retry_first_secs = 1\ndelivery.retry_max_secs = 1\n";
 
-/// Where the subscription that lasts has its alerts sent.
-const STEADY: &str = "/steady";
+/// Where the subscriptions that last have their alerts sent: one is made by Subscribe, one as an instance.
+const STEADY: [&str; 2] = ["/steady", "/instance/steady"];
+
+fn is_steady(path: &str) -> bool {
+    STEADY.contains(&path)
+}
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -100,9 +105,10 @@ fn what_was_answered_outlives_two_hundred_kills() {
     let first = Agent::start_in(folder.path(), CONFIGURATION);
     runtime().block_on(async {
         let mut client = first.client();
-        let request = load.request(STEADY);
-        let steady = load::make(&mut client, request).await.unwrap();
-        subscriptions.made(STEADY, &steady);
+        for path in STEADY {
+            let steady = load.make(&mut client, path).await.unwrap();
+            subscriptions.made(path, &steady);
+        }
     });
     first.kill();
     for _ in 0..KILLS {
@@ -140,6 +146,10 @@ fn what_was_answered_outlives_two_hundred_kills() {
                 matches!(left, Some(Expires::After(left)) if left <= load::LEASE),
                 "{path}"
             );
+        }
+        let destinations = instances::destinations(&mut client).await;
+        for (path, _) in subscriptions.live().filter(|(path, _)| instances::is_one(path)) {
+            assert!(destinations.contains(path), "the destination {path} is lost");
         }
         load::raise(&mut client, &mut alerts).await.unwrap();
         drain(&agent).await;

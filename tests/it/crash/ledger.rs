@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use super::instances;
+
 /// A moment of the wall clock, in microseconds after the Unix epoch. The agent stamps alerts with it.
 pub type Micros = i64;
 
@@ -81,9 +83,14 @@ struct Live {
 }
 
 impl Subscriptions {
-    /// A path that no subscription has had.
-    pub fn new_path(&self) -> String {
-        format!("/passing/{}", self.made + self.doubted)
+    /// A path that no subscription has had: of one that is made as an instance, or by Subscribe.
+    pub fn new_path(&self, by_instance: bool) -> String {
+        let number = self.made + self.doubted;
+        if by_instance {
+            instances::path_of(number)
+        } else {
+            format!("/passing/{number}")
+        }
     }
 
     /// A Subscribe was answered.

@@ -12,7 +12,7 @@ use esm::wsman::eventing::Delivery;
 use esm::wsman::time::Expires;
 use esm::wsman::{Invoke, Subscribe};
 
-use super::STEADY;
+use super::instances;
 use super::ledger::{self, Alerts, Subscriptions};
 use super::random::Random;
 use crate::agent::Agent;
@@ -39,14 +39,14 @@ pub fn local_client(agent: &Agent) -> WsmanClient {
     WsmanClient::new(address, &tls, None, ClientOptions::default()).unwrap()
 }
 
-fn resource(name: &str) -> Resource {
+pub fn resource(name: &str) -> Resource {
     Resource::from(&name.parse::<InstanceName>().unwrap())
 }
 
 /// Whether it was answered. Not to be answered is all that may go wrong: a fault is none of the failures that a
 /// kill explains.
 #[track_caller]
-fn answered<T>(answer: Result<T, WsmanError>) -> Option<T> {
+pub fn answered<T>(answer: Result<T, WsmanError>) -> Option<T> {
     match answer {
         Ok(answer) => Some(answer),
         Err(WsmanError::Http(_)) => None,
@@ -72,7 +72,7 @@ pub async fn queue_length(client: &mut WsmanClient) -> u64 {
 }
 
 /// Subscribes and returns the identifier.
-pub async fn make(client: &mut WsmanClient, request: Subscribe) -> Option<String> {
+async fn make(client: &mut WsmanClient, request: Subscribe) -> Option<String> {
     let events = resource("CIM_Indication");
     let subscribed = client.subscribe(&events, request, Vec::new()).await;
     Some(answered(subscribed)?.content.identifier)
@@ -105,7 +105,7 @@ impl Load {
     }
 
     /// A request for all alerts, to be sent to `path`.
-    pub fn request(&self, path: &str) -> Subscribe {
+    fn request(&self, path: &str) -> Subscribe {
         Subscribe {
             delivery: Delivery {
                 notify_to: Some(EndpointReference::to(format!("{}{path}", self.listener))),
@@ -144,13 +144,13 @@ impl Load {
     ) -> Option<()> {
         let passing: Vec<(String, String)> = subscriptions
             .live()
-            .filter(|(path, _)| *path != STEADY)
+            .filter(|(path, _)| !super::is_steady(path))
             .map(|(path, identifier)| (path.to_owned(), identifier.to_owned()))
             .collect();
         let wish = random.below(6);
         if passing.is_empty() || (passing.len() < MOST && wish < 2) {
-            let path = subscriptions.new_path();
-            let Some(identifier) = make(client, self.request(&path)).await else {
+            let path = subscriptions.new_path(random.below(2) == 0);
+            let Some(identifier) = self.make(client, &path).await else {
                 subscriptions.doubt(&path);
                 return None;
             };
@@ -159,7 +159,7 @@ impl Load {
         }
         let at = usize::try_from(random.below(passing.len() as u64)).unwrap();
         let (path, identifier) = &passing[at];
-        if wish != 2 {
+        if wish != 2 && !instances::is_one(path) {
             let renewed = client.renew(identifier, Some(Expires::After(LEASE))).await;
             return answered(renewed).map(|_| ());
         }
@@ -168,6 +168,19 @@ impl Load {
             Some(()) => subscriptions.ended(path),
             None => subscriptions.doubt(path),
         }
-        ended
+        ended?;
+        if instances::is_one(path) {
+            instances::clear(client, path).await?;
+        }
+        Some(())
+    }
+
+    /// Makes a subscription whose alerts go to `path`, by the way that the path says.
+    pub async fn make(&self, client: &mut WsmanClient, path: &str) -> Option<String> {
+        if instances::is_one(path) {
+            instances::make(client, &self.listener, path).await
+        } else {
+            make(client, self.request(path)).await
+        }
     }
 }
