@@ -118,7 +118,10 @@ fn what_the_manager_owns_is_found_again_and_removed() {
             json!({"namespace": namespace}),
         );
         let reference = listed[0]["properties"]["Filter"]["text"].as_str().unwrap();
-        assert!(reference.starts_with(&format!("{namespace}:CIM_IndicationFilter.")), "{reference}");
+        assert!(
+            reference.starts_with(&format!("{}:cim_indicationfilter.", namespace.to_lowercase())),
+            "{reference}"
+        );
         let got = manager.call("GetInstance", json!([path(&listed[0])]), json!({}));
         let text = |shown: &Value| shown["properties"]["Handler"]["text"].clone();
         assert_eq!(text(&got), text(&listed[0]));
@@ -127,7 +130,10 @@ fn what_the_manager_owns_is_found_again_and_removed() {
         let named = json!({"AssocClass": "CIM_IndicationSubscription"});
         let found = manager.call("AssociatorNames", json!([path(of)]), named.clone());
         assert_eq!(found[0]["text"], expect["text"]);
-        assert_eq!(manager.call("References", json!([path(of)]), json!({}))[0]["text"], made[0]["text"]);
+        assert_eq!(
+            manager.call("References", json!([path(of)]), json!({}))[0]["text"],
+            made[0]["text"]
+        );
     }
 
     let (code, text) = manager.refused("remove_filter", json!([path(&filter)]), json!({}));
@@ -194,7 +200,11 @@ fn a_subscription_is_made_with_all_that_it_has_and_changed() {
         json!(["CIM_IndicationFilter"]),
         json!({"namespace": "root/interop"}),
     );
-    let filter = shipped.as_array().unwrap().iter().find(|filter| filter["properties"]["Name"] == "ESM:ESMFSSERVICE");
+    let filter = shipped
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|filter| filter["properties"]["Name"] == "ESM:ESMFSSERVICE");
     let number = |value: u64, of: &str| json!({"value": value, "type": of});
     let asked = json!({
         "instance": "CIM_FormattedIndicationSubscription", "of": null,
@@ -211,7 +221,11 @@ fn a_subscription_is_made_with_all_that_it_has_and_changed() {
             "TextFormat": {"value": "{0}", "type": "string"},
         }
     });
-    let made = manager.call("CreateInstance", json!([asked]), json!({"namespace": "root/interop"}));
+    let made = manager.call(
+        "CreateInstance",
+        json!([asked]),
+        json!({"namespace": "root/interop"}),
+    );
     let shown = |manager: &mut Manager, name: &str| {
         let got = manager.call("GetInstance", json!([path(&made)]), json!({}));
         got["properties"][name].clone()
@@ -242,7 +256,10 @@ fn a_subscription_is_made_with_all_that_it_has_and_changed() {
     assert_eq!(change("SubscriptionState", number(4, "uint16")), 4);
     assert_eq!(change("SubscriptionState", number(2, "uint16")), 2);
     assert_eq!(change("SubscriptionDuration", number(7200, "uint64")), 7200);
-    assert_eq!(change("SubscriptionDuration", json!({"value": null, "type": "uint64"})), Value::Null);
+    assert_eq!(
+        change("SubscriptionDuration", json!({"value": null, "type": "uint64"})),
+        Value::Null
+    );
     assert_eq!(change("OnFatalErrorPolicy", number(2, "uint16")), 2);
     manager.call("DeleteInstance", json!([path(&made)]), json!({}));
     let (code, _) = manager.refused("GetInstance", json!([path(&made)]), json!({}));

@@ -1,8 +1,9 @@
 """Joins pywbem's WBEMSubscriptionManager to a pipe: one call per line in, its outcome out, both JSON.
 
 A call names a method of the manager, or of the connection if it begins with a capital letter, and its arguments. Paths
-that were shown stand as {"path": NUMBER}; a path is shown as its number and its text. `new` makes a manager anew, as
-after a restart of its program. The outcome is what the method returned, or the code and text of the CIMError.
+that were shown stand as {"path": NUMBER}; a path is shown as its number and its text, with names in lower case. `new`
+makes a manager anew, as after a restart of its program. The outcome is what the method returned, or the code and text
+of the CIMError.
 """
 
 import json

@@ -73,7 +73,7 @@ pub async fn queue_length(client: &mut WsmanClient) -> u64 {
 
 /// Subscribes and returns the identifier.
 async fn make(client: &mut WsmanClient, request: Subscribe) -> Option<String> {
-    let events = resource("CIM_Indication");
+    let events = resource("CIM_AlertIndication");
     let subscribed = client.subscribe(&events, request, Vec::new()).await;
     Some(answered(subscribed)?.content.identifier)
 }
