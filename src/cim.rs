@@ -3,6 +3,8 @@
 //! Nothing here knows a wire format. Names keep the case they were written in and compare without it;
 //! a property knows its type even while its value is NULL (`None`).
 
+#[cfg(test)]
+pub(crate) mod any_instance;
 mod class;
 mod datetime;
 mod error;

@@ -137,3 +137,86 @@ pub(super) fn encode_flavor(w: &mut Writer, flavor: Flavor) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::xml::{Limits, Reader};
+
+    #[track_caller]
+    fn read(text: &str) -> Result<Class, String> {
+        let mut reader = Reader::new(text, Limits::default()).unwrap();
+        let root = reader.root().unwrap();
+        decode(&mut reader, &root).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn every_class_that_is_served_comes_back() {
+        let house = crate::cim::schema::house().unwrap();
+        let mut count = 0;
+        for namespace in house.namespaces() {
+            for class in namespace.classes() {
+                assert_eq!(
+                    read(&to_string(class)).as_ref(),
+                    Ok(class.as_ref()),
+                    "{}",
+                    class.name
+                );
+                count += 1;
+            }
+        }
+        assert!(count > 100, "{count}");
+    }
+
+    #[test]
+    fn what_is_left_out_is_what_the_standard_takes_for_granted() {
+        let class = read(
+            "<CLASS NAME='C'><PROPERTY NAME='A' TYPE='string' PROPAGATED='TRUE'><QUALIFIER NAME='Q' TYPE='boolean' OVERRIDABLE='False'><VALUE>true</VALUE></QUALIFIER></PROPERTY><METHOD NAME='M' TYPE='sint32'/></CLASS>",
+        )
+        .unwrap();
+        let property = class.property("a").unwrap();
+        assert!(property.propagated && property.class_origin.as_str().is_empty());
+        let flavor = property.qualifiers.first().unwrap().flavor;
+        assert_eq!(
+            flavor,
+            Flavor {
+                overridable: false,
+                to_subclass: true,
+                translatable: false
+            }
+        );
+        let method = class.method("m").unwrap();
+        assert_eq!((method.return_type, method.propagated), (CimType::Sint32, false));
+    }
+
+    #[track_caller]
+    fn check(content: &str, expect: &str) {
+        assert_eq!(
+            read(&format!("<CLASS NAME=\"C\">{content}</CLASS>")),
+            Err(expect.to_owned())
+        );
+    }
+
+    #[test]
+    fn what_is_no_class_says_why() {
+        check("<VALUE/>", "VALUE may not stand in CLASS");
+        check("<PROPERTY TYPE='string'/>", "PROPERTY lacks its NAME");
+        check("<PROPERTY NAME='A' TYPE='text'/>", "`text` is no CIM type");
+        check(
+            "<PROPERTY NAME='A' TYPE='string'/><PROPERTY NAME='a' TYPE='string'/>",
+            "the property `a` stands twice",
+        );
+        check(
+            "<METHOD NAME='A'/><METHOD NAME='a'/>",
+            "the method `a` stands twice",
+        );
+        check(
+            "<PROPERTY.ARRAY NAME='A' TYPE='string' ARRAYSIZE='x'/>",
+            "PROPERTY.ARRAY has an ARRAYSIZE that is no number",
+        );
+        check(
+            "<METHOD NAME='A'><PARAMETER NAME='B' TYPE='string'><VALUE/></PARAMETER></METHOD>",
+            "VALUE may not stand in PARAMETER",
+        );
+    }
+}

@@ -2,8 +2,8 @@
 //! 5.5; DSP0201, 5.2.8).
 
 use super::message::{self, child, expect, only_child};
-use super::{DecodeError, instance, name};
-use crate::cim::{CimError, CimStatus, Instance};
+use super::{DecodeError, OperationError, instance, name};
+use crate::cim::{CimError, Instance};
 use crate::xml::{Limits, Reader, Start, Writer};
 
 /// An export request: one indication.
@@ -23,17 +23,7 @@ pub struct ExportResponse {
     /// `MESSAGE ID` of the request.
     pub message_id: String,
     /// Whether the indication was taken, or why not.
-    pub result: Result<(), ExportError>,
-}
-
-/// `ERROR`: why a listener did not take an indication.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("CIM status {code}: {description}")]
-pub struct ExportError {
-    /// `CODE`, known to us or not.
-    pub code: u32,
-    /// `DESCRIPTION`, empty where there is none.
-    pub description: String,
+    pub result: Result<(), OperationError>,
 }
 
 /// The only export method there is.
@@ -41,9 +31,6 @@ const EXPORT_INDICATION: &str = "ExportIndication";
 
 /// Its only parameter.
 const NEW_INDICATION: &str = "NewIndication";
-
-/// What is kept of a listener's description of an error, in characters.
-const MAX_DESCRIPTION: usize = 500;
 
 impl ExportRequest {
     /// Reads an export request.
@@ -121,30 +108,13 @@ impl ExportResponse {
         let mut result = Ok(());
         while let Some(child) = reader.child(&answer)? {
             match child.local {
-                "ERROR" => result = Err(ExportError::decode(&child)?),
+                "ERROR" => result = Err(OperationError::decode(&child)?),
                 "IRETURNVALUE" => {}
                 _ => return Err(DecodeError::unexpected(&child, &answer)),
             }
         }
         reader.finish()?;
         Ok(Self { message_id, result })
-    }
-}
-
-impl ExportError {
-    /// The status code, where it is one of the standard's.
-    pub fn status(&self) -> Option<CimStatus> {
-        CimStatus::from_code(self.code)
-    }
-
-    fn decode(element: &Start<'_>) -> Result<Self, DecodeError> {
-        let code = element.plain_attribute("CODE").unwrap_or_default();
-        let code = code.trim().parse();
-        let description = element.plain_attribute("DESCRIPTION").unwrap_or_default();
-        Ok(Self {
-            code: code.map_err(|_| DecodeError::Invalid("ERROR lacks its CODE, a number".to_owned()))?,
-            description: description.chars().take(MAX_DESCRIPTION).collect(),
-        })
     }
 }
 

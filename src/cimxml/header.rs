@@ -158,3 +158,123 @@ fn hex(digit: u8) -> Option<u8> {
         .to_digit(16)
         .and_then(|digit| u8::try_from(digit).ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cim::InstancePath;
+    use crate::cimxml::MethodCall;
+
+    fn request(operation: Operation) -> RequestMessage {
+        RequestMessage::single("1", "root/ESMPRO/AS".into(), operation)
+    }
+
+    fn call(object: ObjectName) -> RequestMessage {
+        request(Operation::Invoke(MethodCall {
+            object,
+            method: "Reset".into(),
+            arguments: Vec::new(),
+        }))
+    }
+
+    fn instance() -> ObjectName {
+        ObjectName::Instance(
+            InstancePath::new("C_X".into())
+                .with_key("Name", "ü\"")
+                .with_key("Index", 1_u8),
+        )
+    }
+
+    fn sent(message: &RequestMessage) -> String {
+        let fields = of_request(message);
+        fields
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\n"))
+            .collect()
+    }
+
+    #[test]
+    fn a_client_says_what_it_calls() {
+        insta::assert_snapshot!(sent(&request(Operation::EnumerateQualifiers)), @r#"
+        CIMOperation: MethodCall
+        CIMMethod: EnumerateQualifiers
+        CIMObject: root/ESMPRO/AS
+        "#);
+        insta::assert_snapshot!(sent(&call(instance())), @r#"
+        CIMOperation: MethodCall
+        CIMMethod: Reset
+        CIMObject: root/ESMPRO/AS:C_X.Index=1,Name=%22%C3%BC%5C%22%22
+        "#);
+        insta::assert_snapshot!(sent(&call(ObjectName::Class("C_X".into()))), @r#"
+        CIMOperation: MethodCall
+        CIMMethod: Reset
+        CIMObject: root/ESMPRO/AS:C_X
+        "#);
+        let mut several = request(Operation::EnumerateQualifiers);
+        several.is_multiple = true;
+        several.requests.extend(several.requests.clone());
+        insta::assert_snapshot!(sent(&several), @r#"
+        CIMOperation: MethodCall
+        CIMBatch:
+        "#);
+    }
+
+    #[test]
+    fn what_is_encoded_is_decoded() {
+        for text in ["", "root/cimv2", "a b%2Fc", "日本語<>\"\r\n", "100%"] {
+            let encoded = percent_encode(text);
+            assert!(encoded.bytes().all(|byte| byte.is_ascii_graphic()), "{encoded}");
+            assert_eq!(percent_decode(&encoded), text);
+        }
+        assert_eq!(percent_decode("root%2fx%"), "root/x%");
+        assert_eq!(percent_decode("%FF%zz"), "\u{FFFD}%zz");
+    }
+
+    #[track_caller]
+    fn check_fields(message: &RequestMessage, fields: &[(&str, &str)], expect: Result<(), HeaderError>) {
+        let field = |name: &'static str| {
+            let found = fields.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| *value)
+        };
+        assert_eq!(check(message, field), expect, "{fields:?}");
+    }
+
+    #[test]
+    fn fields_must_not_contradict_the_message() {
+        let message = request(Operation::EnumerateQualifiers);
+        let mismatch = |name| Err(HeaderError::Mismatch(name));
+        check_fields(&message, &[], Ok(()));
+        check_fields(
+            &message,
+            &[
+                ("CIMOperation", "methodcall"),
+                ("CIMMethod", "enumerateQualifiers"),
+                ("CIMObject", "ROOT%2FESMPRO%2FAS/"),
+            ],
+            Ok(()),
+        );
+        check_fields(
+            &message,
+            &[("CIMOperation", "Export")],
+            Err(HeaderError::UnsupportedOperation),
+        );
+        check_fields(&message, &[("CIMMethod", "GetClass")], mismatch(CIM_METHOD));
+        check_fields(&message, &[("CIMObject", "root/cimv2")], mismatch(CIM_OBJECT));
+        for object in [
+            "root%2FESMPRO%2FAS%3AC_X.Name=\"a\",Index=1",
+            "root/ESMPRO/AS:C_X.Index=1,Name=\"a\"",
+            "//host:5989/root/ESMPRO/AS:C_X",
+            "C_X",
+        ] {
+            check_fields(&call(instance()), &[("CIMObject", object)], Ok(()));
+        }
+        check_fields(
+            &call(instance()),
+            &[("CIMObject", "root/x:C_X.Name=\"a\"")],
+            mismatch(CIM_OBJECT),
+        );
+        let mut several = message;
+        several.requests.extend(call(instance()).requests);
+        check_fields(&several, &[("CIMMethod", "Any")], Ok(()));
+    }
+}

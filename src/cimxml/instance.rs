@@ -185,6 +185,7 @@ fn decode_value<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cim::any_instance;
     use crate::xml::Limits;
 
     fn read(xml: &str) -> Result<Instance, DecodeError> {
@@ -287,5 +288,59 @@ mod tests {
             panic!("{instance:?}");
         };
         assert_eq!(inner.get("B"), Some(&Value::Sint8(-1)));
+    }
+
+    /// Writes an instance and reads it.
+    fn round_trip(instance: &Instance, shown: Shown<'_>) -> Instance {
+        let mut w = Writer::default().keeping_end_tags();
+        encode(
+            &mut w,
+            instance,
+            Some(&Namespace::from_static("root/home")),
+            shown,
+        );
+        read(&w.finish()).unwrap()
+    }
+
+    #[test]
+    fn an_array_without_items_is_no_null() {
+        let mut instance = Instance::new("C_X".into());
+        instance.push(Property {
+            name: "A".into(),
+            cim_type: CimType::Uint8,
+            is_array: true,
+            value: Some(Value::Array(Vec::new())),
+        });
+        assert_eq!(round_trip(&instance, Shown::all()), instance);
+    }
+
+    #[test]
+    fn what_xml_cannot_carry_is_replaced() {
+        let mut instance = Instance::new("C_X".into());
+        instance.set("A", "a\u{0}b\u{1b}c\u{FFFF}");
+        instance.set("B", Value::Char16(0xD800));
+        let back = round_trip(&instance, Shown::all());
+        assert_eq!(back.get_str("A"), Some("a\u{FFFD}b\u{FFFD}c\u{FFFD}"));
+        assert_eq!(back.get("B"), Some(&Value::Char16(0xFFFD)));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn any_instance_comes_back(instance in any_instance::any_instance(2)) {
+            let class = any_instance::class();
+            let view = InstanceView { include_class_origin: true, include_qualifiers: true, ..InstanceView::default() };
+            for shown in [Shown::all(), Shown::new(&view, Some(&class))] {
+                proptest::prop_assert_eq!(&round_trip(&instance, shown), &instance);
+            }
+        }
+
+        #[test]
+        fn any_path_comes_back(key in any_instance::any_path()) {
+            let mut instance = Instance::new("C_X".into());
+            instance.set("A", key);
+            proptest::prop_assert_eq!(&round_trip(&instance, Shown::all()), &instance);
+        }
     }
 }

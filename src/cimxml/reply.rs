@@ -67,14 +67,17 @@ pub enum Item {
     Value(Value),
 }
 
-/// The error that an operation ended with, as the server tells it (DSP0201, 5.2.7: `ERROR`).
+/// The error that an operation or an export ended with, as the peer tells it (DSP0201, 5.2.7: `ERROR`).
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct OperationError {
     /// The status code.
     pub code: u32,
-    /// What the server says of it; may be empty.
+    /// What the peer says of it, cut to a length that a log can bear; may be empty.
     pub description: String,
 }
+
+/// What is kept of a description, in characters.
+const MAX_DESCRIPTION: usize = 2_000;
 
 impl OperationError {
     /// The status, where the code is one that we know.
@@ -85,15 +88,11 @@ impl OperationError {
     /// Reads an `ERROR`.
     pub(super) fn decode(element: &Start<'_>) -> Result<Self, DecodeError> {
         let code = element.plain_attribute("CODE").unwrap_or_default();
+        let code = code.trim().parse();
+        let description = element.plain_attribute("DESCRIPTION").unwrap_or_default();
         Ok(Self {
-            code: code
-                .trim()
-                .parse()
-                .map_err(|_| DecodeError::Invalid("ERROR has a CODE that is no number".to_owned()))?,
-            description: element
-                .plain_attribute("DESCRIPTION")
-                .unwrap_or_default()
-                .to_owned(),
+            code: code.map_err(|_| DecodeError::Invalid("ERROR lacks its CODE, a number".to_owned()))?,
+            description: description.chars().take(MAX_DESCRIPTION).collect(),
         })
     }
 }

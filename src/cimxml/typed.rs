@@ -149,3 +149,183 @@ fn fit_single(value: &Value, cim_type: CimType, is_embedded: bool) -> Result<Val
         value => Value::from_text(cim_type, &value.to_text()).map_err(|error| bad(&error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cim::Name;
+    use crate::cimxml::class;
+    use crate::xml::{Limits, Reader};
+
+    /// A class with two keys, an array, an embedded instance and a method.
+    fn thing() -> Class {
+        let key = "<QUALIFIER NAME=\"Key\" TYPE=\"boolean\"><VALUE>TRUE</VALUE></QUALIFIER>";
+        let embedded = "<QUALIFIER NAME=\"EmbeddedInstance\" TYPE=\"string\"><VALUE>C_Y</VALUE></QUALIFIER>";
+        let out = "<QUALIFIER NAME=\"In\" TYPE=\"boolean\"><VALUE>FALSE</VALUE></QUALIFIER>";
+        read(&format!(
+            "<CLASS NAME=\"C_X\"><PROPERTY NAME=\"Name\" TYPE=\"string\">{key}</PROPERTY><PROPERTY NAME=\"Index\" TYPE=\"uint8\">{key}</PROPERTY>\
+             <PROPERTY.ARRAY NAME=\"Levels\" TYPE=\"sint8\"/><PROPERTY NAME=\"Inner\" TYPE=\"string\">{embedded}</PROPERTY><PROPERTY.REFERENCE NAME=\"To\"/>\
+             <METHOD NAME=\"Do\" TYPE=\"uint32\"><PARAMETER NAME=\"Delay\" TYPE=\"uint32\"/><PARAMETER.REFERENCE NAME=\"To\"/>\
+             <PARAMETER.ARRAY NAME=\"Parts\" TYPE=\"string\">{embedded}</PARAMETER.ARRAY><PARAMETER NAME=\"Result\" TYPE=\"string\">{out}</PARAMETER></METHOD></CLASS>"
+        ))
+    }
+
+    fn read(text: &str) -> Class {
+        let mut reader = Reader::new(text, Limits::default()).unwrap();
+        let root = reader.root().unwrap();
+        class::decode(&mut reader, &root).unwrap()
+    }
+
+    fn path() -> InstancePath {
+        InstancePath::new(Name::new("c_x"))
+    }
+
+    #[track_caller]
+    fn check_keys(path: InstancePath, expect: Result<&str, &str>) {
+        let got = keys(&path, &thing())
+            .map(|path| format!("{:?}", path.keys))
+            .map_err(|error| {
+                assert_eq!(error.status, CimStatus::InvalidParameter);
+                error.detail
+            });
+        assert_eq!(got.as_deref().map_err(String::as_str), expect);
+    }
+
+    #[test]
+    fn keys_get_the_types_of_the_class() {
+        let typed = Ok(
+            "[KeyBinding { name: \"Name\", value: String(\"7\") }, KeyBinding { name: \"Index\", value: Uint8(7) }]",
+        );
+        check_keys(path().with_key("NAME", 7_u64).with_key("index", "7"), typed);
+        check_keys(path().with_key("Name", "7").with_key("Index", 7_u64), typed);
+        check_keys(
+            path().with_key("Name", "7").with_key("Index", 300_u64),
+            Err("the key Index: `300` is no uint8 (0 to 255)"),
+        );
+        check_keys(
+            path().with_key("Name", "7"),
+            Err("the path lacks the key Index of class C_X"),
+        );
+        check_keys(
+            path().with_key("Name", "7").with_key("Number", "7"),
+            Err("class C_X has no key `Number`"),
+        );
+        check_keys(
+            path().with_key("Name", path()).with_key("Index", "7"),
+            Err("the key Name: it is of type string"),
+        );
+    }
+
+    #[test]
+    fn a_class_without_keys_leaves_them_as_they_are() {
+        let class = read("<CLASS NAME=\"C_Base\"/>");
+        let path = path().with_key("Any", "7");
+        assert_eq!(keys(&path, &class), Ok(path));
+    }
+
+    #[test]
+    fn the_one_key_of_a_class_needs_no_name() {
+        let class = read(
+            "<CLASS NAME=\"C_One\"><PROPERTY NAME=\"Id\" TYPE=\"uint16\"><QUALIFIER NAME=\"Key\" TYPE=\"boolean\"><VALUE>TRUE</VALUE></QUALIFIER></PROPERTY></CLASS>",
+        );
+        let mut unnamed = path();
+        unnamed.keys.push(KeyBinding {
+            name: UNNAMED_KEY,
+            value: Value::string("7"),
+        });
+        assert_eq!(keys(&unnamed, &class).unwrap().key("Id"), Some(&Value::Uint16(7)));
+        assert!(keys(&unnamed, &thing()).is_err());
+    }
+
+    #[track_caller]
+    fn check_argument(name: &str, value: impl Into<Value>, expect: Result<&str, &str>) {
+        let value = value.into();
+        let argument = Argument {
+            name: name.into(),
+            cim_type: None,
+            is_array: value.is_array(),
+            value: Some(value),
+        };
+        let class = thing();
+        let got = arguments(&[argument], class.method("do").unwrap());
+        let got = got
+            .map(|typed| format!("{:?}", typed[0].value))
+            .map_err(|error| error.detail);
+        assert_eq!(got.as_deref().map_err(String::as_str), expect, "{name}");
+    }
+
+    #[test]
+    fn arguments_get_the_types_of_the_method() {
+        check_argument("DELAY", "5", Ok("Some(Uint32(5))"));
+        check_argument(
+            "Delay",
+            "x",
+            Err("the argument Delay of Do: `x` is no uint32 (0 to 4294967295)"),
+        );
+        check_argument(
+            "Delay",
+            vec!["5"],
+            Err("the argument Delay of Do: it is one uint32 and no array"),
+        );
+        check_argument(
+            "To",
+            "root/x:C_Y.K=1",
+            Ok(
+                "Some(Reference(InstancePath { namespace: Some(\"root/x\"), class_name: \"C_Y\", keys: [KeyBinding { name: \"K\", value: Uint64(1) }] }))",
+            ),
+        );
+        check_argument(
+            "Parts",
+            vec!["<INSTANCE CLASSNAME=\"C_Y\"/>"],
+            Ok("Some(Array([Instance(Instance { class_name: \"C_Y\", properties: [] })]))"),
+        );
+        check_argument(
+            "Parts",
+            vec!["<A/>"],
+            Err("the argument Parts of Do: there is A where INSTANCE or CLASS belongs"),
+        );
+        check_argument(
+            "Parts",
+            "x",
+            Err("the argument Parts of Do: it is an array of string"),
+        );
+        check_argument(
+            "Result",
+            "x",
+            Err("the argument Result of Do: there is no such input parameter"),
+        );
+        let twice = Argument {
+            name: "Delay".into(),
+            cim_type: None,
+            is_array: false,
+            value: None,
+        };
+        let class = thing();
+        let error = arguments(&[twice.clone(), twice], class.method("Do").unwrap()).unwrap_err();
+        assert_eq!(error.detail, "the argument Delay of Do: it stands twice");
+    }
+
+    #[test]
+    fn properties_get_the_types_of_the_class() {
+        let mut given = Instance::new("c_x".into());
+        given.set("index", "7");
+        given.set("LEVELS", vec!["-1", "2"]);
+        given.set("Other", "kept");
+        given.set_or_null("Inner", CimType::String, None::<&str>);
+        let typed = instance(&given, &thing()).unwrap();
+        assert_eq!(typed.class_name.as_str(), "C_X");
+        assert_eq!(typed.get("Index"), Some(&Value::Uint8(7)));
+        assert_eq!(typed.get("Levels"), Some(&Value::from(vec![-1_i8, 2])));
+        assert_eq!(typed.get_str("Other"), Some("kept"));
+        assert_eq!(
+            typed.property("Inner").map(|property| property.value.is_none()),
+            Some(true)
+        );
+        given.set("Index", true);
+        let error = instance(&given, &thing()).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "CIM_ERR_TYPE_MISMATCH: the property Index: `true` is no uint8 (0 to 255)"
+        );
+    }
+}

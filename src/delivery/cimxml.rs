@@ -13,7 +13,8 @@ use super::connection::{Connection, ConnectionOptions, judge};
 use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Steps, Target};
 use crate::alert::indication::number;
 use crate::cim::{CimStatus, Instance};
-use crate::cimxml::export::{ExportError, ExportRequest, ExportResponse};
+use crate::cimxml::OperationError;
+use crate::cimxml::export::{ExportRequest, ExportResponse};
 use crate::net::http_client::{ClientRequest, ClientResponse};
 use crate::xml::{Limits, decode};
 
@@ -140,8 +141,8 @@ fn judge_export(answer: &ClientResponse) -> Result<(), SendError> {
 /// | INVALID_PARAMETER 4, NOT_SUPPORTED 7 | never: the indication ends |
 /// | ACCESS_DENIED 2 | somebody has to act: the destination is suspended, and tried again |
 /// | any other | offered a few times more, then it ends |
-fn judge_error(error: &ExportError) -> SendError {
-    let said = format!("the listener answered with the {error}");
+fn judge_error(error: &OperationError) -> SendError {
+    let said = format!("the listener answered {error}");
     match error.status() {
         Some(CimStatus::Failed | CimStatus::ServerLimitsExceeded | CimStatus::ServerIsShuttingDown) => {
             SendError::Later(said)
@@ -219,7 +220,7 @@ mod tests {
         };
         check(
             &code(1),
-            Err("Later(\"the listener answered with the CIM status 1: no\")"),
+            Err("Later(\"the listener answered CIM_ERR_FAILED: no\")"),
         );
         check(&code(27), Err("Later"));
         check(&code(28), Err("Later"));

@@ -244,15 +244,20 @@ fn invalid(reason: String) -> Fault {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cim::any_instance;
     use crate::wsman::binding::{DateTimeStyle, Style, encode_instance};
     use crate::wsman::sample;
     use crate::xml::{Limits, Reader, Writer};
     use proptest::prelude::*;
 
     /// Writes an instance, reads it and gives it its types.
-    fn round_trip(instance: &Instance, style: &Style) -> Result<Instance, Fault> {
+    fn round_trip(
+        instance: &Instance,
+        class: &Class,
+        classes: ClassSource<'_>,
+        style: &Style,
+    ) -> Result<Instance, Fault> {
         let mut w = Writer::default();
-        let class = sample::class();
         w.start(crate::xml::Ns::NONE.name("root"));
         for ns in [
             crate::xml::Ns::XSI,
@@ -261,7 +266,7 @@ mod tests {
         ] {
             w.declare(ns);
         }
-        encode_instance(&mut w, instance, &class, None, style);
+        encode_instance(&mut w, instance, class, None, style);
         w.end(crate::xml::Ns::NONE.name("root"));
         let xml = w.finish();
         let mut reader = Reader::new(&xml, Limits::default())?;
@@ -269,7 +274,7 @@ mod tests {
         let element = reader.child(&root)?.expect("the instance");
         let raw = RawInstance::decode(&mut reader, &element)?;
         reader.finish()?;
-        typed(&raw, &class, &sample::classes)
+        typed(&raw, class, classes)
     }
 
     #[test]
@@ -280,7 +285,7 @@ mod tests {
                 ..Style::default()
             };
             assert_eq!(
-                round_trip(&sample::instance(), &style),
+                round_trip(&sample::instance(), &sample::class(), &sample::classes, &style),
                 Ok(sample::instance()),
                 "{datetime:?}"
             );
@@ -437,89 +442,15 @@ mod tests {
         );
     }
 
-    /// Text that XML can carry: no control characters but tab and line feed.
-    fn any_text() -> impl Strategy<Value = String> {
-        "[\\PC\\t\\n]{0,40}".prop_map(|text| text.replace(['\u{FFFE}', '\u{FFFF}'], ""))
-    }
-
-    fn any_path() -> impl Strategy<Value = Value> {
-        (any_text(), any::<u16>()).prop_map(|(name, index)| {
-            let path = sample::path();
-            let mut path = crate::cim::InstancePath::new(path.class_name);
-            path = path.with_key("Name", name.as_str()).with_key("Index", index);
-            Value::from(path)
-        })
-    }
-
-    fn any_datetime() -> impl Strategy<Value = Value> {
-        let point = (-62_000_000_000_i64..200_000_000_000).prop_map(|secs| {
-            DateTime::from_wall(crate::time::WallTime::from_unix_micros(secs * 1_000_000 + 7))
-        });
-        let length = (0_u64..8_000_000_000)
-            .prop_map(|secs| DateTime::from_duration(std::time::Duration::from_secs(secs)));
-        prop_oneof![point, length].prop_map(Value::DateTime)
-    }
-
-    /// An instance with any of the properties of the class, embedded ones down to `depth`.
-    fn any_instance(depth: u32) -> BoxedStrategy<Instance> {
-        let scalars = (
-            proptest::option::of(any_text()),
-            proptest::option::of(any::<u16>()),
-            proptest::option::of(any::<bool>()),
-            proptest::option::of(any::<i8>()),
-            proptest::option::of(any::<u64>()),
-            proptest::option::of(any::<f64>().prop_filter("NaN equals nothing", |v| !v.is_nan())),
-            proptest::option::of(any::<char>().prop_filter_map("one unit that XML can carry", |c| {
-                let unit = u16::try_from(u32::from(c)).ok()?;
-                (c >= ' ' && unit < 0xFFFE).then_some(Value::Char16(unit))
-            })),
-            proptest::option::of(any_datetime()),
-            proptest::option::of(proptest::collection::vec(any_text(), 1..4)),
-            proptest::option::of(proptest::collection::vec(any::<u32>(), 1..4)),
-            proptest::option::of(any_path()),
-        );
-        let part = if depth == 0 {
-            Just(None).boxed()
-        } else {
-            proptest::option::of(any_instance(depth - 1)).boxed()
-        };
-        (scalars, part)
-            .prop_map(|(values, part)| {
-                let (name, index, on, small, large, load, letter, since, tags, counts, target) = values;
-                let mut instance = Instance::new(Name::from_static("ESM_Sample"));
-                let class = sample::class();
-                let mut set = |name: &str, value: Option<Value>| {
-                    instance.push(class.property(name).unwrap().with_value(value));
-                };
-                set("Name", name.map(Value::from));
-                set("Index", index.map(Value::from));
-                set("On", on.map(Value::from));
-                set("Small", small.map(Value::from));
-                set("Large", large.map(Value::from));
-                set("Load", load.map(Value::from));
-                set("Letter", letter);
-                set("Since", since);
-                set("Tags", tags.map(Value::from));
-                set("Counts", counts.map(Value::from));
-                set("Target", target);
-                set("Part", part.clone().map(Value::from));
-                set(
-                    "Parts",
-                    part.map(|part| Value::Array(vec![part.clone().into(), part.into()])),
-                );
-                instance
-            })
-            .boxed()
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
 
         #[test]
-        fn any_instance_comes_back(instance in any_instance(2), wide in any::<bool>()) {
+        fn any_instance_comes_back(instance in any_instance::any_instance(2), wide in any::<bool>()) {
             let datetime = if wide { DateTimeStyle::Typed } else { DateTimeStyle::Text };
             let style = Style { datetime, ..Style::default() };
-            let back = round_trip(&instance, &style).unwrap();
+            let class = any_instance::class();
+            let back = round_trip(&instance, &class, &any_instance::classes, &style).unwrap();
             for property in instance.properties() {
                 prop_assert_eq!(back.get(property.name.as_str()), property.value.as_ref(), "{}", property.name);
             }
