@@ -29,10 +29,14 @@ macro_rules! targets {
 
 targets! {
     accounts in net,
+    cim_reply in cimxml,
+    cim_request in cimxml,
     configuration in config,
     datetime in cim,
     delivery in wsman,
     envelope in wsman,
+    export_reply in cimxml,
+    export_request in cimxml,
     mof in cim,
     netlink in host,
     path in cim,

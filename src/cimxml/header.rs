@@ -101,21 +101,17 @@ pub fn check<'a>(
 
 /// Whether an object is the namespace of the request, or stands in it.
 fn names_namespace(object: &str, request: &Request) -> bool {
-    let namespace = if request.is_extrinsic {
-        let local = match object.strip_prefix("//") {
-            Some(located) => located.split_once('/').map_or("", |(_, local)| local),
-            None => object,
-        };
-        match local.split_once(':') {
-            Some((namespace, _)) => namespace,
-            // The class alone: nothing to compare.
-            None if !local.contains('/') => return true,
-            None => local,
-        }
-    } else {
-        object
+    let is_namespace = |text: &str| Namespace::new(text) == request.namespace;
+    if !request.is_extrinsic {
+        return is_namespace(object);
+    }
+    let local = match object.strip_prefix("//") {
+        Some(located) => located.split_once('/').map_or("", |(_, local)| local),
+        None => object,
     };
-    Namespace::new(namespace) == request.namespace
+    let is_class_alone = !local.contains(['/', ':']);
+    let mut prefixes = local.match_indices(':').filter_map(|(at, _)| local.get(..at));
+    is_class_alone || is_namespace(local) || prefixes.any(is_namespace)
 }
 
 /// A text as a header field may hold it: what is not ASCII, not printable or of meaning in a URI is `%` and two

@@ -62,20 +62,26 @@ pub fn encode_instance_name(w: &mut Writer, path: &InstancePath, home: Option<&N
     w.start(name("INSTANCENAME"));
     w.attr(name("CLASSNAME"), path.class_name.as_str());
     for key in &path.keys {
+        if key.name == UNNAMED_KEY {
+            encode_key(w, &key.value, home);
+            continue;
+        }
         w.start(name("KEYBINDING"));
         w.attr(name("NAME"), key.name.as_str());
-        match &key.value {
-            Value::Reference(target) => encode_reference(w, target, home),
-            value => {
-                w.start(name("KEYVALUE"));
-                w.attr(name("VALUETYPE"), KeyText::kind(value));
-                super::value::encode_text(w, value);
-                w.end(name("KEYVALUE"));
-            }
-        }
+        encode_key(w, &key.value, home);
         w.end(name("KEYBINDING"));
     }
     w.end(name("INSTANCENAME"));
+}
+
+fn encode_key(w: &mut Writer, value: &Value, home: Option<&Namespace>) {
+    if let Value::Reference(target) = value {
+        return encode_reference(w, target, home);
+    }
+    w.start(name("KEYVALUE"));
+    w.attr(name("VALUETYPE"), KeyText::kind(value));
+    super::value::encode_text(w, value);
+    w.end(name("KEYVALUE"));
 }
 
 /// Writes a `LOCALINSTANCEPATH`.
