@@ -42,6 +42,7 @@ mod peers;
 mod providers;
 mod pypsrp;
 mod pywbem_operations;
+mod pywbem_server;
 mod pywbem_subscriptions;
 mod raw_http;
 mod rooms;

@@ -75,6 +75,20 @@ impl Drop for Peer {
     }
 }
 
+/// `tests/peers/SCRIPT` with the same Python, to be run to its end.
+#[track_caller]
+pub fn python(script: &str) -> Command {
+    let mut command = Command::new(installed("ESM_TEST_VENV").join("bin/python"));
+    command.arg(peer(script));
+    command
+}
+
+/// A program that the Python packages bring along.
+#[track_caller]
+pub fn of_python(program: &str) -> Command {
+    Command::new(installed("ESM_TEST_VENV").join("bin").join(program))
+}
+
 #[track_caller]
 fn installed(variable: &str) -> PathBuf {
     std::env::var_os(variable)

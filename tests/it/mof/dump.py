@@ -77,4 +77,5 @@ def main(parts):
     json.dump(result, sys.stdout)
 
 
-main(sys.argv[1:])
+if __name__ == "__main__":
+    main(sys.argv[1:])
