@@ -10,6 +10,8 @@ mod event;
 pub mod indication;
 pub mod state;
 pub mod syslog;
+#[cfg(feature = "test-provider")]
+mod test_indication;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,6 +22,8 @@ pub use self::catalog::{Entry, Source};
 pub use self::change::{Change, ChangeKind, InstanceChange};
 pub use self::event::Event;
 pub use self::state::State;
+#[cfg(feature = "test-provider")]
+pub use self::test_indication::TestIndication;
 use crate::time::WallTime;
 
 /// One event that somebody may want to be told of.

@@ -27,6 +27,8 @@ mod physical_memory;
 mod processor;
 mod storage_thread;
 pub mod subscription;
+#[cfg(feature = "test-provider")]
+pub mod test_provider;
 #[cfg(test)]
 mod tests;
 mod video_controller;

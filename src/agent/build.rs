@@ -153,6 +153,15 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
             .serve(&[ESM], Arc::new(alive))
             .serve(&[ESM], Arc::new(subscriptions));
     }
+    #[cfg(feature = "test-provider")]
+    if let Some(reporting) = parts.reporting {
+        use crate::provider::test_provider::{TestDelayProvider, TestIndicationProvider};
+        const TEST: Namespace = Namespace::from_static("test/TestProvider");
+        let indications = TestIndicationProvider(reporting.reports.tests());
+        broker = broker
+            .serve(&[TEST], Arc::new(indications))
+            .serve(&[TEST], Arc::new(TestDelayProvider));
+    }
     Ok(broker.build()?)
 }
 

@@ -105,6 +105,12 @@ impl Reports {
             .spawn(async move { reports.raise(number, &about, values).await });
     }
 
+    /// Indications for tests.
+    #[cfg(feature = "test-provider")]
+    pub(super) fn tests(&self) -> Arc<dyn crate::provider::test_provider::TestSource> {
+        Arc::clone(&self.shared) as Arc<_>
+    }
+
     /// The agent's sign of life.
     pub(super) fn alive(&self) -> Arc<dyn Alive> {
         Arc::clone(&self.shared) as Arc<dyn Alive>
@@ -163,6 +169,28 @@ impl Alive for Shared {
             ))),
             Err(_) => Err(CimError::failed("the alert was not written down in time")),
         }
+    }
+}
+
+#[cfg(feature = "test-provider")]
+impl crate::provider::test_provider::TestSource for Shared {
+    fn send_test_indications(&self, count: u32) -> Result<(), CimError> {
+        /// How many are written down together.
+        const TOGETHER: usize = 500;
+        let numbers: Vec<u32> = (1..=count).collect();
+        for numbers in numbers.chunks(TOGETHER) {
+            let tests = numbers.iter().map(|number| crate::alert::TestIndication {
+                identifier: format!("ESM:{}", crate::random::uuid()),
+                at: self.clock.wall(),
+                test_number: *number,
+            });
+            let mut publication = Publication::default();
+            publication.tests.extend(tests);
+            self.runtime
+                .block_on(self.registry.publish(publication))
+                .map_err(|error| CimError::failed(error.to_string()))?;
+        }
+        Ok(())
     }
 }
 

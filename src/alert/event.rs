@@ -17,6 +17,9 @@ pub enum Event {
     Alert(Alert),
     /// A change of an instance (CIM_InstIndication).
     Change(InstanceChange),
+    /// An indication that a test asked for.
+    #[cfg(feature = "test-provider")]
+    Test(super::TestIndication),
 }
 
 impl Event {
@@ -25,6 +28,8 @@ impl Event {
         match self {
             Self::Alert(alert) => &alert.identifier,
             Self::Change(change) => &change.identifier,
+            #[cfg(feature = "test-provider")]
+            Self::Test(test) => &test.identifier,
         }
     }
 
@@ -33,6 +38,8 @@ impl Event {
         match self {
             Self::Alert(alert) => alert.at,
             Self::Change(change) => change.at,
+            #[cfg(feature = "test-provider")]
+            Self::Test(test) => test.at,
         }
     }
 
@@ -41,6 +48,8 @@ impl Event {
         match self {
             Self::Alert(alert) => indication(alert),
             Self::Change(change) => change.indication(),
+            #[cfg(feature = "test-provider")]
+            Self::Test(test) => test.indication(),
         }
     }
 
@@ -49,6 +58,8 @@ impl Event {
         match self {
             Self::Alert(alert) => Some(alert),
             Self::Change(_) => None,
+            #[cfg(feature = "test-provider")]
+            Self::Test(_) => None,
         }
     }
 
@@ -67,6 +78,8 @@ impl Event {
                     change.change.source.class_name, change.change.path
                 )
             }
+            #[cfg(feature = "test-provider")]
+            Self::Test(test) => test.identifier.clone(),
         }
     }
 }

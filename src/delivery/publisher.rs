@@ -37,6 +37,9 @@ pub struct Publication {
     pub alerts: Vec<Alert>,
     /// Changes of instances that are to be told to whoever wants them.
     pub changes: Vec<InstanceChange>,
+    /// Indications that a test asked for.
+    #[cfg(feature = "test-provider")]
+    pub tests: Vec<crate::alert::TestIndication>,
     /// The only subscription that is told, whatever its filter says; none: all that want to be.
     pub(super) only: Option<Arc<Entry>>,
     /// Subscriptions whose lease ended, and until when their queues are kept.
@@ -140,7 +143,10 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
         change.removed.extend(publication.removed);
         let alerts = publication.alerts.into_iter().map(Event::Alert);
         let changes = publication.changes.into_iter().map(Event::Change);
-        for event in alerts.chain(changes) {
+        let events = alerts.chain(changes);
+        #[cfg(feature = "test-provider")]
+        let events = events.chain(publication.tests.into_iter().map(Event::Test));
+        for event in events {
             let event = Arc::new(event);
             let letter = match &publication.only {
                 Some(entry) => Letter::to_one(entry, &event),

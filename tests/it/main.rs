@@ -48,6 +48,8 @@ mod raw_http;
 mod rooms;
 mod server;
 mod syslog;
+#[cfg(feature = "test-provider")]
+mod test_provider;
 mod told;
 mod wbemcli;
 mod wire;

@@ -41,6 +41,15 @@ const ROOTS: [&str; 4] = [
     "root_interop.mof",
 ];
 
+/// Files that are there in builds for test suites alone; each is named by itself.
+const TEST_FILES: &[(&str, &str)] = &[
+    #[cfg(feature = "test-provider")]
+    (
+        "test_provider.mof",
+        include_str!("../../../schemas/test/test_provider.mof"),
+    ),
+];
+
 const ROOT: Namespace = Namespace::from_static("root");
 const INTEROP: Namespace = Namespace::from_static("root/interop");
 /// Other names under which clients look for the interop namespace (DSP1033 and older servers).
@@ -55,11 +64,12 @@ const INTEROP_ALIASES: [Namespace; 2] = [
 /// # Errors
 /// None unless the binary was built of faulty files; a test compiles them.
 pub fn house() -> Result<Schema, MofErrors> {
-    let roots = ROOTS.map(|file| Root {
+    let tests = TEST_FILES.iter().map(|(file, _)| *file);
+    let roots = ROOTS.into_iter().chain(tests).map(|file| Root {
         file,
         namespace: ROOT,
     });
-    let schema = compile(&roots, &Embedded)?.schema;
+    let schema = compile(&roots.collect::<Vec<_>>(), &Embedded)?.schema;
     let with_alias = |schema: Schema, alias| schema.with_alias(alias, &INTEROP);
     Ok(INTEROP_ALIASES.into_iter().fold(schema, with_alias))
 }
@@ -75,6 +85,7 @@ impl Loader for Embedded {
     fn read(&self, file: &str) -> Result<Cow<'static, str>, String> {
         FILES
             .iter()
+            .chain(TEST_FILES)
             .find(|(name, _)| *name == file)
             .map(|(_, text)| Cow::Borrowed(*text))
             .ok_or_else(|| "no such file in `schemas/`".to_owned())
