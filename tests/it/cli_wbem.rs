@@ -334,6 +334,55 @@ fn https_is_trusted_as_told() {
 }
 
 #[test]
+fn a_certificate_of_ones_own_is_a_login() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = "make() { openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=$1 -keyout $1.key -out $1.pem \
+        $2 -addext basicConstraints=critical,CA:$3; }; make ca '' TRUE; make ann '-CA ca.pem -CAkey ca.key' FALSE";
+    let made = run(Command::new("sh")
+        .args(["-euc", script])
+        .current_dir(folder.path()));
+    assert_eq!(made.code, Some(0), "{made:?}");
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let agent = Agent::start_with(&format!("[tls]\nclient_ca = '{}'\n", file("ca.pem")));
+    let server = format!("https://127.0.0.1:{}", agent.cimxml_port());
+    let (certificate, ann, key) = (
+        agent.certificate().display().to_string(),
+        file("ann.pem"),
+        file("ann.key"),
+    );
+    let trust = ["ein", "-cacert", &certificate, "@/root/interop:CIM_Namespace"];
+    let ended = same(
+        &agent,
+        &server,
+        &[&trust[..], &["-clientcert", &ann, "-clientkey", &key]].concat(),
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let without = same(&agent, &server, &trust);
+    assert!(without.err.contains("Username/password required."), "{without:?}");
+    let half = same(&agent, &server, &[&trust[..], &["-clientcert", &ann]].concat());
+    assert!(
+        half.err.contains("Must specify both -clientcert and -clientkey"),
+        "{half:?}"
+    );
+    let missing = file("none");
+    let object = format!("{server}/root/interop:CIM_Namespace");
+    let words = [
+        "ein",
+        "--insecure",
+        &object,
+        "-clientcert",
+        &ann,
+        "-clientkey",
+        &missing,
+    ];
+    let told = local(&agent, &words, 16).err;
+    assert!(
+        told.contains("Cmd Exception: ") && told.contains(&missing),
+        "{told}"
+    );
+}
+
+#[test]
 fn a_password_need_not_stand_in_the_list_of_processes() {
     let agent = agent();
     let port = agent.cimxml_http_port();
@@ -380,7 +429,7 @@ fn the_agent_of_this_machine_needs_no_server_and_no_login() {
         let instance = local(&agent, &["gi", "-nl", name], 0).out;
         assert_eq!(instance.lines().next(), Some(name));
     }
-    let associations = local(&agent, &["rin", &namespaces.lines().next().unwrap()], 0).out;
+    let associations = local(&agent, &["rin", namespaces.lines().next().unwrap()], 0).out;
     for name in associations.lines() {
         local(&agent, &["gi", name], 0);
     }

@@ -16,6 +16,7 @@ mod cli_subscription;
 mod cli_wbem;
 mod cli_wsman;
 mod cimxml_client;
+mod clients_page;
 mod clocks;
 mod command;
 mod config;

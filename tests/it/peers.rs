@@ -90,7 +90,7 @@ pub fn of_python(program: &str) -> Command {
 }
 
 #[track_caller]
-fn installed(variable: &str) -> PathBuf {
+pub fn installed(variable: &str) -> PathBuf {
     std::env::var_os(variable)
         .unwrap_or_else(|| panic!("{variable} is not set: tests/run installs what the tests need"))
         .into()

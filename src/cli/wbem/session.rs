@@ -110,7 +110,7 @@ fn tls(options: &Options) -> Result<ClientTls, Trouble> {
             ClientTls::with_identity(trust, identity).map_err(Trouble::command)
         }
         (None, None) => ClientTls::new(trust).map_err(Trouble::command),
-        _ => Err(Trouble::command(
+        _ => Err(Trouble::http(
             "Must specify both -clientcert and -clientkey or none.",
         )),
     }

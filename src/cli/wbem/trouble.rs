@@ -47,7 +47,7 @@ impl Trouble {
     }
 
     /// A fault of the connection.
-    fn http(reason: &str) -> Self {
+    pub fn http(reason: &str) -> Self {
         Self::Http(reason.to_owned())
     }
 

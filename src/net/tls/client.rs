@@ -79,6 +79,8 @@ pub fn system_authorities() -> Result<RootCertStore, TlsError> {
 /// What a client shows a server that asks who it is: its own certificate, those that lead to an authority, and its
 /// key. The key is never shown by `Debug`.
 pub struct Identity {
+    /// The file that the certificate came from.
+    path: String,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
@@ -99,14 +101,18 @@ impl Identity {
             return Err(fault(certificate, "holds no certificate in PEM".to_owned()));
         }
         let key = PrivateKeyDer::from_pem_file(key).map_err(|error| fault(key, error.to_string()))?;
-        Ok(Self { chain, key })
+        Ok(Self {
+            path: certificate.display().to_string(),
+            chain,
+            key,
+        })
     }
 }
 
 impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
-            .field("certificates", &self.chain.len())
+            .field("path", &self.path)
             .finish_non_exhaustive()
     }
 }
@@ -123,7 +129,7 @@ impl ClientTls {
     /// The same, and servers that ask for a certificate are shown this one.
     ///
     /// # Errors
-    /// If the key does not belong to the certificate.
+    /// If the certificate cannot be used, or the key does not belong to it.
     pub fn with_identity(trust: Trust, identity: Identity) -> Result<Self, TlsError> {
         Self::build(trust, Some(identity))
     }
@@ -151,7 +157,14 @@ impl ClientTls {
             }
         };
         let mut config = match identity {
-            Some(identity) => builder.with_client_auth_cert(identity.chain, identity.key)?,
+            Some(Identity { path, chain, key }) => {
+                builder
+                    .with_client_auth_cert(chain, key)
+                    .map_err(|error| TlsError::Identity {
+                        path,
+                        reason: error.to_string(),
+                    })?
+            }
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
