@@ -47,4 +47,4 @@ pub use self::retry::{RetrySchedule, UNBOUNDED};
 pub use self::rule::{DestinationRule, Forbidden};
 pub use self::shared::Settings;
 pub use self::status::{DeliveryState, DestinationStatus, Fare, SubscriptionStatus};
-pub use self::trace::{TestOutcome, TestReport};
+pub use self::trace::{TestError, TestOutcome, TestReport};

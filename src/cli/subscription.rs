@@ -1,5 +1,7 @@
 //! `esm subscription`: who is subscribed to the agent of this machine.
 
+mod test;
+
 use std::io::{IsTerminal as _, Write as _};
 
 use serde_json::Value as Json;
@@ -18,7 +20,7 @@ use crate::client::wsman::{ClientOptions, EnumerationRequest, Resource, WsmanCli
 use crate::net::http_client::HttpUrl;
 use crate::wsman::Selector;
 
-/// List, show and delete subscriptions to the agent of this machine
+/// List, show, test and delete subscriptions to the agent of this machine
 ///
 /// An ID may be cut short, as long as only one subscription begins with it.
 #[derive(Debug, clap::Args)]
@@ -26,6 +28,7 @@ use crate::wsman::Selector;
 Examples:
   esm subscription list
   esm subscription show 0059f4d7
+  esm subscription test 0059f4d7
   esm subscription delete 0059f4d7
   esm subscription delete --destination manager.example --yes")]
 pub struct Args {
@@ -50,6 +53,12 @@ enum Action {
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
         output: TableOrJson,
     },
+    /// Send a test indication, and print each step of its delivery with its time
+    ///
+    /// It goes by the way that every indication takes, whatever the filter of the subscription says, after all that
+    /// is queued before it. Ends with 0 when it was acknowledged, and with 1 when it was not: it then stays queued
+    /// and is tried again.
+    Test(test::TestArgs),
     /// Delete subscriptions; prints the ID of each
     ///
     /// More than one is deleted only with --yes, or after a question on the terminal. What is queued for them is
@@ -96,6 +105,7 @@ pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit
         match &args.action {
             Action::List { output } => list(&all, *output, out),
             Action::Show { id, output } => show(find(&all, id)?, *output, &agent.classes, out),
+            Action::Test(args) => test::run(&all, args, &mut agent, out).await,
             Action::Delete(args) => delete(&wanted(&all, args)?, args.yes, &mut agent, out).await,
         }
     })

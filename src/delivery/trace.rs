@@ -9,7 +9,6 @@ use tokio::sync::Notify;
 use super::courier::{Parcel, SendError, Steps};
 use super::publisher::Publication;
 use super::registry::Registry;
-use super::request::SubscriptionError;
 use crate::alert::catalog::table::agent::TEST;
 use crate::time::BootTime;
 
@@ -43,6 +42,96 @@ pub enum TestOutcome {
     TimedOut,
     /// It waits for the subscriber, who fetches.
     Waits,
+}
+
+/// Why a subscription cannot be tested.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum TestError {
+    /// The account has no such subscription.
+    #[error("there is no subscription `{0}`")]
+    Unknown(String),
+    /// Its lease has ended, or it is disabled.
+    #[error("the subscription `{0}` is told nothing: its lease has ended, or it is disabled")]
+    NotLive(String),
+    /// The test indication could not be written down.
+    #[error("the test indication could not be written down: {0}")]
+    Store(String),
+}
+
+impl TestReport {
+    /// The steps that were done, in order, each with its time from the beginning of the test.
+    pub fn steps(&self) -> Vec<(&'static str, Duration)> {
+        let began = self.began.unwrap_or_default();
+        let last = match self.outcome {
+            TestOutcome::Acknowledged => "acknowledged",
+            TestOutcome::Failed(_) | TestOutcome::TimedOut | TestOutcome::Waits => "answered",
+        };
+        let delivery = [
+            ("connected", self.steps.connected),
+            ("handshake", self.steps.handshake),
+            ("sent", self.steps.sent),
+            (last, self.steps.answered),
+        ];
+        let delivery = delivery
+            .into_iter()
+            .filter_map(|(step, at)| Some((step, began + at?)));
+        std::iter::once(("queued", self.queued)).chain(delivery).collect()
+    }
+
+    /// What went wrong, if something did.
+    pub fn error(&self) -> Option<String> {
+        match &self.outcome {
+            TestOutcome::Acknowledged | TestOutcome::Waits => None,
+            TestOutcome::Failed(error) => Some(error.to_string()),
+            TestOutcome::TimedOut if self.ahead > 0 => {
+                let text = "it was not its turn in time: what was queued before it goes first";
+                Some(text.to_owned())
+            }
+            TestOutcome::TimedOut => Some("the destination has not answered in time".to_owned()),
+        }
+    }
+
+    /// What to mend, where something went wrong.
+    pub fn advice(&self) -> Option<&'static str> {
+        let error = match &self.outcome {
+            TestOutcome::Acknowledged => return None,
+            TestOutcome::Waits => return Some("Let the subscriber pull: the indication waits for it."),
+            TestOutcome::TimedOut => {
+                return Some(
+                    "Look at the subscription's queue and last error; the test indication stays queued.",
+                );
+            }
+            TestOutcome::Failed(error) => error,
+        };
+        let steps = &self.steps;
+        Some(match error {
+            SendError::Refused(_) if steps.answered.is_some() => {
+                "Check the path, the user name and the password that deliveries log in with, and the destination's log."
+            }
+            SendError::Refused(_) if steps.connected.is_some() => {
+                "If the destination's certificate was changed on purpose, delete the subscription and subscribe again."
+            }
+            SendError::Refused(_) => {
+                "Check the destination's address against `subscriptions.allow_destinations` of the configuration."
+            }
+            SendError::Unreachable(_) if steps.answered.is_some() => {
+                "The destination answers, and does not acknowledge: its log says why."
+            }
+            SendError::Unreachable(_) if steps.sent.is_some() => {
+                "The destination took the indication and gave no whole answer: its log says why."
+            }
+            SendError::Unreachable(_) if steps.connected.is_some() => {
+                "Something listens there and does not speak TLS as expected: check the scheme, the port, and `delivery.trust`."
+            }
+            SendError::Unreachable(_) => {
+                "Check that the destination runs and listens at this address and port, and the firewalls in between."
+            }
+            SendError::Later(_) => "The listener is there and asks to be sent it later: its log says why.",
+            SendError::Rejected(_) | SendError::Unwanted(_) => {
+                "The listener is there and does not want the indication: check that it serves this protocol at this path."
+            }
+        })
+    }
 }
 
 /// An indication that is followed.
@@ -92,21 +181,21 @@ impl Registry {
     /// for up to `patience`. `account` is who asks, none for who may do everything.
     ///
     /// # Errors
-    /// There is no such subscription for this account, its lease is over, or the indication cannot be written down.
+    /// There is no such subscription for this account, it is told nothing, or the indication cannot be written down.
     pub async fn test(
         &self,
         id: &str,
         account: Option<&str>,
         patience: Duration,
-    ) -> Result<TestReport, SubscriptionError> {
+    ) -> Result<TestReport, TestError> {
         let shared = &self.shared;
-        let entry = self.find(id, account)?;
+        let unknown = |_| TestError::Unknown(id.to_owned());
+        let entry = self.find(id, account).map_err(unknown)?;
         if !entry.is_live() {
-            return Err(SubscriptionError::Lapsed(id.to_owned()));
+            return Err(TestError::NotLive(id.to_owned()));
         }
         let alert = shared.own_alert(TEST, id, Vec::new());
-        let alert =
-            alert.ok_or_else(|| SubscriptionError::Store("the catalog has no test indication".to_owned()))?;
+        let alert = alert.ok_or_else(|| TestError::Store("the catalog has no test indication".to_owned()))?;
         let trace = Arc::new(Trace {
             identifier: alert.identifier.clone(),
             tried: Mutex::new(None),
@@ -125,7 +214,7 @@ impl Registry {
                 ..Publication::default()
             };
             let published = shared.publish(publication).await;
-            published.map_err(|error| SubscriptionError::Store(error.to_string()))?;
+            published.map_err(|error| TestError::Store(error.to_string()))?;
             let queued = shared.clock.boot().since(began);
             let outcome = match entry.station() {
                 None => None,

@@ -1,16 +1,24 @@
 //! ESM_Subscription: the subscriptions, however they were made; deleting an instance ends its subscription.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, stream_of};
-use crate::cim::{CimError, CimStatus, Class, DateTime, Instance, InstancePath, Name};
-use crate::delivery::{DeliveryState, Registry, SubscriptionError, SubscriptionStatus};
+use super::{InstanceBuilder, InstanceProvider, InstanceStream, MethodResult, RequestContext, stream_of};
+use crate::cim::{
+    CimError, CimStatus, CimType, Class, DateTime, Instance, InstancePath, Method, Name, Property, Value,
+};
+use crate::delivery::{
+    DeliveryState, Registry, SubscriptionError, SubscriptionStatus, TestError, TestOutcome, TestReport,
+};
 use crate::subscription::{Carrier, DeliveryMode, Filter};
 
 /// What stands before the subscription's identifier in its InstanceID.
 const PREFIX: &str = "ESM:Subscription:";
+
+/// How long a test is followed where nothing is said.
+const TEST_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Serves the subscriptions.
 pub struct SubscriptionProvider {
@@ -112,10 +120,7 @@ impl InstanceProvider for SubscriptionProvider {
     }
 
     fn delete(&self, _context: &RequestContext, path: &InstancePath) -> Result<(), CimError> {
-        let id = path
-            .key_str("InstanceID")
-            .and_then(|id| id.strip_prefix(PREFIX))
-            .unwrap_or_default();
+        let id = id_in(path);
         // Called where blocking is allowed, as every change is.
         self.runtime
             .block_on(self.registry.cancel(id, None))
@@ -123,5 +128,72 @@ impl InstanceProvider for SubscriptionProvider {
                 SubscriptionError::Unknown(_) => CimError::not_found(error.to_string()),
                 error => CimError::new(CimStatus::Failed, error.to_string()),
             })
+    }
+
+    fn invoke(
+        &self,
+        _context: &RequestContext,
+        path: &InstancePath,
+        method: &Method,
+        arguments: &[Property],
+    ) -> Result<MethodResult, CimError> {
+        if method.name != *"SendTest" {
+            let detail = format!("{} has no method {}", self.class.name, method.name);
+            return Err(CimError::new(CimStatus::MethodNotFound, detail));
+        }
+        let patience = patience(arguments)?;
+        // Called where blocking is allowed, as every method is.
+        let tested = self
+            .runtime
+            .block_on(self.registry.test(id_in(path), None, patience));
+        tested
+            .map(|report| test_result(&report))
+            .map_err(|error| match error {
+                TestError::Unknown(_) => CimError::not_found(error.to_string()),
+                TestError::NotLive(_) | TestError::Store(_) => CimError::failed(error.to_string()),
+            })
+    }
+}
+
+/// The identifier of the subscription at a path.
+fn id_in(path: &InstancePath) -> &str {
+    path.key_str("InstanceID")
+        .and_then(|id| id.strip_prefix(PREFIX))
+        .unwrap_or_default()
+}
+
+/// How long a test is followed.
+fn patience(arguments: &[Property]) -> Result<Duration, CimError> {
+    let given = arguments.iter().find(|argument| argument.name == *"TimeoutSecs");
+    let given = given.and_then(|argument| argument.value.as_ref());
+    match given.map(Value::as_u64) {
+        None => Ok(TEST_PATIENCE),
+        Some(Some(secs @ 1..=60)) => Ok(Duration::from_secs(secs)),
+        Some(_) => Err(CimError::invalid_parameter("`TimeoutSecs` must be 1 to 60")),
+    }
+}
+
+fn test_result(report: &TestReport) -> MethodResult {
+    let code: u32 = match report.outcome {
+        TestOutcome::Acknowledged => 0,
+        TestOutcome::Failed(_) => 1,
+        TestOutcome::TimedOut => 2,
+        TestOutcome::Waits => 3,
+    };
+    let steps = report.steps();
+    let names: Vec<String> = steps.iter().map(|(step, _)| (*step).to_owned()).collect();
+    let micros = |at: &Duration| Value::Uint64(u64::try_from(at.as_micros()).unwrap_or(u64::MAX));
+    let micros: Vec<Value> = steps.iter().map(|(_, at)| micros(at)).collect();
+    let mut out = Instance::new(SubscriptionProvider::CLASS);
+    out.set("Identifier", report.identifier.as_str());
+    out.set("Chosen", report.chosen);
+    out.set("Ahead", report.ahead);
+    out.set("Steps", names);
+    out.set("StepMicros", Value::Array(micros));
+    out.set_or_null("Error", CimType::String, report.error());
+    out.set_or_null("Advice", CimType::String, report.advice());
+    MethodResult {
+        return_value: Value::Uint32(code),
+        out: out.properties().to_vec(),
     }
 }

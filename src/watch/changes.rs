@@ -99,12 +99,15 @@ fn watched_properties(class: &Name) -> &'static [&'static str] {
     }
 }
 
-/// How deliveries to a subscriber go is no news to subscribers: it would be told to those to whom they do not. That
-/// a lease is over is.
+/// How deliveries to a subscriber go is no news to subscribers: it would be told to those to whom they do not go.
+/// Whether it is told at all is.
 fn is_of_interest(change: &Change) -> bool {
-    let has_lapsed = |instance: &Arc<Instance>| instance.get_str("State") == Some("lapsed");
+    let is_told =
+        |instance: &Arc<Instance>| !matches!(instance.get_str("State"), Some("lapsed" | "disabled"));
     let state_alone = change.changed == ["State"] && change.source.class_name == *"ESM_Subscription";
-    !state_alone || has_lapsed(&change.source) || change.previous.as_ref().is_some_and(has_lapsed)
+    !state_alone
+        || !is_told(&change.source)
+        || change.previous.as_ref().is_some_and(|before| !is_told(before))
 }
 
 impl ChangeWatch {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::Session;
 use super::arguments::{InstanceArgs, assign};
-use crate::cim::{CimType, Class, Instance, Name, Property, TypeDecl, Value};
+use crate::cim::{Class, Name, TypeDecl, Value};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Format, printable};
 use crate::cli::show::json::instance_json;
@@ -134,7 +134,7 @@ pub async fn invoke(args: &InvokeArgs, session: &mut Session<'_>) -> Result<Exit
     assign(&mut call.arguments, &args.values, &nulls, types)?;
     let resource = session.resolve(name).await?;
     let Received { content, envelope } = session.client.invoke(&resource, call).await?;
-    let outputs = session.outputs(&content, class.as_deref(), &method);
+    let outputs = session.classes.outputs(&content, class.as_deref(), &method);
     match session.common.output {
         Format::Xml => session.write_body(&envelope)?,
         Format::Json => {
@@ -158,48 +158,6 @@ pub async fn invoke(args: &InvokeArgs, session: &mut Session<'_>) -> Result<Exit
         .and_then(Value::as_u64)
         .is_some_and(|code| code != 0);
     Ok(if failed { Exit::Negative } else { Exit::Done })
-}
-
-impl Session<'_> {
-    /// What a method gives back, with the types of its parameters where they are known.
-    fn outputs(&self, raw: &RawInstance, class: Option<&Class>, method: &Name) -> Instance {
-        let mut outputs = self.classes.typed(raw);
-        let Some(method) = class.and_then(|class| class.method(method.as_str())) else {
-            return outputs;
-        };
-        for property in outputs.properties_mut() {
-            let cim_type = match method.parameter(property.name.as_str()) {
-                Some(parameter) => parameter.ty.cim_type,
-                None if property.name == *"ReturnValue" => method.return_type,
-                None => continue,
-            };
-            retype(property, cim_type);
-        }
-        outputs
-    }
-}
-
-/// Gives texts their type.
-fn retype(property: &mut Property, cim_type: CimType) {
-    let typed = |value: &Value| match value {
-        Value::String(text) => Value::from_text(cim_type, text).ok(),
-        _ => None,
-    };
-    match &mut property.value {
-        Some(Value::Array(items)) => {
-            for item in items {
-                if let Some(value) = typed(item) {
-                    *item = value;
-                }
-            }
-        }
-        Some(single) => {
-            if let Some(value) = typed(single) {
-                *single = value;
-            }
-        }
-        None => {}
-    }
 }
 
 fn names(texts: &[String]) -> Result<Vec<Name>, Failure> {
