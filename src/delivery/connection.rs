@@ -86,7 +86,9 @@ impl Connection {
             Some(client) => client,
             None => self.client_for(self.url())?,
         };
-        let response = client.send(request).await.map_err(|error| send_error(&error))?;
+        let response = client.send(request).await;
+        self.steps = client.steps();
+        let response = response.map_err(|error| send_error(&error))?;
         self.client = Some(client);
         Ok(response)
     }

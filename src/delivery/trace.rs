@@ -36,7 +36,7 @@ pub struct TestReport {
 pub enum TestOutcome {
     /// The destination acknowledged it.
     Acknowledged,
-    /// The first try failed. The indication stays queued and is tried again.
+    /// The first try failed, or one to deliver what is queued before it. It stays queued and is tried again.
     Failed(SendError),
     /// The time was over before a try had ended. The indication stays queued.
     TimedOut,
@@ -75,7 +75,9 @@ impl TestReport {
         let delivery = delivery
             .into_iter()
             .filter_map(|(step, at)| Some((step, began + at?)));
-        std::iter::once(("queued", self.queued)).chain(delivery).collect()
+        // The delivery may begin before whoever had it queued is told so.
+        let queued = self.began.map_or(self.queued, |began| self.queued.min(began));
+        std::iter::once(("queued", queued)).chain(delivery).collect()
     }
 
     /// What went wrong, if something did.
@@ -137,6 +139,8 @@ impl TestReport {
 /// An indication that is followed.
 pub(super) struct Trace {
     identifier: String,
+    /// Where it goes; none where the subscriber fetches.
+    destination: Option<i64>,
     tried: Mutex<Option<Tried>>,
     ended: Notify,
 }
@@ -154,16 +158,25 @@ struct Tried {
 pub(super) struct Traces(Mutex<Vec<Arc<Trace>>>);
 
 impl Traces {
-    /// Notes what came of a try to deliver `parcel`, which began at `began`.
-    pub fn note(&self, parcel: &Parcel, began: BootTime, steps: Steps, outcome: Result<(), &SendError>) {
+    /// Notes what came of a try to deliver `parcel` to a destination, which began at `began`. What keeps back those
+    /// behind it is the end of their test, too.
+    pub fn note(
+        &self,
+        destination: i64,
+        parcel: &Parcel,
+        began: BootTime,
+        steps: Steps,
+        outcome: Result<(), &SendError>,
+    ) {
         let Parcel::Events { items, .. } = parcel else {
             return;
         };
+        let holds_up = !matches!(outcome, Ok(()) | Err(SendError::Unwanted(_)));
         for trace in &*self.0.lock() {
             let is_in = items
                 .iter()
                 .any(|item| item.indication.get_str("IndicationIdentifier") == Some(&trace.identifier));
-            if is_in {
+            if is_in || (holds_up && trace.destination == Some(destination)) {
                 let mut tried = trace.tried.lock();
                 tried.get_or_insert_with(|| Tried {
                     began,
@@ -198,6 +211,7 @@ impl Registry {
         let alert = alert.ok_or_else(|| TestError::Store("the catalog has no test indication".to_owned()))?;
         let trace = Arc::new(Trace {
             identifier: alert.identifier.clone(),
+            destination: entry.station().map(|station| station.id),
             tried: Mutex::new(None),
             ended: Notify::new(),
         });

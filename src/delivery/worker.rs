@@ -227,7 +227,7 @@ impl Worker {
         let line = self.line.as_ref();
         let steps = line.map(|(_, line)| line.steps()).unwrap_or_default();
         let result = outcome.as_ref().map(drop);
-        shared.traces.note(parcel, began, steps, result);
+        shared.traces.note(station.id, parcel, began, steps, result);
         Some(outcome)
     }
 

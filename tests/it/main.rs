@@ -24,6 +24,7 @@ mod crash;
 mod dependencies;
 mod dsp0203;
 mod element;
+mod export;
 mod generated;
 mod hammer;
 mod host;

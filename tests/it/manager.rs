@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::peers;
+
 /// How long a delivery may take on a loaded machine; tests that measure a time measure it themselves.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -65,7 +67,17 @@ impl Manager {
     pub fn start(pair: Option<&Pair>, arguments: &[&str]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/listener.py");
         let mut command = Command::new("python3");
-        command.arg(script).args(arguments).stdout(Stdio::piped());
+        command.arg(script);
+        Self::run(command, pair, arguments)
+    }
+
+    /// A listener of pywbem's, with further arguments of tests/peers/wbem_listener.py.
+    pub fn wbem(pair: Option<&Pair>, arguments: &[&str]) -> Self {
+        Self::run(peers::python("wbem_listener.py"), pair, arguments)
+    }
+
+    fn run(mut command: Command, pair: Option<&Pair>, arguments: &[&str]) -> Self {
+        command.args(arguments).stdout(Stdio::piped());
         if let Some(pair) = pair {
             command
                 .arg("--cert")

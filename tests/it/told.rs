@@ -10,11 +10,11 @@ use crate::agent::{Agent, USER};
 use crate::manager::{Manager, Pair};
 
 /// A small file system of its own, unmounted when it is dropped.
-struct Tmpfs(PathBuf);
+pub struct Tmpfs(pub PathBuf);
 
 impl Tmpfs {
     #[track_caller]
-    fn mount(at: &Path, mebibytes: u32) -> Self {
+    pub fn mount(at: &Path, mebibytes: u32) -> Self {
         std::fs::create_dir_all(at).unwrap();
         let size = format!("size={mebibytes}m");
         let mounted = Command::new("mount")
@@ -30,11 +30,11 @@ impl Tmpfs {
         Self(at.to_owned())
     }
 
-    fn fill(&self, name: &str, mebibytes: usize) {
+    pub fn fill(&self, name: &str, mebibytes: usize) {
         std::fs::write(self.0.join(name), vec![0; mebibytes << 20]).unwrap();
     }
 
-    fn empty(&self, name: &str) {
+    pub fn empty(&self, name: &str) {
         std::fs::remove_file(self.0.join(name)).unwrap();
     }
 }
