@@ -1,7 +1,7 @@
 //! Filters and destinations that stand by themselves: CIM_IndicationFilter and CIM_ListenerDestination
 //! (DSP1054 §10.6 and §10.14, CIM schema 2.49). Subscriptions refer to them by name.
 
-use std::net::IpAddr;
+use core::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
