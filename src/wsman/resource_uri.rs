@@ -194,7 +194,9 @@ fn split<'u>(uri: &'u str, vendor_prefixes: &[Arc<str>]) -> Option<(UriForm, &'u
     }
     if let Some(rest) = strip(uri, ns::WMI) {
         let (namespace, class) = rest.rsplit_once('/')?;
-        return (!namespace.is_empty()).then(|| (UriForm::Wmi(Namespace::new(namespace)), class));
+        // Slashes around it are no part of a namespace.
+        let namespace = Namespace::new(namespace);
+        return (!namespace.as_str().is_empty()).then_some((UriForm::Wmi(namespace), class));
     }
     vendor_prefixes.iter().find_map(|prefix| {
         let class = strip(uri, prefix)?;
@@ -282,6 +284,7 @@ mod tests {
             "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/",
             "http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/a/b",
             "http://schemas.microsoft.com/wbem/wsman/1/wmi/CIM_X",
+            "http://schemas.microsoft.com/wbem/wsman/1/wmi///CIM_X",
             "http://other.example/CIM_X",
         ] {
             check(uri, None);
