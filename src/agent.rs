@@ -141,6 +141,7 @@ impl Agent {
         });
         let parts = build::AgentParts {
             config: &config,
+            in_force: &in_force,
             clock: &clock,
             host: &host,
             reporting: reporting.as_ref(),

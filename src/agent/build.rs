@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::StartError;
+use super::settings::InForce;
 use super::upkeep::Reporting;
 use crate::broker::Broker;
 use crate::cim::schema::Schema;
@@ -74,6 +75,7 @@ pub(super) fn file_system_rule(config: &Config) -> FileSystemRule {
 /// What providers are made of.
 pub(super) struct AgentParts<'a> {
     pub(super) config: &'a Config,
+    pub(super) in_force: &'a InForce,
     pub(super) clock: &'a SharedClock,
     pub(super) host: &'a Host,
     pub(super) reporting: Option<&'a Reporting>,
@@ -112,6 +114,10 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
         schema: &schema,
         classes: &interop_classes,
         hosts: &hosts,
+        longest_pull: {
+            let in_force = parts.in_force.clone();
+            Arc::new(move || in_force.get().wsman.context_expiry)
+        },
         indications: parts.indications.clone(),
         affected: wbem.iter().filter(is_affected).cloned().collect(),
     })?;

@@ -23,6 +23,7 @@ use indication_service::{
     IndicationCapabilitiesProvider, IndicationControl, IndicationServiceProvider, IndicationSettingProvider,
 };
 use mechanism::MechanismClass;
+pub use mechanism::PullTimeout;
 use namespace::{NamespaceBelowProvider, NamespaceClass};
 use object_manager::ObjectManagerClass;
 use profile::{Profile, RegisteredProfileClass};
@@ -52,6 +53,8 @@ pub struct InteropParts<'a> {
     pub classes: &'a NamespaceSchema,
     /// The server and its parts.
     pub hosts: &'a HostProviders,
+    /// The longest timeout of a pulled enumeration.
+    pub longest_pull: PullTimeout,
     /// Deliveries; none where the agent delivers nothing.
     pub indications: Option<Arc<dyn IndicationControl>>,
     /// The filters and destinations that the indication service looks after.
@@ -72,7 +75,9 @@ impl InteropProviders {
         let server = &parts.hosts.server;
         let manager = make.end(ObjectManagerClass)?;
         let namespaces = make.end(NamespaceClass::new(parts.schema))?;
-        let mechanism = make.end(MechanismClass)?;
+        let mechanism = make.end(MechanismClass {
+            longest_pull: Arc::clone(&parts.longest_pull),
+        })?;
         let indications = match &parts.indications {
             Some(control) => Some(Indications::new(&make, control, &parts.affected)?),
             None => None,

@@ -106,6 +106,10 @@ fn there_is_one_object_manager_and_it_says_its_version() {
     let mechanism = one(&broker, "CIM_ObjectManagerCommunicationMechanism");
     assert_eq!(mechanism.get("CommunicationMechanism"), Some(&Value::Uint16(2)));
     assert_eq!(
+        mechanism.get("PulledEnumerationMaximumOperationTimeout"),
+        Some(&Value::Uint32(90))
+    );
+    assert_eq!(
         mechanism.get("AuthenticationMechanismsSupported"),
         Some(&Value::Array(vec![Value::Uint16(3)]))
     );

@@ -91,6 +91,7 @@ fn broker_over(root: Root) -> Arc<Broker> {
         schema: &schema,
         classes: interop_classes,
         hosts: &providers,
+        longest_pull: Arc::new(|| Duration::from_secs(90)),
         indications: Some(Arc::new(FixedDeliveries)),
         affected: Vec::new(),
     })

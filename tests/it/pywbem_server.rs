@@ -155,6 +155,21 @@ fn pywbemcli_shows_namespaces_brand_profiles_and_central_instances() {
     agent.stop();
 }
 
+#[test]
+fn pywbem_writes_the_settings_of_the_indication_service() {
+    let agent = Agent::start();
+    let seen = look(&agent, &["settings"]);
+    let expected = json!([
+        [true, 65_535, 5, 2, 259_200],
+        [true, 9, 5, 2, 259_200],
+        [true, 9, 5, 3, 259_200],
+        [false, 9, 5, 3, 4_000],
+        [true, 65_535, 5, 2, 259_200],
+    ]);
+    assert_eq!(seen, expected);
+    agent.stop();
+}
+
 /// The classes that general managers look for in `root/cimv2`.
 const CLASSES: [&str; 9] = [
     "CIM_ComputerSystem",

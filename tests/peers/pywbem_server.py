@@ -3,6 +3,7 @@
 facts              What WBEMServer tells, with each default namespace.
 associations       The associations of the object manager, walked in every way that a client can.
 schema NS=FILE...  The classes of each namespace against the same MOF files as pywbem's own compiler reads them.
+settings           The settings of the indication service, written in every form that clients write.
 instances CLASS... The instances of these classes in root/cimv2, enumerated and got.
 """
 
@@ -252,6 +253,67 @@ def schema(parts):
     return compared
 
 
+SETTINGS = (
+    "FilterCreationEnabled",
+    "DeliveryRetryAttempts",
+    "DeliveryRetryInterval",
+    "SubscriptionRemovalAction",
+    "SubscriptionRemovalTimeInterval",
+)
+
+
+def settings():
+    client = connection(INTEROP)
+
+    def read(class_name="CIM_IndicationService"):
+        (one,) = client.EnumerateInstances(class_name)
+        return one
+
+    def values():
+        both = [
+            [read(name)[setting] for setting in SETTINGS]
+            for name in ("CIM_IndicationService", "CIM_IndicationServiceSettingData")
+        ]
+        assert both[0] == both[1], both
+        return both[0]
+
+    def refused(change, code):
+        try:
+            change()
+        except pywbem.CIMError as error:
+            assert error.status_code == code, error
+            return
+        raise AssertionError("it was taken")
+
+    seen = [values()]
+    whole = read()
+    whole["DeliveryRetryAttempts"] = pywbem.Uint16(9)
+    client.ModifyInstance(whole)
+    seen.append(values())
+    setting = read("CIM_IndicationServiceSettingData")
+    setting["SubscriptionRemovalAction"] = pywbem.Uint16(3)
+    setting["DeliveryRetryInterval"] = pywbem.Uint32(7)
+    client.ModifyInstance(setting, PropertyList=["SubscriptionRemovalAction"])
+    seen.append(values())
+    one = pywbem.CIMInstance(
+        whole.classname,
+        {"FilterCreationEnabled": False, "SubscriptionRemovalTimeInterval": pywbem.Uint32(4000)},
+        path=whole.path,
+    )
+    client.ModifyInstance(one)
+    seen.append(values())
+    wanted = pywbem.CIMInstance("CIM_IndicationFilter", {"Name": "f", "Query": "SELECT * FROM CIM_Indication"})
+    wanted["QueryLanguage"] = "WQL"
+    refused(lambda: client.CreateInstance(wanted, INTEROP), pywbem.CIM_ERR_NOT_SUPPORTED)
+    setting["SubscriptionRemovalAction"] = pywbem.Uint16(7)
+    refused(lambda: client.ModifyInstance(setting), pywbem.CIM_ERR_INVALID_PARAMETER)
+    refused(lambda: client.DeleteInstance(whole.path), pywbem.CIM_ERR_NOT_SUPPORTED)
+    client.DeleteInstance(setting.path)
+    seen.append(values())
+    client.DeleteInstance(client.CreateInstance(wanted, INTEROP))
+    return seen
+
+
 def shown(value):
     if isinstance(value, list):
         return [shown(item) for item in value]
@@ -278,6 +340,8 @@ def main(look, arguments):
         return [facts(namespace) for namespace in (None, "root/cimv2", "interop", "root/interop")]
     if look == "associations":
         return associations()
+    if look == "settings":
+        return settings()
     if look == "schema":
         return schema(arguments)
     return instances(arguments)

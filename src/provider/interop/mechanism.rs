@@ -1,6 +1,7 @@
 //! CIM_CIMXMLCommunicationMechanism: that CIM-XML is spoken, and which parts of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cim::Instance;
 use crate::host::{General, Host};
@@ -18,7 +19,12 @@ const NOT_ADVERTISED: u16 = 2;
 /// `CIMXMLProtocolVersion`: 1.0.
 const PROTOCOL_1_0: u16 = 1;
 
-pub(super) struct MechanismClass;
+/// Tells the longest timeout that a pulled enumeration may ask for.
+pub type PullTimeout = Arc<dyn Fn() -> Duration + Send + Sync>;
+
+pub(super) struct MechanismClass {
+    pub(super) longest_pull: PullTimeout,
+}
 
 impl HostClass for MechanismClass {
     type Facts = Arc<General>;
@@ -34,6 +40,7 @@ impl HostClass for MechanismClass {
     }
 
     fn instances(&self, _: &Self::Facts, maker: &Maker) -> Vec<Arc<Instance>> {
+        let longest = u32::try_from((self.longest_pull)().as_secs()).unwrap_or(u32::MAX);
         let mechanism = maker
             .service("CIM-XML")
             .set("Caption", "Access by CIM-XML")
@@ -46,6 +53,9 @@ impl HostClass for MechanismClass {
             .set("CIMXMLProtocolVersion", PROTOCOL_1_0)
             .set("AdvertiseTypes", vec![NOT_ADVERTISED])
             .set("CIMValidated", false)
+            .set("PulledEnumerationContinuationOnErrorSupported", true)
+            .set("PulledEnumerationMinimumOperationTimeout", 1_u32)
+            .set("PulledEnumerationMaximumOperationTimeout", longest)
             // An account's oldest idle enumeration gives way when it opens too many.
             .set("PulledEnumerationClosureOnExceedingServerLimitsSupported", true)
             .set("PulledEnumerationNoOperationTimeoutSupported", false)
