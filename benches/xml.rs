@@ -1,4 +1,6 @@
-//! How fast messages are read and written: requests as clients sent them, replies of ten instances.
+//! How fast messages are read and written: requests as clients sent them, replies of ten instances. *Bare* is
+//! what quick-xml takes for the same bytes when nobody looks at them: its events read to the end, or written out
+//! again without being made.
 
 #![allow(missing_docs, clippy::expect_used, reason = "a benchmark stops by panicking")]
 
@@ -11,6 +13,7 @@ use esm::wsman::enumeration::{EnumerationReply, encode_enumerate_response};
 use esm::wsman::transfer::encode_get_response;
 use esm::wsman::{ItemLimits, ItemShape, ItemsBuilder, Pushed, Reply, ReplyHead, Request, Style};
 use esm::xml::{Encoding, Limits};
+use quick_xml::events::Event;
 
 /// The body of the first request of a recording.
 fn recorded(recording: &'static str) -> &'static str {
@@ -74,6 +77,36 @@ fn enumerate(class: &Class, instances: &[Instance]) -> String {
     encode_enumerate_response(&head, None, Some(builder.finish()))
 }
 
+/// The events of a document, which borrow it.
+fn events(xml: &str) -> Vec<Event<'_>> {
+    let mut reader = quick_xml::Reader::from_str(xml);
+    let mut events = Vec::new();
+    loop {
+        match reader.read_event().expect("an event") {
+            Event::Eof => return events,
+            event => events.push(event),
+        }
+    }
+}
+
+/// Reads a document and forgets it; the number of its events.
+fn read_bare(xml: &str) -> usize {
+    let mut reader = quick_xml::Reader::from_str(xml);
+    let mut count = 0;
+    while !matches!(reader.read_event().expect("an event"), Event::Eof) {
+        count += 1;
+    }
+    count
+}
+
+fn write_bare(events: &[Event<'_>]) -> Vec<u8> {
+    let mut writer = quick_xml::Writer::new(Vec::new());
+    for event in events {
+        writer.write_event(event.borrow()).expect("a buffer takes it");
+    }
+    writer.into_inner()
+}
+
 fn read(c: &mut Criterion) {
     let class = class();
     let instances: Vec<Instance> = (0..10).map(|number| instance(&class, number)).collect();
@@ -97,6 +130,7 @@ fn read(c: &mut Criterion) {
         group.bench_function(name, |b| {
             b.iter(|| Request::decode(black_box(xml), Limits::default()).expect("a request"));
         });
+        group.bench_function(format!("{name}, bare"), |b| b.iter(|| read_bare(black_box(xml))));
     }
     group.throughput(Throughput::Bytes(reply.len() as u64));
     group.bench_function("reply of ten instances", |b| {
@@ -104,6 +138,9 @@ fn read(c: &mut Criterion) {
             let reply = Reply::decode(black_box(&reply), Limits::default()).expect("a reply");
             EnumerationReply::decode(reply).expect("an enumeration")
         });
+    });
+    group.bench_function("reply of ten instances, bare", |b| {
+        b.iter(|| read_bare(black_box(&reply)));
     });
     group.finish();
 }
@@ -113,11 +150,17 @@ fn write(c: &mut Criterion) {
     let instances: Vec<Instance> = (0..10).map(|number| instance(&class, number)).collect();
     let mut group = c.benchmark_group("write");
     let one = || encode_get_response(&head(), &instances[0], &class, &Style::default());
-    group.throughput(Throughput::Bytes(one().len() as u64));
-    group.bench_function("get", |b| b.iter(one));
     let ten = || enumerate(&class, black_box(&instances));
-    group.throughput(Throughput::Bytes(ten().len() as u64));
-    group.bench_function("ten instances", |b| b.iter(ten));
+    let makers: [(&str, &dyn Fn() -> String); 2] = [("get", &one), ("ten instances", &ten)];
+    for (name, make) in makers {
+        let xml = make();
+        let events = events(&xml);
+        group.throughput(Throughput::Bytes(xml.len() as u64));
+        group.bench_function(name, |b| b.iter(make));
+        group.bench_function(format!("{name}, bare"), |b| {
+            b.iter(|| write_bare(black_box(&events)))
+        });
+    }
     group.finish();
 }
 

@@ -17,7 +17,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 struct Seen {
@@ -42,7 +42,10 @@ pub fn run(round: usize, certificate: &Path, key: &Path, record: &Path) {
     });
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // All subscribers are told at once: a shorter queue loses connections, which come again after a second.
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let listener = socket.listen(4096).unwrap();
         say(listener.local_addr().unwrap());
         loop {
             let (stream, _) = listener.accept().await.unwrap();

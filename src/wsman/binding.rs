@@ -1,6 +1,7 @@
 //! Instances of known classes on the wire (DSP0230, 7 to 9): written straight into the reply.
 
 use std::fmt::Write;
+use std::ops::Range;
 
 use super::addressing::{Addressing, encode_path};
 use super::ns;
@@ -57,26 +58,78 @@ pub fn encode_instance(
     select: Option<&[Name]>,
     style: &Style,
 ) {
-    let root = Tag {
-        prefix: PREFIX,
-        local: class.name.as_str(),
-    };
-    w.start(root);
-    declare_class(w, class.name.as_str(), style);
-    let selected = |name: &Name| select.is_none_or(|names| names.contains(name));
-    for (index, declared) in class.properties.iter().enumerate() {
-        if !selected(&declared.name) {
-            continue;
+    ClassTags::new(class, select, style).encode(w, instance, style);
+}
+
+/// How instances of one class are written: what they have in common is put together once, for all the
+/// instances of a reply.
+#[derive(Debug)]
+pub(super) struct ClassTags {
+    class_name: Name,
+    uri: String,
+    properties: Vec<PropertyTags>,
+    /// The tags of all properties, `<p:Name></p:Name>`, one after the other.
+    text: String,
+}
+
+#[derive(Debug)]
+struct PropertyTags {
+    name: Name,
+    /// Where it stands among the properties of the class.
+    index: usize,
+    /// Where its tags stand.
+    text: Range<usize>,
+}
+
+impl ClassTags {
+    pub(super) fn new(class: &Class, select: Option<&[Name]>, style: &Style) -> Self {
+        let mut text = String::with_capacity(class.properties.len() * TYPICAL_TAGS_BYTES);
+        let mut properties = Vec::with_capacity(class.properties.len());
+        for (index, declared) in class.properties.iter().enumerate() {
+            if select.is_none_or(|names| names.contains(&declared.name)) {
+                let start = text.len();
+                push_tags(&mut text, PREFIX, declared.name.as_str());
+                properties.push(PropertyTags {
+                    name: declared.name.clone(),
+                    index,
+                    text: start..text.len(),
+                });
+            }
         }
-        // Instances are made in the order of declaration, as a rule.
-        let property = match instance.properties().get(index) {
-            Some(property) if same_name(&property.name, &declared.name) => Some(property),
-            _ => instance.property(declared.name.as_str()),
-        };
-        let value = property.and_then(|property| property.value.as_ref());
-        Properties::new(w, style).value(declared.name.as_str(), value);
+        Self {
+            class_name: class.name.clone(),
+            uri: style.form.class_uri(class.name.as_str()),
+            properties,
+            text,
+        }
     }
-    w.end(root);
+
+    /// Whether these are the tags of that class, among the classes of one namespace.
+    pub(super) fn are_of(&self, class: &Class) -> bool {
+        same_name(&self.class_name, &class.name)
+    }
+
+    /// Writes an instance, as [`encode_instance`] says.
+    pub(super) fn encode(&self, w: &mut Writer, instance: &Instance, style: &Style) {
+        let root = Tag {
+            prefix: PREFIX,
+            local: self.class_name.as_str(),
+        };
+        w.start(root);
+        declare_class(w, &self.uri, style);
+        let mut writer = Properties::new(w, style);
+        for PropertyTags { name, index, text } in &self.properties {
+            // Instances are made in the order of declaration, as a rule.
+            let property = match instance.properties().get(*index) {
+                Some(property) if same_name(&property.name, name) => Some(property),
+                _ => instance.property(name.as_str()),
+            };
+            let value = property.and_then(|property| property.value.as_ref());
+            let text = self.text.get(text.clone()).unwrap_or_default();
+            writer.tagged(Tags::of(PREFIX, name.as_str(), text), value);
+        }
+        w.end(root);
+    }
 }
 
 /// Whether names are equal. Those of an instance are, as a rule, the very ones of its class.
@@ -85,9 +138,8 @@ fn same_name(a: &Name, b: &Name) -> bool {
 }
 
 /// Declares the namespace of a class on the element that was just opened.
-fn declare_class(w: &mut Writer, class_name: &str, style: &Style) {
-    let uri = style.form.class_uri(class_name);
-    w.declare_as(PREFIX, &uri);
+fn declare_class(w: &mut Writer, uri: &str, style: &Style) {
+    w.declare_as(PREFIX, uri);
     if style.datetime == DateTimeStyle::Typed {
         w.declare(ns::CIM);
     }
@@ -108,7 +160,7 @@ pub fn encode_method_output(
         local: &local,
     };
     w.start(root);
-    declare_class(w, class_name, style);
+    declare_class(w, &style.form.class_uri(class_name), style);
     let mut properties = Properties::new(w, style);
     for output in outputs {
         properties.value(output.name.as_str(), output.value.as_ref());
@@ -117,14 +169,45 @@ pub fn encode_method_output(
     w.end(root);
 }
 
+/// The tags of one property.
+#[derive(Clone, Copy)]
+struct Tags<'t> {
+    prefix: &'static str,
+    name: &'t str,
+    open: &'t str,
+    close: &'t str,
+}
+
+/// Room for the tags of a property: few names are longer.
+const TYPICAL_TAGS_BYTES: usize = 48;
+
+/// Appends `<p:Name></p:Name>`.
+fn push_tags(out: &mut String, prefix: &str, name: &str) {
+    for piece in ["<", prefix, ":", name, "></", prefix, ":", name, ">"] {
+        out.push_str(piece);
+    }
+}
+
+impl<'t> Tags<'t> {
+    /// The tags in `text`, which [`push_tags`] wrote.
+    fn of(prefix: &'static str, name: &'t str, text: &'t str) -> Self {
+        let (open, close) = text
+            .split_at_checked("<:>".len() + prefix.len() + name.len())
+            .unwrap_or_default();
+        Self {
+            prefix,
+            name,
+            open,
+            close,
+        }
+    }
+}
+
 /// Writes properties of one instance.
 pub(super) struct Properties<'w, 's> {
     w: &'w mut Writer,
     style: &'s Style,
     prefix: &'static str,
-    /// How the tags begin: there are many, so each is put together from as few pieces as can be.
-    open: &'static str,
-    close: &'static str,
 }
 
 impl<'w, 's> Properties<'w, 's> {
@@ -133,47 +216,48 @@ impl<'w, 's> Properties<'w, 's> {
             w,
             style,
             prefix: PREFIX,
-            open: "<p:",
-            close: "</p:",
         }
     }
 
     /// The properties of an instance inside.
     fn embedded(&mut self) -> Properties<'_, 's> {
-        let (prefix, open, close) = match self.prefix {
-            PREFIX => (EMBEDDED_PREFIX, "<e:", "</e:"),
-            _ => (PREFIX, "<p:", "</p:"),
-        };
         Properties {
             w: self.w,
             style: self.style,
-            prefix,
-            open,
-            close,
+            prefix: match self.prefix {
+                PREFIX => EMBEDDED_PREFIX,
+                _ => PREFIX,
+            },
         }
     }
 
     /// Writes a property: once, once for each item of an array, or as NULL. An array without items cannot be
     /// told from a property that is not there.
     pub(super) fn value(&mut self, name: &str, value: Option<&Value>) {
+        let mut text = String::with_capacity(TYPICAL_TAGS_BYTES);
+        push_tags(&mut text, self.prefix, name);
+        self.tagged(Tags::of(self.prefix, name, &text), value);
+    }
+
+    fn tagged(&mut self, tags: Tags<'_>, value: Option<&Value>) {
         match value {
-            Some(Value::Array(items)) => items.iter().for_each(|item| self.scalar(name, item)),
-            Some(value) => self.scalar(name, value),
+            Some(Value::Array(items)) => items.iter().for_each(|item| self.scalar(tags, item)),
+            Some(value) => self.scalar(tags, value),
             None => {
                 let out = self.w.out();
-                out.push_str(self.open);
-                out.push_str(name);
+                out.push_str(tags.open.strip_suffix('>').unwrap_or_default());
                 out.push_str(" xsi:nil=\"true\"/>");
             }
         }
     }
 
-    fn scalar(&mut self, name: &str, value: &Value) {
+    fn scalar(&mut self, tags: Tags<'_>, value: &Value) {
         if let Value::Instance(instance) = value {
-            return self.instance(name, instance);
+            return self.instance(tags, instance);
         }
         let datetime_style = self.style.datetime;
-        let out = self.open(name);
+        let out = self.w.out();
+        out.push_str(tags.open);
         match value {
             Value::String(text) => self.w.text(text),
             Value::Char16(_) => self.w.text(&value.to_text()),
@@ -182,14 +266,14 @@ impl<'w, 's> Properties<'w, 's> {
             Value::Class(class) => self.w.text(&crate::cimxml::class::to_string(class)),
             number => encode_number(out, number),
         }
-        self.close(name);
+        self.w.out().push_str(tags.close);
     }
 
     /// An embedded instance: the type of its element names the class (DSP0230, 8.2).
-    fn instance(&mut self, name: &str, instance: &Instance) {
+    fn instance(&mut self, tags: Tags<'_>, instance: &Instance) {
         let tag = Tag {
-            prefix: self.prefix,
-            local: name,
+            prefix: tags.prefix,
+            local: tags.name,
         };
         let class_name = instance.class_name.as_str();
         let uri = self.style.form.class_uri(class_name);
@@ -204,21 +288,6 @@ impl<'w, 's> Properties<'w, 's> {
             inner.value(property.name.as_str(), property.value.as_ref());
         }
         self.w.end(tag);
-    }
-
-    fn open(&mut self, name: &str) -> &mut String {
-        let out = self.w.out();
-        out.push_str(self.open);
-        out.push_str(name);
-        out.push('>');
-        out
-    }
-
-    fn close(&mut self, name: &str) {
-        let out = self.w.out();
-        out.push_str(self.close);
-        out.push_str(name);
-        out.push('>');
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Fault;
 use super::addressing::encode_path;
-use super::binding::{Style, encode_instance};
+use super::binding::{ClassTags, Style};
 use super::enumeration::EnumerationMode;
 use super::fault::{FaultCause, FaultDetail};
 use super::ns;
@@ -18,6 +18,8 @@ pub struct ItemsBuilder {
     max_elements: usize,
     max_bytes: usize,
     shape: ItemShape,
+    /// The tags of the class of the last instance: the next one is of the same, as a rule.
+    tags: Option<ClassTags>,
 }
 
 /// How items are written.
@@ -95,6 +97,7 @@ impl ItemsBuilder {
             max_elements: limits.max_elements.max(1),
             max_bytes: max_bytes.saturating_sub(overhead),
             shape,
+            tags: None,
         }
     }
 
@@ -108,7 +111,8 @@ impl ItemsBuilder {
         self.count
     }
 
-    /// Adds an instance, shown as one of `class`. `path` is asked for where the mode needs it.
+    /// Adds an instance, shown as one of `class`; the classes are of one namespace. `path` is asked for where the
+    /// mode needs it.
     pub fn push(
         &mut self,
         instance: &Instance,
@@ -118,8 +122,14 @@ impl ItemsBuilder {
         let mark = self.writer.len();
         let w = &mut self.writer;
         let shape = &self.shape;
-        let object =
-            |w: &mut Writer| encode_instance(w, instance, class, shape.select.as_deref(), &shape.style);
+        let tags = &mut self.tags;
+        let object = |w: &mut Writer| {
+            let tags = match tags {
+                Some(tags) if tags.are_of(class) => tags,
+                tags => tags.insert(ClassTags::new(class, shape.select.as_deref(), &shape.style)),
+            };
+            tags.encode(w, instance, &shape.style);
+        };
         let epr = |w: &mut Writer| {
             let mut path = path();
             if path.namespace.is_none() {

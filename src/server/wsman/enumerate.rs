@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Shared;
 use super::exchange::Exchange;
 use super::filter::Selected;
-use crate::cim::{CimError, Instance, Name};
+use crate::cim::{CimError, Class, Instance, Name};
 use crate::provider::{InstanceStream, RequestContext};
 use crate::server::contexts::ContextError;
 use crate::server::enumerations::Taken;
@@ -161,6 +161,8 @@ impl Shared {
     ) -> Result<(Items, bool), Fault> {
         let deadline = max_time.map(|time| self.clock.boot() + time);
         let mut builder = ItemsBuilder::new(head, limits, enumeration.shape.clone());
+        // Instances of one class come one after the other, as a rule.
+        let mut shown: Option<&Arc<Class>> = None;
         loop {
             let pushed = match std::mem::replace(&mut enumeration.waiting, Waiting::Nothing) {
                 Waiting::Encoded(item) => builder.push_encoded(item),
@@ -170,9 +172,13 @@ impl Shared {
                     return Ok((builder.finish(), false));
                 }
                 Waiting::Instance(instance) if builder.wants_more() => {
-                    let class = self
-                        .broker
-                        .class(&enumeration.context.namespace, &instance.class_name)?;
+                    let class = match shown {
+                        Some(class) if class.name == instance.class_name => class,
+                        _ => self
+                            .broker
+                            .class(&enumeration.context.namespace, &instance.class_name)?,
+                    };
+                    shown = Some(class);
                     builder.push(&instance, class, || class.path_of(&instance))
                 }
                 Waiting::Instance(instance) => {
