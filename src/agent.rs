@@ -1,6 +1,7 @@
 //! Wires the rooms into a running agent; no logic of its own.
 
 mod build;
+mod change;
 pub mod greeting;
 mod health;
 pub mod identity;
@@ -36,12 +37,12 @@ use crate::server::{BindError, Server, ServerHandle, ShutdownReport, raise_file_
 use crate::store::commands::{Begin, Loaded, Seen};
 use crate::store::{Store, StoreError};
 use crate::subscription::Moment;
-use crate::syslog::SyslogWriter;
 use crate::watch::{self, ChangeWatch, Monitors, Supervisor, Watch};
 
+use change::Running;
 use greeting::Greeting;
 use health::Health;
-use identity::FirstPassword;
+use identity::FirstAccount;
 use reports::Reports;
 use services::Services;
 use settings::{InForce, Settings};
@@ -79,12 +80,24 @@ pub enum StartError {
     Broker(#[from] BrokerError),
 }
 
+/// Who is told of what becomes of an agent's configuration while it runs.
+pub trait Observer: Send + Sync {
+    /// The file is about to be read again.
+    fn reload_begins(&self);
+
+    /// This configuration is in force from now on, whoever changed it.
+    fn config_taken(&self, config: &Config);
+
+    /// The reload is over; the error says why the configuration in force is still the one before it.
+    fn reload_ends(&self, outcome: Result<(), &str>);
+}
+
 /// A running agent.
 pub struct Agent {
     in_force: InForce,
     clock: SharedClock,
     greeting: Greeting,
-    first_password: Option<FirstPassword>,
+    accounts: Arc<Accounts>,
     server: Arc<Mutex<Option<ServerHandle>>>,
     broker: Arc<Broker>,
     store: Store,
@@ -95,15 +108,15 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts everything; the agent is ready when this returns. `on_reload` is told of each configuration
-    /// that is taken while it runs.
+    /// Starts everything; the agent is ready when this returns, but for an account where there is none: see
+    /// [`Agent::first_account`].
     ///
     /// # Errors
     /// What is in the way, with what would be right.
     pub async fn start(
         config: Config,
         clock: SharedClock,
-        on_reload: Arc<dyn Fn(&Config) + Send + Sync>,
+        observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
         raise_file_limit();
         let state_dir = StateDir::take(&config.state_dir)?;
@@ -127,9 +140,7 @@ impl Agent {
             Arc::clone(&clock),
         );
         let reporting = match config.agent.mode {
-            Mode::Service => Some(start_reporting(
-                &config, &clock, &schema, &host, &store, &loaded, &monitors,
-            )?),
+            Mode::Service => Some(start_reporting(&config, &clock, &schema, &host, &store, &loaded)?),
             Mode::ProviderOnly => None,
         };
         let in_force = InForce::new(config.clone());
@@ -137,8 +148,7 @@ impl Agent {
         let settings = Arc::new(Settings {
             in_force: in_force.clone(),
             store: store.clone(),
-            monitors,
-            registry: registry.clone(),
+            monitors: monitors.clone(),
         });
         let parts = build::AgentParts {
             config: &config,
@@ -146,7 +156,8 @@ impl Agent {
             clock: &clock,
             host: &host,
             reporting: reporting.as_ref(),
-            settings: Arc::clone(&settings) as Arc<_>,
+            monitors: Arc::clone(&settings) as Arc<_>,
+            remote: Arc::clone(&settings) as Arc<_>,
             indications: registry.is_some().then_some(settings as Arc<_>),
             workers: Arc::new(Health {
                 supervisor: Arc::clone(&supervisor),
@@ -158,17 +169,27 @@ impl Agent {
         let tls = Arc::new(ServerTls::new(&pair, build::client_certificates(&config)?)?);
         let listeners = build::listeners(&config, &tls)?;
         let authenticator = build::authenticator(&config, &accounts)?;
+        let slot = Arc::new(Mutex::new(None));
+        in_force.govern(Running {
+            clock: Arc::clone(&clock),
+            host: host.clone(),
+            tls: Arc::clone(&tls),
+            services: services.clone(),
+            server: Arc::clone(&slot),
+            monitors: monitors.clone(),
+            reporting: reporting.clone(),
+            observer: Arc::clone(&observer),
+        });
         let server = Server::new(services.router(), authenticator)
             .with_limits(build::limits(&config))
             .start(listeners);
-        // Made last: had anything else failed, nobody would have been told its password.
-        let first_password = identity::ensure_account(&accounts)?;
         let greeting = Greeting::new(&config, &host, &server.addresses(), pair.description(), &accounts);
+        *slot.lock() = Some(server);
 
         let agent = Self {
             greeting,
-            first_password,
-            server: Arc::new(Mutex::new(Some(server))),
+            accounts,
+            server: slot,
             broker,
             reporting,
             supervisor,
@@ -178,7 +199,7 @@ impl Agent {
             in_force,
             _state_dir: state_dir,
         };
-        agent.start_workers(host, tls, services, on_reload);
+        agent.start_workers(host, tls, monitors, observer);
         if let Some(Reporting { reports, .. }) = &agent.reporting {
             if let Some(damage) = opened.damage {
                 let values = vec![damage.moved_to.display().to_string(), damage.found];
@@ -204,8 +225,8 @@ impl Agent {
         &self,
         host: Host,
         tls: Arc<ServerTls>,
-        services: Services,
-        on_reload: Arc<dyn Fn(&Config) + Send + Sync>,
+        monitors: Monitors,
+        observer: Arc<dyn Observer>,
     ) {
         if let Some(reporting) = &self.reporting {
             let reports = reporting.reports.clone();
@@ -218,7 +239,7 @@ impl Agent {
             }));
             let watch = Watch {
                 broker: Arc::clone(&self.broker),
-                monitors: reporting.monitors.clone(),
+                monitors,
                 registry: reporting.registry.clone(),
                 clock: Arc::clone(&self.clock),
                 system_name: Arc::from(host.general().name()),
@@ -243,12 +264,10 @@ impl Agent {
             clock: Arc::clone(&self.clock),
             host,
             tls,
-            services,
-            server: Arc::clone(&self.server),
             store: self.store.clone(),
             reporting: self.reporting.clone(),
             reload: Arc::clone(&self.reload),
-            on_reload,
+            observer,
             seen: Mutex::new(LastLook::new(&config, &self.clock)),
         });
         self.supervisor.start("upkeep", move || Arc::clone(&upkeep).run());
@@ -259,9 +278,12 @@ impl Agent {
         &self.greeting
     }
 
-    /// The password of the account that this start made, if it made one.
-    pub fn first_password(&self) -> Option<&FirstPassword> {
-        self.first_password.as_ref()
+    /// The account that is made where there is none at all. It is there once its password has been told.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub fn first_account(&self) -> Result<Option<FirstAccount>, AccountError> {
+        FirstAccount::wanted(&self.accounts)
     }
 
     /// The configuration in force.
@@ -343,14 +365,9 @@ fn start_reporting(
     host: &Host,
     store: &Store,
     loaded: &Loaded,
-    monitors: &Monitors,
 ) -> Result<Reporting, StartError> {
     let general = host.general();
-    let syslog = config
-        .syslog
-        .enabled
-        .then(|| SyslogWriter::start(config.syslog.socket.clone(), Arc::clone(clock)));
-    let journal = reports::Journal::new(syslog);
+    let journal = reports::Journal::new(build::syslog(config, clock));
     let couriers = AgentCouriers::new(schema, build::courier_options(config)?);
     let parts = RegistryParts {
         store: store.clone(),
@@ -361,7 +378,6 @@ fn start_reporting(
         on_alert: journal.observer(),
     };
     let registry = Registry::start(parts, loaded);
-    let monitors = monitors.clone();
     let reports = Reports::new(
         registry.clone(),
         Arc::clone(clock),
@@ -372,7 +388,6 @@ fn start_reporting(
         reports,
         registry,
         couriers,
-        monitors,
     })
 }
 

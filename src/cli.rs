@@ -9,6 +9,7 @@ pub mod config;
 pub mod connect;
 pub mod exit;
 pub mod listen;
+pub mod local_agent;
 pub mod logging;
 pub mod man;
 pub mod mof;
@@ -84,6 +85,25 @@ impl Global {
     pub fn load(&self) -> Result<Config, Failure> {
         Config::load(self.config.as_deref(), &Environment::of_process())
             .map_err(|faults| Failure::plain(Exit::Negative, faults))
+    }
+
+    /// The local socket of the agent whose configuration this is. Faults of the configuration that do not concern
+    /// the socket are told on standard error.
+    ///
+    /// # Errors
+    /// Every fault, if they leave in doubt where the socket is.
+    fn local_socket(&self) -> Result<PathBuf, Failure> {
+        match Config::local_socket(self.config.as_deref(), &Environment::of_process()) {
+            Ok((socket, None)) => Ok(socket),
+            Ok((socket, Some(faults))) => {
+                let shown = socket.display();
+                eprintln!(
+                    "{faults}\nesm: warning: the configuration is faulty; the agent at {shown} is asked all the same"
+                );
+                Ok(socket)
+            }
+            Err(faults) => Err(Failure::plain(Exit::Negative, faults)),
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub use sections::{
     WsmanConfig,
 };
 pub use stamp::FileStamp;
-pub use value::{Remote, Value};
+pub use value::{ParseValueError, Remote, Value};
 pub use values::{Effective, Source};
 
 #[cfg(test)]

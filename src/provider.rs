@@ -25,6 +25,7 @@ mod page_file;
 mod percent;
 mod physical_memory;
 mod processor;
+pub mod remote_setting;
 mod storage_thread;
 pub mod subscription;
 #[cfg(feature = "test-provider")]

@@ -36,6 +36,6 @@ pub use self::http::{
     StreamAborted, Transport,
 };
 pub use self::limits::{Limits, raise_file_limit};
-pub use self::listener::{BindError, Listener};
+pub use self::listener::{BindError, Endpoint, Listener, Sharing};
 pub use self::router::Router;
 pub use self::running::{Counters, Server, ServerHandle, ShutdownReport};

@@ -1,6 +1,7 @@
 //! From the configuration to the parts of an agent.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::StartError;
@@ -29,13 +30,15 @@ use crate::provider::listener_destination::ListenerDestinationProvider;
 use crate::provider::monitor_setting::{
     MonitorControl, MonitorSettingForElementProvider, MonitorSettingProvider,
 };
+use crate::provider::remote_setting::{RemoteSettingProvider, RemoteSettings};
 use crate::provider::subscription::SubscriptionProvider;
 use crate::provider::{HostProviders, InstanceProvider, InteropParts, InteropProviders, MissingClass};
 use crate::server::cimxml::CimxmlOptions;
 use crate::server::contexts::ContextLimits;
 use crate::server::wsman::WsmanOptions;
-use crate::server::{Authenticator, BindError, Limits, Listener};
+use crate::server::{Authenticator, BindError, Endpoint, Limits, Listener, Sharing};
 use crate::subscription::LeaseTerms;
+use crate::syslog::SyslogWriter;
 use crate::xml;
 
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
@@ -79,7 +82,8 @@ pub(super) struct AgentParts<'a> {
     pub(super) clock: &'a SharedClock,
     pub(super) host: &'a Host,
     pub(super) reporting: Option<&'a Reporting>,
-    pub(super) settings: Arc<dyn MonitorControl>,
+    pub(super) monitors: Arc<dyn MonitorControl>,
+    pub(super) remote: Arc<dyn RemoteSettings>,
     pub(super) indications: Option<Arc<dyn IndicationControl>>,
     pub(super) workers: Arc<dyn Workers>,
 }
@@ -139,14 +143,16 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
     }
     let settings = MonitorSettingProvider::new(
         class(&MonitorSettingProvider::CLASS)?,
-        Arc::clone(&parts.settings),
+        Arc::clone(&parts.monitors),
     );
     let of_element = MonitorSettingForElementProvider::new(
         class(&MonitorSettingForElementProvider::CLASS)?,
-        Arc::clone(&parts.settings),
+        Arc::clone(&parts.monitors),
     );
     let health = AgentHealthProvider::new(class(&AgentHealthProvider::CLASS)?, Arc::clone(&parts.workers));
+    let remote = RemoteSettingProvider::new(class(&RemoteSettingProvider::CLASS)?, Arc::clone(&parts.remote));
     broker = broker
+        .serve(&[ESM], Arc::new(remote))
         .serve(&[ESM], Arc::new(settings))
         .serve(&[ESM], Arc::new(of_element))
         .serve(&[ESM], Arc::new(health));
@@ -200,23 +206,36 @@ fn wbem_providers(
     Ok(providers)
 }
 
-/// The configuration with the remote values that were kept. What no longer fits is left out and returned.
+/// The configuration with the remote values that were kept. What no longer fits is left out and returned: with
+/// each such value those that were set beside it, the other levels of a monitor, as they were meant together.
 pub(super) fn with_remote(config: Config, kept: &BTreeMap<String, String>) -> (Config, Vec<String>) {
     let mut refused = Vec::new();
-    let mut remote = Remote::new();
+    let mut groups: BTreeMap<&str, Remote> = BTreeMap::new();
     for (key, text) in kept {
+        let group = key.rsplit_once('.').map_or(key.as_str(), |(group, _)| group);
         match text.parse::<Value>() {
-            Ok(value) => drop(remote.insert(key.clone(), value)),
+            Ok(value) => drop(groups.entry(group).or_default().insert(key.clone(), value)),
             Err(error) => refused.push(format!("{key}: {error}")),
         }
     }
-    match config.with_remote(&remote) {
-        Ok(config) => (config, refused),
-        Err(faults) => {
-            refused.extend(faults.iter().map(ToString::to_string));
-            (config, refused)
+    let all: Remote = groups.values().flatten().map(owned).collect();
+    if let Ok(config) = config.with_remote(&all) {
+        return (config, refused);
+    }
+    let mut fitting = config;
+    for group in groups.values() {
+        let mut remote = fitting.remote();
+        remote.extend(group.iter().map(owned));
+        match fitting.with_remote(&remote) {
+            Ok(with_group) => fitting = with_group,
+            Err(faults) => refused.extend(faults.iter().map(ToString::to_string)),
         }
     }
+    (fitting, refused)
+}
+
+fn owned((key, value): (&String, &Value)) -> (String, Value) {
+    (key.clone(), value.clone())
 }
 
 /// What of subscriptions and deliveries can be set.
@@ -368,22 +387,33 @@ pub(super) fn client_certificates(config: &Config) -> Result<Option<ClientCertif
     }))
 }
 
-/// Every socket that the configuration names, bound, in the order in which [`Greeting`](super::greeting::Greeting)
-/// counts them. Each serves both protocols: they have paths of their own, and an account has the same rights in
-/// both.
+/// Every place where the configuration has the server listen, in the order in which
+/// [`Greeting`](super::greeting::Greeting) counts them. Each serves both protocols: they have paths of their own, and
+/// an account has the same rights in both.
+pub(super) fn endpoints(config: &Config) -> Vec<Endpoint> {
+    let https = |addresses: &[SocketAddr]| addresses.iter().copied().map(Endpoint::Tls).collect();
+    let http = |addresses: &[SocketAddr]| addresses.iter().copied().map(Endpoint::Plain).collect();
+    let of_each_kind: [Vec<Endpoint>; 5] = [
+        https(&config.wsman.listen),
+        http(&config.wsman.http_listen),
+        https(&config.cimxml.https_listen),
+        http(&config.cimxml.http_listen),
+        vec![Endpoint::Local(config.local.socket.clone())],
+    ];
+    of_each_kind.into_iter().flatten().collect()
+}
+
+/// All of them, bound.
 pub(super) fn listeners(config: &Config, tls: &Arc<ServerTls>) -> Result<Vec<Listener>, BindError> {
-    let mut listeners = Vec::new();
-    for (https, http) in [
-        (&config.wsman.listen, &config.wsman.http_listen),
-        (&config.cimxml.https_listen, &config.cimxml.http_listen),
-    ] {
-        for address in https {
-            listeners.push(Listener::tls(*address, Arc::clone(tls))?);
-        }
-        for address in http {
-            listeners.push(Listener::plain(*address)?);
-        }
-    }
-    listeners.push(Listener::local(&config.local.socket)?);
-    Ok(listeners)
+    let endpoints = endpoints(config);
+    let bind = |endpoint| Listener::bind(endpoint, tls, Sharing::Exclusive);
+    endpoints.iter().map(bind).collect()
+}
+
+/// The writer to the system log, if alerts go there. Must be called within a tokio runtime.
+pub(super) fn syslog(config: &Config, clock: &SharedClock) -> Option<SyslogWriter> {
+    config
+        .syslog
+        .enabled
+        .then(|| SyslogWriter::start(config.syslog.socket.clone(), Arc::clone(clock)))
 }

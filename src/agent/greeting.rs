@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::Config;
 use crate::host::Host;
@@ -10,7 +11,7 @@ use crate::net::accounts::Accounts;
 use crate::net::certificate::CertificateDescription;
 
 /// The start-up lines. The password of a first account is no part of them.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Greeting {
     host: String,
     wsman: Vec<Place>,
@@ -19,7 +20,7 @@ pub struct Greeting {
     fingerprint: String,
     certificate_end: String,
     certificate: PathBuf,
-    users: Vec<String>,
+    accounts: Arc<Accounts>,
 }
 
 /// A URL and the address that is listened on for it.
@@ -33,7 +34,7 @@ impl Greeting {
         host: &Host,
         addresses: &[SocketAddr],
         certificate: &CertificateDescription,
-        accounts: &Accounts,
+        accounts: &Arc<Accounts>,
     ) -> Self {
         let name = host.general().name().to_owned();
         let mut addresses = addresses.iter().copied();
@@ -61,7 +62,7 @@ impl Greeting {
             fingerprint: certificate.fingerprint.to_string(),
             certificate_end: certificate.not_after.strftime("%Y-%m-%d").to_string(),
             certificate: config.tls.certificate.clone(),
-            users: accounts.users(),
+            accounts: Arc::clone(accounts),
         }
     }
 }
@@ -83,11 +84,12 @@ impl fmt::Display for Greeting {
             self.certificate_end,
             self.certificate.display()
         )?;
-        match self.users.as_slice() {
+        let users = self.accounts.users();
+        match users.as_slice() {
             [] => writeln!(f, "  accounts       none: add one with `esm passwd USER`")?,
             users => writeln!(f, "  accounts       {}", users.join(", "))?,
         }
-        if let (Some((url, _)), Some(user)) = (self.wsman.first(), self.users.first()) {
+        if let (Some((url, _)), Some(user)) = (self.wsman.first(), users.first()) {
             writeln!(
                 f,
                 "  try            esm wsman --url {url} --user {user} --pin {} enumerate ESM_Processor",

@@ -20,15 +20,8 @@ pub const FIRST_ACCOUNT: &str = "admin";
 const PASSWORD_LETTERS: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz23456789_";
 const PASSWORD_LENGTH: usize = 20;
 
-/// The password of an account that was just made.
-pub struct FirstPassword(String);
-
-impl FirstPassword {
-    /// The password. Whoever asks shows it to the one person it is for.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
+/// A password that was just thought up.
+struct FirstPassword(String);
 
 /// Where the configured pair lies.
 pub fn pair_paths(config: &Config) -> PairPaths {
@@ -114,17 +107,76 @@ fn make_folders(paths: &PairPaths) -> Result<(), CertificateError> {
     Ok(())
 }
 
-/// Makes the first account if there is none at all.
-///
-/// # Errors
-/// If the account file cannot be written.
-pub fn ensure_account(accounts: &Arc<Accounts>) -> Result<Option<FirstPassword>, AccountError> {
-    if !accounts.users().is_empty() || !accounts.faults().is_empty() {
-        return Ok(None);
+/// The account of a first start. It is made by [`FirstAccount::make`]: before that, or afterwards, its password must
+/// reach somebody.
+pub struct FirstAccount {
+    accounts: Arc<Accounts>,
+    password: FirstPassword,
+}
+
+impl FirstAccount {
+    /// The account to be made, if there is none at all.
+    ///
+    /// # Errors
+    /// If the system gives no random bytes.
+    pub(super) fn wanted(accounts: &Arc<Accounts>) -> Result<Option<Self>, AccountError> {
+        if !accounts.users().is_empty() || !accounts.faults().is_empty() {
+            return Ok(None);
+        }
+        let password = random_password().map_err(|error| AccountError::Hash(error.to_string()))?;
+        Ok(Some(Self {
+            accounts: Arc::clone(accounts),
+            password,
+        }))
     }
-    let password = random_password().map_err(|error| AccountError::Hash(error.to_string()))?;
-    accounts.set(FIRST_ACCOUNT, password.reveal().as_bytes())?;
-    Ok(Some(password))
+
+    /// Its password. Whoever asks shows it to the one person it is for.
+    pub fn password(&self) -> &str {
+        &self.password.0
+    }
+
+    /// Makes the account.
+    ///
+    /// # Errors
+    /// If the account file cannot be written.
+    pub fn make(&self) -> Result<(), AccountError> {
+        self.accounts.set(FIRST_ACCOUNT, self.password().as_bytes())
+    }
+
+    /// Takes it back: its password has reached nobody.
+    ///
+    /// # Errors
+    /// If the account file cannot be written.
+    pub fn unmake(&self) -> Result<(), AccountError> {
+        self.accounts.delete(FIRST_ACCOUNT).map(drop)
+    }
+
+    /// Keeps the password where only the agent's user can read it, for one who saw no terminal.
+    ///
+    /// # Errors
+    /// The file that cannot be written, and why; nothing is left of it.
+    pub fn keep_password(&self, state_dir: &Path) -> Result<PathBuf, UnkeptPassword> {
+        let path = state_dir.join("initial-password");
+        match write_private(&path, self.password()) {
+            Ok(()) => Ok(path),
+            Err(error) => {
+                // Half a password would be taken for a whole one.
+                let _ = std::fs::remove_file(&path);
+                Err(UnkeptPassword { path, error })
+            }
+        }
+    }
+}
+
+/// The first password could not be kept.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the password of the first account cannot be written to {}: {error}; no account was made: mend that and start again",
+    path.display()
+)]
+pub struct UnkeptPassword {
+    path: PathBuf,
+    error: io::Error,
 }
 
 fn random_password() -> io::Result<FirstPassword> {
@@ -139,23 +191,17 @@ fn random_password() -> io::Result<FirstPassword> {
     Ok(FirstPassword(random.iter().filter_map(letter).collect()))
 }
 
-/// Keeps the first password where only the agent's user can read it, for one who saw no terminal.
-///
-/// # Errors
-/// If the file cannot be written.
-pub fn write_initial_password(state_dir: &Path, password: &FirstPassword) -> io::Result<PathBuf> {
+fn write_private(path: &Path, line: &str) -> io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
-    let path = state_dir.join("initial-password");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&path)?;
-    writeln!(file, "{}", password.reveal())?;
-    file.sync_all()?;
-    Ok(path)
+        .open(path)?;
+    writeln!(file, "{line}")?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -164,17 +210,32 @@ mod tests {
 
     #[test]
     fn a_first_password_is_long_and_new_each_time() {
-        let (one, two) = (random_password().unwrap(), random_password().unwrap());
-        assert_eq!(one.reveal().len(), PASSWORD_LENGTH);
-        assert_ne!(one.reveal(), two.reveal());
+        let (one, two) = (random_password().unwrap().0, random_password().unwrap().0);
+        assert_eq!(one.len(), PASSWORD_LENGTH);
+        assert_ne!(one, two);
     }
 
     #[test]
-    fn the_first_account_is_made_once() {
+    fn the_first_account_is_made_once_and_can_be_taken_back() {
         let folder = tempfile::tempdir().unwrap();
         let accounts = Arc::new(Accounts::open(folder.path().join("accounts")).unwrap());
-        assert!(ensure_account(&accounts).unwrap().is_some());
+        let account = FirstAccount::wanted(&accounts).unwrap().unwrap();
+        assert!(accounts.users().is_empty(), "it is not there yet");
+        account.make().unwrap();
         assert_eq!(accounts.users(), [FIRST_ACCOUNT]);
-        assert!(ensure_account(&accounts).unwrap().is_none());
+        assert!(FirstAccount::wanted(&accounts).unwrap().is_none());
+        account.unmake().unwrap();
+        assert!(FirstAccount::wanted(&accounts).unwrap().is_some());
+    }
+
+    #[test]
+    fn a_password_is_kept_whole_or_not_at_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let accounts = Arc::new(Accounts::open(folder.path().join("accounts")).unwrap());
+        let account = FirstAccount::wanted(&accounts).unwrap().unwrap();
+        let path = account.keep_password(folder.path()).unwrap();
+        let kept = std::fs::read_to_string(path).unwrap();
+        assert_eq!(kept, format!("{}\n", account.password()));
+        assert!(account.keep_password(&folder.path().join("none")).is_err());
     }
 }

@@ -37,15 +37,20 @@ struct Shared {
 #[derive(Clone, Default)]
 pub(super) struct Journal {
     last: Arc<Mutex<Option<LastAlert>>>,
-    syslog: Option<SyslogWriter>,
+    syslog: Arc<Mutex<Option<SyslogWriter>>>,
 }
 
 impl Journal {
     pub(super) fn new(syslog: Option<SyslogWriter>) -> Self {
         Self {
             last: Arc::default(),
-            syslog,
+            syslog: Arc::new(Mutex::new(syslog)),
         }
+    }
+
+    /// Writes to another system log from now on, or to none. The one before still gets what it was handed.
+    fn set_syslog(&self, syslog: Option<SyslogWriter>) {
+        *self.syslog.lock() = syslog;
     }
 
     /// What is to be told of each alert.
@@ -57,7 +62,7 @@ impl Journal {
     fn note(&self, alert: &Alert) {
         let event = format!("{} {}", alert.source, alert.event_id);
         *self.last.lock() = Some(LastAlert { at: alert.at, event });
-        if let Some(syslog) = &self.syslog {
+        if let Some(syslog) = &*self.syslog.lock() {
             syslog.send(alert.at, syslog_line(alert, Language::English));
         }
     }
@@ -109,6 +114,11 @@ impl Reports {
     #[cfg(feature = "test-provider")]
     pub(super) fn tests(&self) -> Arc<dyn crate::provider::test_provider::TestSource> {
         Arc::clone(&self.shared) as Arc<_>
+    }
+
+    /// Notes alerts in another system log from now on, or in none.
+    pub(super) fn set_syslog(&self, syslog: Option<SyslogWriter>) {
+        self.shared.journal.set_syslog(syslog);
     }
 
     /// The agent's sign of life.

@@ -1,20 +1,23 @@
-//! What is set from afar: checked with the whole configuration, written down, then put in force.
+//! The configuration in force, and its values that are set from afar: checked with the whole configuration, written
+//! down, then put in force.
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 
+use super::change::Running;
 use crate::cim::CimError;
 use crate::config::{Config, Mode, Remote, Value};
-use crate::delivery::Registry;
 use crate::monitor::{MonitorView, Setting, SettingValue};
 use crate::provider::interop::indication_service::{
     IndicationChanges, IndicationControl, IndicationSettings,
 };
 use crate::provider::monitor_setting::MonitorControl;
-use crate::store::Store;
-use crate::store::commands::PutSettings;
+use crate::provider::remote_setting::{RemoteSetting, RemoteSettings};
+use crate::store::commands::{LoadSettings, PutSettings};
+use crate::store::{Store, StoreError};
 use crate::subscription::OnFatalError;
 use crate::watch::Monitors;
 
@@ -23,6 +26,15 @@ use crate::watch::Monitors;
 pub(super) struct InForce {
     config: Arc<RwLock<Arc<Config>>>,
     change: Arc<Mutex<()>>,
+    running: Arc<OnceLock<Running>>,
+}
+
+/// Why a configuration is not in force.
+pub(super) enum Refused {
+    /// It cannot be: for whoever wants it, what would be right.
+    Unfit(String),
+    /// It could not be written down.
+    Unwritten(StoreError),
 }
 
 impl InForce {
@@ -30,7 +42,14 @@ impl InForce {
         Self {
             config: Arc::new(RwLock::new(Arc::new(config))),
             change: Arc::default(),
+            running: Arc::default(),
         }
+    }
+
+    /// From now on these follow each change.
+    pub(super) fn govern(&self, running: Running) {
+        // There is one agent in front of it, which starts once.
+        let _ = self.running.set(running);
     }
 
     /// The configuration as it is now.
@@ -38,31 +57,46 @@ impl InForce {
         Arc::clone(&self.config.read())
     }
 
-    /// Makes another configuration of the one in force; nobody else changes it meanwhile.
-    pub(super) fn replace<E>(&self, make: impl FnOnce(&Config) -> Result<Config, E>) -> Result<(), E> {
+    /// Makes another configuration of the one in force, has it written down, and puts it in force; nobody else
+    /// changes it meanwhile. Must be called within a tokio runtime.
+    pub(super) fn replace(
+        &self,
+        make: impl FnOnce(&Config) -> Result<Config, String>,
+        write_down: impl FnOnce() -> Result<(), StoreError>,
+    ) -> Result<(), Refused> {
         let _one_at_a_time = self.change.lock();
-        let new = make(&self.get())?;
+        let old = self.get();
+        let new = make(&old).map_err(Refused::Unfit)?;
+        let running = self.running.get();
+        let change = running.map(|running| running.prepare(&old, &new)).transpose();
+        let change = change.map_err(Refused::Unfit)?;
+        write_down().map_err(Refused::Unwritten)?;
+        if let Some(change) = change {
+            change.commit(&new);
+        }
         *self.config.write() = Arc::new(new);
         Ok(())
     }
 }
 
-/// The settings of the agent that providers set: of its monitors and of its deliveries.
+/// The values that are set from afar, as providers set them.
 pub(super) struct Settings {
     pub(super) in_force: InForce,
     pub(super) store: Store,
     pub(super) monitors: Monitors,
-    /// None where nothing is delivered.
-    pub(super) registry: Option<Registry>,
 }
 
 impl Settings {
-    /// Puts these remote values in force, `None` for those to be dropped; they are on disk first.
-    fn put(&self, values: Vec<(String, Option<Value>)>) -> Result<(), CimError> {
-        self.in_force.replace(|config| {
-            if config.agent.mode == Mode::ProviderOnly {
-                return Err(read_only());
-            }
+    /// Puts these remote values in force, by their full keys (`delivery.retry_first_secs`), `None` for those to be
+    /// dropped; they are on disk when this returns. It may block, and must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// If they do not fit the rest of the configuration, or cannot be written down.
+    pub(super) fn put(&self, values: Vec<(String, Option<Value>)>) -> Result<(), CimError> {
+        if self.in_force.get().agent.mode == Mode::ProviderOnly {
+            return Err(read_only());
+        }
+        let make = |config: &Config| {
             let mut remote: Remote = config.remote();
             for (key, value) in &values {
                 match value {
@@ -70,27 +104,27 @@ impl Settings {
                     None => drop(remote.remove(key)),
                 }
             }
-            let new = config.with_remote(&remote).map_err(|faults| {
+            config.with_remote(&remote).map_err(|faults| {
                 let reasons: Vec<String> = faults
                     .iter()
                     .map(|fault| format!("{}: {}", fault.key, fault.reason))
                     .collect();
-                CimError::invalid_parameter(reasons.join("; "))
-            })?;
-            let texts = values
-                .into_iter()
-                .map(|(key, value)| (key, value.map(|value| value.to_string())));
-            self.store.call(PutSettings(texts.collect())).map_err(|error| {
-                tracing::error!(%error, "a setting could not be written down");
-                CimError::failed("the setting could not be written down; the log says why")
-            })?;
-            self.monitors.set_rules(new.monitors.clone());
-            if let Some(registry) = &self.registry {
-                let system_name = &registry.settings().system_name;
-                registry.set_settings(super::build::delivery_settings(&new, system_name));
-            }
-            Ok(new)
-        })
+                reasons.join("; ")
+            })
+        };
+        let texts = values
+            .iter()
+            .map(|(key, value)| (key.clone(), value.as_ref().map(Value::to_string)));
+        let write_down = || self.store.call(PutSettings(texts.collect()));
+        self.in_force
+            .replace(make, write_down)
+            .map_err(|refused| match refused {
+                Refused::Unfit(reason) => CimError::invalid_parameter(reason),
+                Refused::Unwritten(error) => {
+                    tracing::error!(%error, "a setting could not be written down");
+                    CimError::failed("the setting could not be written down; the log says why")
+                }
+            })
     }
 }
 
@@ -98,12 +132,53 @@ fn read_only() -> CimError {
     CimError::not_supported("nothing can be set: `[agent] mode` of this agent is \"provider-only\"")
 }
 
-/// The full key of a setting: by the instance's identity, so that it stays with a file system that moves.
-fn key(monitor: &MonitorView, setting: Setting) -> String {
-    match &monitor.identity {
-        Some(identity) => format!("monitor.{}:{identity}.{}", monitor.rule.id, setting.name()),
-        None => format!("monitor.{}.{}", monitor.rule.id, setting.name()),
+impl RemoteSettings for Settings {
+    fn list(&self) -> Result<Vec<RemoteSetting>, CimError> {
+        let kept: BTreeMap<String, String> = self.store.call(LoadSettings).map_err(|error| {
+            tracing::error!(%error, "the settings could not be read");
+            CimError::failed("the settings could not be read; the log says why")
+        })?;
+        let in_force = self.in_force.get().remote();
+        let names = names(&self.monitors.list());
+        let setting = |(stored_key, value): (String, String)| RemoteSetting {
+            key: shown_key(&stored_key, &names),
+            in_force: in_force.contains_key(&stored_key),
+            stored_key,
+            value,
+        };
+        Ok(kept.into_iter().map(setting).collect())
     }
+
+    fn drop_values(&self, stored_keys: &[String]) -> Result<(), CimError> {
+        self.put(stored_keys.iter().map(|key| (key.clone(), None)).collect())
+    }
+}
+
+/// The section of each monitor's keys in the store (`monitor.file-system:UUID`), and what people call it.
+fn names(monitors: &[MonitorView]) -> HashMap<String, String> {
+    let named = |view: &MonitorView| (section(view), format!("monitor.{}", view.id()));
+    monitors.iter().map(named).collect()
+}
+
+/// The key with the name of what is watched in place of what stays of it.
+fn shown_key(stored_key: &str, names: &HashMap<String, String>) -> String {
+    let named = stored_key
+        .rsplit_once('.')
+        .and_then(|(section, key)| Some(format!("{}.{key}", names.get(section)?)));
+    named.unwrap_or_else(|| stored_key.to_owned())
+}
+
+/// Where a monitor's keys stand: by the instance's identity, so that they stay with a file system that moves.
+fn section(monitor: &MonitorView) -> String {
+    match &monitor.identity {
+        Some(identity) => format!("monitor.{}:{identity}", monitor.rule.id),
+        None => format!("monitor.{}", monitor.rule.id),
+    }
+}
+
+/// The full key of a setting.
+fn key(monitor: &MonitorView, setting: Setting) -> String {
+    format!("{}.{}", section(monitor), setting.name())
 }
 
 impl MonitorControl for Settings {

@@ -7,15 +7,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use super::build;
+use super::Observer;
 use super::identity::{self, Made};
 use super::reports::{ClockWatch, Reports};
-use super::services::Services;
-use super::settings::InForce;
+use super::settings::{InForce, Refused};
 use crate::alert::catalog::table::agent as alerts;
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
-use crate::config::{Config, FileStamp, Section};
+use crate::config::{Config, FileStamp};
 use crate::delivery::Registry;
 use crate::delivery::cimxml::CimXmlCourier;
 use crate::delivery::courier::Couriers;
@@ -23,11 +22,9 @@ use crate::delivery::wsman::{WsmanCourier, WsmanCourierOptions};
 use crate::host::Host;
 use crate::net::certificate::{self, RENEW_DAYS_BEFORE_END};
 use crate::net::tls::server::ServerTls;
-use crate::server::ServerHandle;
 use crate::store::Store;
 use crate::store::commands::Seen;
 use crate::subscription::Moment;
-use crate::watch::Monitors;
 
 /// How often files and clocks are looked at.
 const LOOK: Duration = Duration::from_secs(2);
@@ -43,14 +40,11 @@ pub(super) struct Upkeep {
     pub(super) clock: SharedClock,
     pub(super) host: Host,
     pub(super) tls: Arc<ServerTls>,
-    pub(super) services: Services,
-    pub(super) server: Arc<Mutex<Option<ServerHandle>>>,
     pub(super) store: Store,
     pub(super) reporting: Option<Reporting>,
     /// Somebody wants the configuration to be read again now.
     pub(super) reload: Arc<Notify>,
-    /// Called with a configuration that was taken.
-    pub(super) on_reload: Arc<dyn Fn(&Config) + Send + Sync>,
+    pub(super) observer: Arc<dyn Observer>,
     pub(super) seen: Mutex<LastLook>,
 }
 
@@ -60,7 +54,6 @@ pub(super) struct Reporting {
     pub(super) reports: Reports,
     pub(super) registry: Registry,
     pub(super) couriers: AgentCouriers,
-    pub(super) monitors: Monitors,
 }
 
 /// Who carries deliveries, a courier for each protocol. Clones share them.
@@ -86,7 +79,7 @@ impl AgentCouriers {
         }
     }
 
-    fn set_options(&self, options: WsmanCourierOptions) {
+    pub(super) fn set_options(&self, options: WsmanCourierOptions) {
         self.cim_xml.set_options(Arc::clone(&options.connection));
         self.wsman.set_options(options);
     }
@@ -169,62 +162,33 @@ impl Upkeep {
         if !asked && !changed {
             return;
         }
-        let taken = self.in_force.replace(|old| {
-            let new = old.reload().map_err(|faults| faults.to_string())?;
-            self.apply(old, &new).map(|()| new)
-        });
-        let Err(refusal) = taken else { return };
+        self.observer.reload_begins();
+        let make = |old: &Config| old.reload().map_err(|faults| faults.to_string());
+        let refusal = match self.in_force.replace(make, || Ok(())) {
+            Ok(()) => {
+                tracing::info!("the configuration was read again");
+                return self.observer.reload_ends(Ok(()));
+            }
+            Err(Refused::Unfit(reason)) => reason,
+            Err(Refused::Unwritten(error)) => error.to_string(),
+        };
         for fault in refusal.lines() {
             tracing::error!(
                 fault,
                 "the changed configuration is not taken; the old one stays in force"
             );
         }
+        let first = refusal.lines().next().unwrap_or_default();
+        self.observer.reload_ends(Err(first));
         if let Some(reporting) = &self.reporting {
             let file = old
                 .file()
                 .map(|file| file.display().to_string())
                 .unwrap_or_default();
-            let first = refusal.lines().next().unwrap_or_default().to_owned();
-            reporting
-                .reports
-                .raise(alerts::CONFIGURATION_REFUSED, &file, vec![file.clone(), first])
-                .await;
+            let values = vec![file.clone(), first.to_owned()];
+            let reports = &reporting.reports;
+            reports.raise(alerts::CONFIGURATION_REFUSED, &file, values).await;
         }
-    }
-
-    fn apply(&self, old: &Config, new: &Config) -> Result<(), String> {
-        let changed = old.changed(new);
-        let fixed = needs_restart(old, new, &changed);
-        if !fixed.is_empty() {
-            return Err(format!(
-                "{} cannot change while the agent runs: restart it",
-                fixed.join(", ")
-            ));
-        }
-        let courier = build::courier_options(new).map_err(|error| error.to_string())?;
-        if changed.contains(&Section::Tls) {
-            let clients = build::client_certificates(new).map_err(|error| error.to_string())?;
-            self.tls.set_clients(clients).map_err(|error| error.to_string())?;
-        }
-        if let Some(server) = &*self.server.lock() {
-            server.set_limits(build::limits(new));
-        }
-        self.host.set_file_system_rule(build::file_system_rule(new));
-        self.services.reconfigure(new);
-        if let Some(reporting) = &self.reporting {
-            reporting
-                .registry
-                .set_settings(build::delivery_settings(new, self.host.general().name()));
-            reporting.couriers.set_options(courier);
-            if changed.contains(&Section::Monitors) {
-                reporting.monitors.set_rules(new.monitors.clone());
-            }
-        }
-        (self.on_reload)(new);
-        let sections: Vec<String> = changed.iter().map(|section| format!("{section:?}")).collect();
-        tracing::info!(changed = sections.join(", "), "the configuration was read again");
-        Ok(())
     }
 
     /// Takes a new pair as soon as it is there, whoever made it.
@@ -290,40 +254,4 @@ impl Upkeep {
                 .await;
         }
     }
-}
-
-/// The keys that changed and cannot while the agent runs.
-fn needs_restart(old: &Config, new: &Config, changed: &[Section]) -> Vec<&'static str> {
-    let mut fixed = Vec::new();
-    for section in changed {
-        match section {
-            Section::StateDir => fixed.push("`state_dir`"),
-            Section::Agent => fixed.push("`[agent] mode`"),
-            Section::Local => fixed.push("`[local]`"),
-            Section::Accounts => fixed.push("`[accounts]`"),
-            Section::Host => fixed.push("`[host]`"),
-            Section::Syslog => fixed.push("`[syslog]`"),
-            Section::Wsman if old.wsman.listen != new.wsman.listen => fixed.push("`wsman.listen`"),
-            Section::Wsman if old.wsman.http_listen != new.wsman.http_listen => {
-                fixed.push("`wsman.http_listen`")
-            }
-            Section::Cimxml if old.cimxml.https_listen != new.cimxml.https_listen => {
-                fixed.push("`cimxml.https_listen`")
-            }
-            Section::Cimxml if old.cimxml.http_listen != new.cimxml.http_listen => {
-                fixed.push("`cimxml.http_listen`")
-            }
-            Section::Log if old.log.format != new.log.format => fixed.push("`log.format`"),
-            Section::Wsman
-            | Section::Cimxml
-            | Section::Tls
-            | Section::Limits
-            | Section::Log
-            | Section::FileSystems
-            | Section::Monitors
-            | Section::Subscriptions
-            | Section::Delivery => {}
-        }
-    }
-    fixed
 }

@@ -1,20 +1,30 @@
-//! `esm config check|show|default`.
+//! `esm config check|show|reset|default`.
+
+mod remote;
 
 use serde_json::json;
 
 use super::Global;
+use super::connect::LocalArgs;
 use super::exit::{Exit, Failure};
 use super::output::{Output, TableOrJson};
-use crate::config::{Config, Value, example, reference};
+use crate::config::{Config, ConfigFaults, ParseValueError, Value, example, reference};
+use remote::{Kept, KeptValue};
 
-/// Check, show or write a configuration
+/// Check, show, reset or write a configuration
+///
+/// Values that were set remotely, over WS-Management for example, stand above the file. The running agent of this
+/// machine is asked for them over its local socket.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
   esm config default > /etc/esm/esm.toml    begin with a commented file
   esm config check                          before a reload
-  esm config show | grep -v default         what differs from the defaults")]
+  esm config show | grep -v default         what differs from the defaults
+  esm config reset monitor.cpu              the file's levels of this monitor hold again")]
 pub struct Args {
+    #[command(flatten)]
+    local: LocalArgs,
     #[command(subcommand)]
     action: Action,
 }
@@ -23,14 +33,16 @@ pub struct Args {
 enum Action {
     /// Check the configuration and tell every fault with file, line, key, value and allowed range
     ///
-    /// Exits with 1 if there is one.
+    /// Exits with 1 if there is one. Values that were set remotely are listed, and what they override in the file.
     Check,
-    /// Show every value in force and where it comes from
+    /// Show every value in force and where it comes from: default, file and line, or set remotely
     Show {
         /// The form of the answer
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
         output: TableOrJson,
     },
+    /// Drop values that were set remotely, so that the file's hold again; prints the key of each
+    Reset(ResetArgs),
     /// Write a commented example with every key and its default
     Default,
     /// Write the reference part of docs/configuration.md
@@ -38,22 +50,80 @@ enum Action {
     Reference,
 }
 
+#[derive(Debug, clap::Args)]
+struct ResetArgs {
+    /// Keys as `esm config show` prints them (monitor.cpu.warning), or all keys of a section or monitor
+    /// (monitor.file-system:/var)
+    #[arg(value_name = "KEY", required_unless_present = "all")]
+    keys: Vec<String>,
+    /// All that were set remotely
+    #[arg(long, conflicts_with = "keys")]
+    all: bool,
+}
+
 pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     match &args.action {
-        Action::Check => check(&global.load()?, out)?,
+        Action::Check => check(&Overlaid::load(args, global)?, out)?,
         Action::Show {
             output: TableOrJson::Table,
-        } => show_table(&global.load()?, out)?,
+        } => show_table(&Overlaid::load(args, global)?.config, out)?,
         Action::Show {
             output: TableOrJson::Json,
-        } => show_json(&global.load()?, out)?,
+        } => show_json(&Overlaid::load(args, global)?.config, out)?,
+        Action::Reset(reset) => remote::reset(&args.local, &reset.keys, global, out)?,
         Action::Default => out.text(&example())?,
         Action::Reference => out.text(&reference())?,
     }
     Ok(Exit::Done)
 }
 
-fn check(config: &Config, out: &mut Output) -> std::io::Result<()> {
+/// The file with the remote values over it, as an agent that reads the file now has it.
+struct Overlaid {
+    config: Config,
+    kept: Vec<KeptValue>,
+}
+
+impl Overlaid {
+    /// Loads the file and asks the agent. Without an agent the file stands alone, which standard error says.
+    fn load(args: &Args, global: &Global) -> Result<Self, Failure> {
+        let config = global.load()?;
+        let kept = match remote::ask(&args.local, global)? {
+            Kept::Known(kept) => kept,
+            Kept::Unknown(why) => {
+                eprintln!("esm: {why}: values that were set remotely are not known");
+                Vec::new()
+            }
+        };
+        for idle in kept.iter().filter(|value| !value.in_force) {
+            eprintln!(
+                "esm: warning: {} = {} was set remotely and does not fit the rest: it is not in force; \
+                 `esm config reset {}` drops it",
+                idle.key, idle.text, idle.key
+            );
+        }
+        let remote = kept.iter().filter(|value| value.in_force);
+        let remote = remote
+            .map(|value| Ok((value.key.clone(), value.text.parse()?)))
+            .collect::<Result<_, ParseValueError>>()
+            .map_err(|error| Failure::new(Exit::PeerFault, error))?;
+        let config = config.with_remote(&remote).map_err(misfit)?;
+        Ok(Self { config, kept })
+    }
+}
+
+/// The file alone has no fault, so what does not fit is between it and the remote values.
+fn misfit(faults: ConfigFaults) -> Failure {
+    Failure::plain(Exit::Negative, faults).with_advice(
+        "values that were set remotely do not fit the file: the agent does not take it; correct it, or drop them \
+         by `esm config reset KEY`",
+    )
+}
+
+fn check(overlaid: &Overlaid, out: &mut Output) -> std::io::Result<()> {
+    let config = &overlaid.config;
+    for value in &overlaid.kept {
+        out.line(&format!("remote: {} = {}", value.key, value.text))?;
+    }
     for (key, value, place) in config.overridden() {
         out.line(&format!("{place}: {key} = {value}: overridden by a remote value"))?;
     }

@@ -43,12 +43,22 @@ pub struct LoginArgs {
     password_file: Option<PathBuf>,
 }
 
+/// Which agent of this machine.
+#[derive(Clone, Debug, clap::Args)]
+pub struct LocalArgs {
+    /// The local socket of the agent [default: what the configuration says]
+    #[arg(long, value_name = "PATH", global = true)]
+    socket: Option<PathBuf>,
+}
+
 /// Whom to ask.
 #[derive(Clone, Debug, clap::Args)]
 pub struct ConnectionArgs {
     /// The agent: https://HOST[:5986][/wsman], or HOST alone [default: the agent of this machine, by its socket]
-    #[arg(long, value_name = "URL", global = true, value_parser = ServerAddress::parse)]
+    #[arg(long, value_name = "URL", global = true, value_parser = ServerAddress::parse, conflicts_with = "socket")]
     url: Option<ServerAddress>,
+    #[command(flatten)]
+    local: LocalArgs,
     /// How long the agent may take for an answer, in seconds
     #[arg(long, value_name = "SECS", global = true, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
@@ -158,7 +168,7 @@ impl ConnectionArgs {
                 Exit::Usage,
                 "--user, --ca, --pin and --insecure are for an agent named by --url; the local socket needs none",
             )),
-            None => local_client(global, options),
+            None => self.local.client(global, options),
         }
     }
 
@@ -171,17 +181,31 @@ impl ConnectionArgs {
     }
 }
 
-/// A client of this machine's agent.
-///
-/// # Errors
-/// If the configuration that names its socket is faulty.
-pub fn local_client(global: &Global, options: ClientOptions) -> Result<WsmanClient, Failure> {
-    let config = global.load().map_err(|failure| {
-        failure.with_advice("the configuration names the socket of this machine's agent: correct it, or name an agent by --url")
-    })?;
-    let address = ServerAddress::Local(config.local.socket);
-    let tls = ClientTls::new(Trust::Off)?;
-    Ok(WsmanClient::new(address, &tls, None, options)?)
+impl LocalArgs {
+    /// The path of the socket.
+    ///
+    /// # Errors
+    /// If it is not given, and the configuration that names it is too faulty to know.
+    pub fn path(&self, global: &Global) -> Result<PathBuf, Failure> {
+        match &self.socket {
+            Some(path) => Ok(path.clone()),
+            None => global.local_socket().map_err(|failure| {
+                failure.with_advice(
+                    "the configuration names the socket of this machine's agent: correct it, or name the socket by --socket",
+                )
+            }),
+        }
+    }
+
+    /// A client of this machine's agent.
+    ///
+    /// # Errors
+    /// As [`LocalArgs::path`].
+    pub fn client(&self, global: &Global, options: ClientOptions) -> Result<WsmanClient, Failure> {
+        let address = ServerAddress::Local(self.path(global)?);
+        let tls = ClientTls::new(Trust::Off)?;
+        Ok(WsmanClient::new(address, &tls, None, options)?)
+    }
 }
 
 /// Says on standard error that a password would go in clear text.

@@ -1,6 +1,6 @@
 //! `esm serve`: the agent.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{IsTerminal as _, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::Global;
 use super::exit::{Exit, Failure};
 use super::logging;
-use crate::agent::Agent;
-use crate::agent::identity::write_initial_password;
+use crate::agent::{Agent, Observer};
 use crate::clock::SystemClock;
+use crate::config::Config;
 use crate::net::sd_notify::Notifier;
 
 /// Threads that serve connections. The agent shares its machine with what the machine is for, and every thread
@@ -27,6 +27,9 @@ const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// Addresses that a thread's stack takes up; memory is only what it uses.
 const STACK_BYTES: usize = 1 << 20;
+
+/// How the service is, for the service manager.
+const SERVING: &str = "serving";
 
 /// Run the agent: serve this machine's state over WS-Management, watch it, tell managers.
 ///
@@ -62,18 +65,21 @@ pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
     runtime.block_on(serve(config, logging.clone()))
 }
 
-async fn serve(config: crate::config::Config, logging: logging::Logging) -> Result<Exit, Failure> {
+async fn serve(config: Config, logging: logging::Logging) -> Result<Exit, Failure> {
     let local = |error: std::io::Error| Failure::new(Exit::Local, error);
     let mut terminate = signal(SignalKind::terminate()).map_err(local)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(local)?;
     let mut hangup = signal(SignalKind::hangup()).map_err(local)?;
-    let on_reload = Arc::new(move |config: &crate::config::Config| logging.apply(&config.log));
-    let agent = Agent::start(config, SystemClock::shared(), on_reload)
+    let notifier = Arc::new(Notifier::from_environment());
+    let surroundings = Arc::new(Surroundings {
+        logging,
+        notifier: Arc::clone(&notifier),
+    });
+    let agent = Agent::start(config, SystemClock::shared(), surroundings)
         .await
         .map_err(|error| Failure::new(Exit::Local, error))?;
     greet(&agent)?;
-    let notifier = Notifier::from_environment();
-    notifier.ready("serving");
+    notifier.ready(SERVING);
 
     loop {
         tokio::select! {
@@ -93,20 +99,66 @@ async fn serve(config: crate::config::Config, logging: logging::Logging) -> Resu
     Ok(Exit::Done)
 }
 
-/// Prints the start-up lines; the last says READY.
+/// Makes the first account where there is none, and prints the start-up lines. No account remains whose password
+/// nobody has seen.
 fn greet(agent: &Agent) -> Result<(), Failure> {
+    let local = |error: &dyn std::fmt::Display| Failure::new(Exit::Local, error);
     let mut out = std::io::stdout().lock();
+    let Some(account) = agent.first_account().map_err(|error| local(&error))? else {
+        return start_up_lines(&mut out, agent, None);
+    };
+    if out.is_terminal() {
+        account.make().map_err(|error| local(&error))?;
+        let shown = format!("{}   (shown this once)", account.password());
+        return start_up_lines(&mut out, agent, Some(&shown)).inspect_err(|_| {
+            if let Err(error) = account.unmake() {
+                tracing::error!(%error, "an account remains whose password nobody has seen: delete it");
+            }
+        });
+    }
+    let path = account
+        .keep_password(&agent.config().state_dir)
+        .map_err(|error| local(&error))?;
+    account.make().map_err(|error| {
+        // It would be taken for the password of an account.
+        let _ = std::fs::remove_file(&path);
+        local(&error)
+    })?;
+    start_up_lines(&mut out, agent, Some(&format!("in {}", path.display())))
+}
+
+/// Prints the start-up lines; the last says READY.
+fn start_up_lines(out: &mut impl Write, agent: &Agent, password: Option<&str>) -> Result<(), Failure> {
     write!(out, "{}", agent.greeting())?;
-    if let Some(password) = agent.first_password() {
-        if out.is_terminal() {
-            writeln!(out, "  password       {}   (shown this once)", password.reveal())?;
-        } else {
-            let path = write_initial_password(&agent.config().state_dir, password)
-                .map_err(|error| Failure::new(Exit::Local, format!("initial-password: {error}")))?;
-            writeln!(out, "  password       in {}", path.display())?;
-        }
+    if let Some(password) = password {
+        writeln!(out, "  password       {password}")?;
     }
     writeln!(out, "READY")?;
     out.flush()?;
     Ok(())
+}
+
+/// What a running agent's configuration concerns beside it: the log, and the service manager.
+struct Surroundings {
+    logging: logging::Logging,
+    notifier: Arc<Notifier>,
+}
+
+impl Observer for Surroundings {
+    fn reload_begins(&self) {
+        self.notifier.reloading();
+    }
+
+    fn config_taken(&self, config: &Config) {
+        self.logging.apply(&config.log);
+    }
+
+    fn reload_ends(&self, outcome: Result<(), &str>) {
+        match outcome {
+            Ok(()) => self.notifier.ready(SERVING),
+            Err(reason) => self.notifier.ready(&format!(
+                "{SERVING}; the changed configuration is refused: {reason}"
+            )),
+        }
+    }
 }

@@ -7,8 +7,9 @@ use std::io::{IsTerminal as _, Write as _};
 use serde_json::Value as Json;
 
 use super::Global;
-use super::connect::{block_on, local_client};
+use super::connect::{LocalArgs, block_on};
 use super::exit::{Exit, Failure};
+use super::local_agent::LocalAgent;
 use super::output::{Output, TableOrJson, printable};
 use super::show::duration_text;
 use super::show::json::instance_json;
@@ -16,7 +17,7 @@ use super::show::layout::Layout;
 use crate::cim::{Instance, Value};
 use crate::client::classes::Classes;
 use crate::client::instance_name::class_uri;
-use crate::client::wsman::{ClientOptions, EnumerationRequest, Resource, WsmanClient};
+use crate::client::wsman::Resource;
 use crate::net::http_client::HttpUrl;
 use crate::wsman::Selector;
 
@@ -32,6 +33,8 @@ Examples:
   esm subscription delete 0059f4d7
   esm subscription delete --destination manager.example --yes")]
 pub struct Args {
+    #[command(flatten)]
+    local: LocalArgs,
     #[command(subcommand)]
     action: Action,
 }
@@ -95,47 +98,17 @@ const HEADS: [&str; 10] = [
 ];
 
 pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
-    let mut agent = Agent {
-        client: local_client(global, ClientOptions::default())?,
-        classes: Classes::default(),
-        uri: class_uri(CLASS)?.0,
-    };
+    let mut agent = LocalAgent::new(&args.local, global)?;
+    let uri = class_uri(CLASS)?.0;
     block_on(async {
-        let all = agent.subscriptions().await?;
+        let all = agent.instances(&uri).await?;
         match &args.action {
             Action::List { output } => list(&all, *output, out),
             Action::Show { id, output } => show(find(&all, id)?, *output, &agent.classes, out),
-            Action::Test(args) => test::run(&all, args, &mut agent, out).await,
-            Action::Delete(args) => delete(&wanted(&all, args)?, args.yes, &mut agent, out).await,
+            Action::Test(args) => test::run(&all, args, &uri, &mut agent, out).await,
+            Action::Delete(args) => delete(&wanted(&all, args)?, args.yes, &uri, &mut agent, out).await,
         }
     })
-}
-
-/// The agent of this machine.
-struct Agent {
-    client: WsmanClient,
-    classes: Classes,
-    uri: String,
-}
-
-impl Agent {
-    async fn subscriptions(&mut self) -> Result<Vec<Instance>, Failure> {
-        let mut all = Vec::new();
-        let resource = Resource::new(&self.uri);
-        let mut enumeration = self.client.enumerate(resource, EnumerationRequest::default());
-        while let Some(batch) = enumeration.next_batch().await? {
-            let instances = batch.items.into_iter().filter_map(|item| item.instance);
-            all.extend(instances.map(|raw| self.classes.typed(&raw)));
-        }
-        Ok(all)
-    }
-
-    async fn delete(&mut self, subscription: &Instance) -> Result<(), Failure> {
-        let mut resource = Resource::new(&self.uri);
-        let key = subscription.get_str("InstanceID").unwrap_or_default();
-        resource.selectors.0.push(Selector::text("InstanceID", key));
-        Ok(self.client.delete(&resource).await?)
-    }
 }
 
 fn list(all: &[Instance], form: TableOrJson, out: &mut Output) -> Result<Exit, Failure> {
@@ -168,7 +141,8 @@ fn show(
 async fn delete(
     wanted: &[&Instance],
     is_sure: bool,
-    agent: &mut Agent,
+    uri: &str,
+    agent: &mut LocalAgent,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     if wanted.is_empty() {
@@ -178,7 +152,10 @@ async fn delete(
         confirm(wanted)?;
     }
     for subscription in wanted {
-        agent.delete(subscription).await?;
+        let mut resource = Resource::new(uri);
+        let key = subscription.get_str("InstanceID").unwrap_or_default();
+        resource.selectors.0.push(Selector::text("InstanceID", key));
+        agent.client.delete(&resource).await?;
         // Should a later one fail, it is known what is gone.
         out.line(&printable(id_of(subscription)))?;
         out.flush()?;

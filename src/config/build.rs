@@ -100,6 +100,34 @@ impl Config {
         Self::build(origin, found.unwrap_or_default(), &Remote::new())
     }
 
+    /// Where the local socket is, for one who would speak with the agent however faulty the rest of the file is;
+    /// with the faults, which an agent would not start with either.
+    ///
+    /// # Errors
+    /// Every fault, if they leave in doubt what the file says of the socket.
+    pub fn local_socket(
+        path: Option<&Path>,
+        environment: &Environment,
+    ) -> Result<(PathBuf, Option<ConfigFaults>), ConfigFaults> {
+        let faults = match Self::load(path, environment) {
+            Ok(config) => return Ok((config.local.socket, None)),
+            Err(faults) => faults,
+        };
+        let origin = Origin::new(environment, path);
+        let Some(Ok(file)) = origin.path.as_deref().map(read) else {
+            return Err(faults);
+        };
+        // What a broken line was to say is not known: then only what stands there in so many words counts.
+        let is_broken = file.faults.iter().any(|fault| fault.key.is_empty());
+        let said = |key: &str| file.layer.contains_key(key);
+        let in_doubt = |key: &str| file.refused.contains(key) || (is_broken && !said(key));
+        if in_doubt("local.socket") || (!said("local.socket") && in_doubt("state_dir")) {
+            return Err(faults);
+        }
+        let values = Values::new(environment, &[&file.layer], file.refused);
+        Ok((values.path("local.socket"), Some(faults)))
+    }
+
     /// Looks for the file as [`Config::load`] did and reads it again; the remote values stay.
     ///
     /// # Errors

@@ -22,15 +22,56 @@ const FIRST_BACKOFF: Duration = Duration::from_millis(5);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 const BETWEEN_WARNINGS: Duration = Duration::from_secs(10);
 
+/// Where a server listens, and how it speaks there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Endpoint {
+    /// A TCP address that speaks TLS. Port 0 is one that the system chooses.
+    Tls(SocketAddr),
+    /// A TCP address in clear text.
+    Plain(SocketAddr),
+    /// The path of a local socket.
+    Local(PathBuf),
+}
+
+impl Endpoint {
+    /// The TCP address; `None` for a local socket.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tls(address) | Self::Plain(address) => Some(*address),
+            Self::Local(_) => None,
+        }
+    }
+
+    /// Whether connections to one could be connections to the other: the same port of the same address, or of
+    /// all addresses.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let (Some(one), Some(other)) = (self.address(), other.address()) else {
+            return self == other;
+        };
+        let same_hosts = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+        one.port() != 0 && one.port() == other.port() && one.is_ipv4() == other.is_ipv4() && same_hosts
+    }
+}
+
 /// A bound socket. Connections wait in it until the server starts.
 pub struct Listener {
+    endpoint: Endpoint,
     socket: Socket,
+}
+
+/// Who may listen on an overlapping address at the same time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sharing {
+    /// Nobody.
+    Exclusive,
+    /// Other listeners of this user: those that this one is to take over from.
+    Overlapping,
 }
 
 enum Socket {
     Tls(TcpListener, Arc<ServerTls>),
     Plain(TcpListener),
-    Local(UnixListener, PathBuf),
+    Local(UnixListener),
 }
 
 /// Why a socket could not be bound.
@@ -61,14 +102,29 @@ pub enum BindError {
 }
 
 impl Listener {
-    /// Binds a TCP socket that speaks TLS; `[::]` takes IPv6 alone. Must be called within a tokio runtime, as its siblings must.
+    /// Binds what `endpoint` names; `tls` is for those that speak it. Must be called within a tokio runtime, as its
+    /// siblings must.
+    ///
+    /// # Errors
+    /// As [`Listener::tls`] and [`Listener::local`].
+    pub fn bind(endpoint: &Endpoint, tls: &Arc<ServerTls>, sharing: Sharing) -> Result<Self, BindError> {
+        let socket = match endpoint {
+            Endpoint::Tls(address) => Socket::Tls(bind_tcp(*address, sharing)?, Arc::clone(tls)),
+            Endpoint::Plain(address) => Socket::Plain(bind_tcp(*address, sharing)?),
+            Endpoint::Local(path) => return Self::local(path),
+        };
+        Ok(Self {
+            endpoint: endpoint.clone(),
+            socket,
+        })
+    }
+
+    /// Binds a TCP socket that speaks TLS; `[::]` takes IPv6 alone.
     ///
     /// # Errors
     /// If the address is in use, not of this host, or not allowed.
     pub fn tls(address: SocketAddr, tls: Arc<ServerTls>) -> Result<Self, BindError> {
-        bind_tcp(address).map(|socket| Self {
-            socket: Socket::Tls(socket, tls),
-        })
+        Self::bind(&Endpoint::Tls(address), &tls, Sharing::Exclusive)
     }
 
     /// Binds a TCP socket in clear text.
@@ -76,8 +132,9 @@ impl Listener {
     /// # Errors
     /// As [`Listener::tls`].
     pub fn plain(address: SocketAddr) -> Result<Self, BindError> {
-        bind_tcp(address).map(|socket| Self {
-            socket: Socket::Plain(socket),
+        Ok(Self {
+            endpoint: Endpoint::Plain(address),
+            socket: Socket::Plain(bind_tcp(address, Sharing::Exclusive)?),
         })
     }
 
@@ -96,8 +153,14 @@ impl Listener {
         let socket = UnixListener::bind(path).map_err(fault)?;
         std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666)).map_err(fault)?;
         Ok(Self {
-            socket: Socket::Local(socket, path.to_owned()),
+            endpoint: Endpoint::Local(path.to_owned()),
+            socket: Socket::Local(socket),
         })
+    }
+
+    /// What it was bound for.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
     }
 
     /// The address that is listened on, with the port the system chose where 0 was asked; `None` on the
@@ -105,7 +168,7 @@ impl Listener {
     pub fn address(&self) -> Option<SocketAddr> {
         match &self.socket {
             Socket::Tls(socket, _) | Socket::Plain(socket) => socket.local_addr().ok(),
-            Socket::Local(..) => None,
+            Socket::Local(_) => None,
         }
     }
 
@@ -147,7 +210,7 @@ impl Listener {
                 let (stream, peer) = accept_tcp(socket).await?;
                 Ok((Accepted::Plain(stream), peer))
             }
-            Socket::Local(socket, _) => {
+            Socket::Local(socket) => {
                 let (stream, _) = socket.accept().await?;
                 let credentials = stream.peer_cred()?;
                 let peer = Peer::Local {
@@ -163,7 +226,7 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Socket::Local(_, path) = &self.socket {
+        if let Endpoint::Local(path) = &self.endpoint {
             let _ = std::fs::remove_file(path);
         }
     }
@@ -218,7 +281,7 @@ fn is_of_one_connection(error: &io::Error) -> bool {
     )
 }
 
-fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
+fn bind_tcp(address: SocketAddr, sharing: Sharing) -> Result<TcpListener, BindError> {
     let bind = || {
         let socket = match address {
             SocketAddr::V4(_) => TcpSocket::new_v4()?,
@@ -230,7 +293,10 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, BindError> {
             }
         };
         socket.set_reuseaddr(true)?;
+        socket.set_reuseport(sharing == Sharing::Overlapping)?;
         socket.bind(address)?;
+        // From now on a listener of this user that says so, too, may be bound beside it, to take over from it.
+        socket.set_reuseport(true)?;
         socket.listen(BACKLOG)
     };
     bind().map_err(|error| bind_error(&address.to_string(), error))

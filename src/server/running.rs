@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::server::auth::Authenticator;
 use crate::server::http::HttpService;
 use crate::server::limits::Limits;
-use crate::server::listener::Listener;
+use crate::server::listener::{Endpoint, Listener};
 use crate::server::registry::Registry;
 
 /// How often a stopping server looks whether its connections have ended.
@@ -70,6 +70,7 @@ pub struct ServerHandle {
 
 /// The task that accepts on one listener.
 struct Acceptor {
+    endpoint: Endpoint,
     address: Option<SocketAddr>,
     task: JoinHandle<()>,
 }
@@ -130,27 +131,34 @@ impl ServerHandle {
             .collect()
     }
 
-    /// Accepts on one more listener. Must be called within a tokio runtime.
-    pub fn listen(&mut self, listener: Listener) {
-        let address = listener.address();
-        let task = tokio::spawn(listener.run(Arc::clone(&self.shared)));
-        self.acceptors.push(Acceptor { address, task });
+    /// What is listened on, as it was asked for.
+    pub fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoints = self.acceptors.iter().map(|acceptor| &acceptor.endpoint);
+        endpoints.cloned().collect()
     }
 
-    /// Accepts no more on `address`; connections that came in there stay. `false` if it was not listened on.
-    pub async fn stop_listening(&mut self, address: SocketAddr) -> bool {
-        let Some(index) = self
+    /// Accepts on one more listener. Must be called within a tokio runtime.
+    pub fn listen(&mut self, listener: Listener) {
+        let (endpoint, address) = (listener.endpoint().clone(), listener.address());
+        let task = tokio::spawn(listener.run(Arc::clone(&self.shared)));
+        self.acceptors.push(Acceptor {
+            endpoint,
+            address,
+            task,
+        });
+    }
+
+    /// Accepts no more on `endpoint`; connections that came in there stay. The socket is closed a moment later.
+    /// `false` if it was not listened on.
+    pub fn stop_listening(&mut self, endpoint: &Endpoint) -> bool {
+        let found = self
             .acceptors
             .iter()
-            .position(|acceptor| acceptor.address == Some(address))
-        else {
-            return false;
-        };
-        let acceptor = self.acceptors.swap_remove(index);
-        acceptor.task.abort();
-        // The socket is closed once the task has ended.
-        let _ = acceptor.task.await;
-        true
+            .position(|acceptor| acceptor.endpoint == *endpoint);
+        if let Some(index) = found {
+            self.acceptors.remove(index).task.abort();
+        }
+        found.is_some()
     }
 
     /// Other limits, for what comes from now on: the times of open connections stay as they are.

@@ -2,7 +2,9 @@
 //! its database, its service manager, who speaks to it.
 
 mod around;
+mod first_start;
 mod identity;
 mod local_socket;
 mod reload;
+mod remote;
 mod syslog_socket;

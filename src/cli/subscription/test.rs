@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use super::super::exit::{Exit, Failure};
 use super::super::output::{Output, TableOrJson, printable};
-use super::{Agent, CLASS, find, id_of};
+use super::{CLASS, LocalAgent, find, id_of};
 use crate::cim::{Instance, Name, Value};
 use crate::client::wsman::Resource;
 use crate::wsman::{Invoke, RawValue, Selector};
@@ -25,7 +25,8 @@ pub(super) struct TestArgs {
 pub(super) async fn run(
     all: &[Instance],
     args: &TestArgs,
-    agent: &mut Agent,
+    uri: &str,
+    agent: &mut LocalAgent,
     out: &mut Output,
 ) -> Result<Exit, Failure> {
     let wanted: Vec<&Instance> = match &args.id {
@@ -40,7 +41,7 @@ pub(super) async fn run(
     for subscription in wanted {
         let report = Report {
             id: id_of(subscription).to_owned(),
-            result: agent.send_test(subscription, args.timeout).await?,
+            result: send_test(agent, uri, subscription, args.timeout).await?,
         };
         if !report.is_acknowledged() {
             exit = Exit::Negative;
@@ -59,20 +60,23 @@ pub(super) async fn run(
     Ok(exit)
 }
 
-impl Agent {
-    async fn send_test(&mut self, subscription: &Instance, timeout: u64) -> Result<Instance, Failure> {
-        let mut resource = Resource::new(&self.uri);
-        let key = subscription.get_str("InstanceID").unwrap_or_default();
-        resource.selectors.0.push(Selector::text("InstanceID", key));
-        let mut call = Invoke::new(&self.uri, METHOD.as_str());
-        let timeout = RawValue::Text(timeout.to_string());
-        call.arguments
-            .properties
-            .push(("TimeoutSecs".to_owned(), timeout));
-        let answer = self.client.invoke(&resource, call).await?.content;
-        let class = self.classes.find(&Name::new(CLASS));
-        Ok(self.classes.outputs(&answer, class.as_deref(), &METHOD))
-    }
+async fn send_test(
+    agent: &mut LocalAgent,
+    uri: &str,
+    subscription: &Instance,
+    timeout: u64,
+) -> Result<Instance, Failure> {
+    let mut resource = Resource::new(uri);
+    let key = subscription.get_str("InstanceID").unwrap_or_default();
+    resource.selectors.0.push(Selector::text("InstanceID", key));
+    let mut call = Invoke::new(uri, METHOD.as_str());
+    let timeout = RawValue::Text(timeout.to_string());
+    call.arguments
+        .properties
+        .push(("TimeoutSecs".to_owned(), timeout));
+    let answer = agent.client.invoke(&resource, call).await?.content;
+    let class = agent.classes.find(&Name::new(CLASS));
+    Ok(agent.classes.outputs(&answer, class.as_deref(), &METHOD))
 }
 
 const METHOD: Name = Name::from_static("SendTest");

@@ -23,12 +23,12 @@ const REMEMBERED_SESSIONS: usize = 256;
 #[derive(Debug)]
 pub struct ServerTls {
     certificate: Arc<ReplaceableCertificate>,
-    rules: RwLock<Rules>,
+    rules: RwLock<HandshakeRules>,
 }
 
-/// What handshakes follow from now on.
+/// What handshakes follow: made by [`ServerTls::rules`], put in force by [`ServerTls::set_rules`].
 #[derive(Clone, Debug)]
-struct Rules {
+pub struct HandshakeRules {
     config: Arc<ServerConfig>,
     mapping: Option<ClientMapping>,
 }
@@ -70,7 +70,7 @@ impl ServerTls {
         let certificate = Arc::new(ReplaceableCertificate {
             current: RwLock::new(Arc::clone(&pair.certified)),
         });
-        let rules = RwLock::new(Rules::new(&certificate, clients)?);
+        let rules = RwLock::new(HandshakeRules::new(&certificate, clients)?);
         Ok(Self { certificate, rules })
     }
 
@@ -79,14 +79,17 @@ impl ServerTls {
         Arc::clone(&self.rules.read().config)
     }
 
-    /// Accepts other client certificates from the next handshake on. Sessions are not resumed across the change.
+    /// Rules that accept these client certificates; nothing follows them yet.
     ///
     /// # Errors
-    /// As [`ServerTls::new`]; the old rules then stay in force.
-    pub fn set_clients(&self, clients: Option<ClientCertificates>) -> Result<(), TlsError> {
-        let rules = Rules::new(&self.certificate, clients)?;
+    /// As [`ServerTls::new`].
+    pub fn rules(&self, clients: Option<ClientCertificates>) -> Result<HandshakeRules, TlsError> {
+        HandshakeRules::new(&self.certificate, clients)
+    }
+
+    /// Follows these rules from the next handshake on. Sessions are not resumed across the change.
+    pub fn set_rules(&self, rules: HandshakeRules) {
         *self.rules.write() = rules;
-        Ok(())
     }
 
     /// Presents `pair` from the next handshake on. Connections that are open stay so.
@@ -101,7 +104,7 @@ impl ServerTls {
     }
 }
 
-impl Rules {
+impl HandshakeRules {
     fn new(
         certificate: &Arc<ReplaceableCertificate>,
         clients: Option<ClientCertificates>,

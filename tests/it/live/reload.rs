@@ -1,6 +1,8 @@
 //! The configuration is changed while the agent runs: taken whole, or refused whole.
 
-use std::time::Duration;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -27,7 +29,7 @@ const REFUSED: &str = "8000060A";
 #[track_caller]
 fn subscribe(agent: &Agent, manager: &Manager) -> Ended {
     let to = manager.url("/");
-    run(&mut agent.wsman(&["subscribe", "CIM_Indication", "--notify-to", &to]))
+    run(&mut agent.wsman(&["subscribe", "CIM_ProcessIndication", "--notify-to", &to]))
 }
 
 #[track_caller]
@@ -120,16 +122,166 @@ fn what_needs_a_restart_is_refused_whole_and_by_name() {
     check_refused("[host]\nmax_age_millis = 5", &["`[host]`", "restart"]);
 }
 
+/// Has the agent read another configuration, and waits until it is in force.
+#[track_caller]
+fn reload(agent: &Agent, more: &str) {
+    let taken = |agent: &Agent| agent.log().matches("the configuration was read again").count();
+    let before = taken(agent);
+    agent.configure(more);
+    agent.signal(Signal::HUP);
+    let until = Instant::now() + Duration::from_secs(60);
+    while taken(agent) == before {
+        assert!(Instant::now() < until, "{}", agent.log());
+        assert!(!agent.log().contains("the old one stays"), "{}", agent.log());
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Where the agent began to listen last.
+#[track_caller]
+fn listening(agent: &Agent) -> SocketAddr {
+    let log = agent.log();
+    let (_, address) = log.rsplit_once("listening address=").expect("a new listener");
+    address.split_whitespace().next().unwrap().parse().unwrap()
+}
+
 #[test]
-fn a_tool_that_cannot_read_the_configuration_says_what_else_it_can_do() {
+fn listeners_come_and_go_and_open_connections_stay() {
+    let agent = Agent::start_with("wsman.http_listen = [\"127.0.0.1:0\"]");
+    let old = plain(&agent);
+    let mut open = Connection::open(old).logged_in(USER, &agent.password());
+    let get = Message::transfer("Get", "ESM_OperatingSystem");
+    assert_eq!(open.ask(&get).status, 200);
+
+    reload(&agent, "wsman.http_listen = [\"127.0.0.2:0\"]");
+    let new = listening(&agent);
+    let mut opened = Connection::open(new).logged_in(USER, &agent.password());
+    assert_eq!(opened.ask(&get).status, 200);
+    let until = Instant::now() + Duration::from_secs(60);
+    while std::net::TcpStream::connect(old).is_ok() {
+        assert!(Instant::now() < until, "{old} is listened on for ever");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert_eq!(open.ask(&get).status, 200, "a connection outlives its listener");
+    assert_eq!(
+        run(&mut agent.wsman(&["identify"])).code,
+        Some(0),
+        "the other listener"
+    );
+    agent.stop();
+}
+
+#[test]
+fn an_address_that_is_in_use_is_refused_whole() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    check_refused(
+        &format!("wsman.http_listen = [\"127.0.0.1:0\", \"{address}\"]"),
+        &[&address.to_string(), "in use"],
+    );
+}
+
+#[test]
+fn other_accounts_are_taken_and_a_file_that_is_not_there_is_refused() {
+    check_refused(
+        "accounts.file = \"/nowhere/accounts\"",
+        &["accounts.file", "esm passwd"],
+    );
+
+    let agent = Agent::start();
+    let file = agent.folder().join("others");
+    let hash =
+        "$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/";
+    std::fs::write(&file, format!("bob:{hash}\n")).unwrap();
+    reload(&agent, &format!("accounts.file = '{}'", file.display()));
+    let mut as_admin = agent.wsman(&["identify"]);
+    assert_eq!(run(&mut as_admin).code, Some(4), "no account any more");
+    let args = [
+        "wsman",
+        "--url",
+        agent.url(),
+        "--user",
+        "bob",
+        "--pin",
+        agent.fingerprint(),
+        "identify",
+    ];
+    let as_bob = run(agent.esm(&args).env("ESM_PASSWORD", "password"));
+    assert_eq!(as_bob.code, Some(0), "{as_bob:#?}");
+    agent.stop();
+}
+
+#[test]
+fn the_system_log_can_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("log");
+    let daemon = UnixDatagram::bind(&socket).unwrap();
+    daemon.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let agent = Agent::start();
+    let socket = format!("syslog.socket = '{}'", socket.display());
+    reload(&agent, &socket);
+    let test = run(&mut agent.esm(&["wsman", "invoke", "ESM_Alive", "SendTestAlert"]));
+    assert_eq!(test.code, Some(0), "{test:#?}");
+    let mut line = [0; 2048];
+    let length = daemon.recv(&mut line).unwrap();
+    let line = String::from_utf8_lossy(&line[..length]);
+    assert!(line.contains("ESMAGENT"), "{line}");
+    agent.stop();
+}
+
+#[test]
+fn the_service_manager_is_told_of_each_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("notify");
+    let manager = UnixDatagram::bind(&socket).unwrap();
+    manager.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let heard = || {
+        let mut message = [0; 2048];
+        let length = manager.recv(&mut message).unwrap();
+        String::from_utf8_lossy(&message[..length]).into_owned()
+    };
+    let agent = Agent::start_with_environment("", &[("NOTIFY_SOCKET", socket.to_str().unwrap())]);
+    assert_eq!(heard(), "READY=1\nSTATUS=serving");
+
+    agent.signal(Signal::HUP);
+    let begun = heard();
+    let time = begun.strip_prefix("RELOADING=1\nMONOTONIC_USEC=");
+    assert!(time.is_some_and(|time| time.parse::<u64>().is_ok()), "{begun}");
+    assert_eq!(heard(), "READY=1\nSTATUS=serving");
+
+    agent.configure("[log]\nlevel = \"loud\"");
+    assert!(heard().starts_with("RELOADING=1"));
+    let refused = heard();
+    assert!(refused.starts_with("READY=1\nSTATUS=serving; "), "{refused}");
+    assert!(refused.contains("log.level"), "{refused}");
+    agent.stop();
+}
+
+#[test]
+fn a_faulty_file_keeps_no_command_from_the_agent() {
     let agent = Agent::start();
     agent.configure("[log]\nlevel = \"loud\"");
-    let refused = run(&mut agent.esm(&["wsman", "identify"]));
+    for args in [&["wsman", "identify"][..], &["subscription", "list"]] {
+        let answer = run(&mut agent.esm(args));
+        assert_eq!(answer.code, Some(0), "{answer:#?}");
+        assert!(answer.err.contains("log.level = \"loud\""), "{answer:#?}");
+        assert!(
+            answer.err.contains("warning: the configuration is faulty"),
+            "{answer:#?}"
+        );
+    }
+
+    // What a broken line was to say may have been of the socket.
+    std::fs::write(agent.folder().join("esm.toml"), "local.socket 5\n").unwrap();
+    let refused = run(&mut agent.esm(&["subscription", "list"]));
     assert_eq!(refused.code, Some(1), "{refused:#?}");
-    assert!(refused.err.contains("log.level = \"loud\""), "{refused:#?}");
-    assert!(refused.err.contains("--url"), "{refused:#?}");
+    assert!(refused.err.contains("not TOML"), "{refused:#?}");
+    assert!(refused.err.contains("--socket"), "{refused:#?}");
+    let socket = agent.socket();
+    let named = run(&mut agent.esm(&["subscription", "list", "--socket", socket.to_str().unwrap()]));
+    assert_eq!((named.code, named.err.as_str()), (Some(0), ""), "{named:#?}");
     let answer = run(&mut agent.wsman(&["identify"]));
-    assert_eq!(answer.code, Some(0), "{answer:#?}");
+    assert_eq!(answer.code, Some(0), "another way is not concerned: {answer:#?}");
     agent.stop();
 }
 

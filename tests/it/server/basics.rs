@@ -1,12 +1,13 @@
 //! What any HTTP client meets: authentication, errors with a text, kept connections.
 
+use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use esm::net::accounts::Accounts;
-use esm::server::{Authenticator, Limits, Listener, ShutdownReport};
+use esm::server::{Authenticator, BindError, Endpoint, Limits, Listener, Sharing, ShutdownReport};
 
 use super::harness::{TestServer, credentials, run, text};
 
@@ -132,13 +133,29 @@ fn limits_accounts_and_listeners_change_while_running() {
     let plain = format!("http://{}/open", server.plain);
     let ask = || text(&run(Command::new("curl").args(["-sS", "-d", "x", &plain])));
     assert_eq!(ask(), "x");
-    assert!(server.runtime.block_on(handle.stop_listening(server.plain)));
-    assert_eq!(ask(), "");
-    let again = {
-        let _entered = server.runtime.enter();
-        Listener::plain(server.plain).unwrap()
-    };
-    server.runtime.block_on(async { handle.listen(again) });
+    let any_port = Endpoint::Plain("127.0.0.1:0".parse().unwrap());
+    assert!(handle.stop_listening(&any_port));
+    assert!(!handle.stop_listening(&any_port), "it is listened on no more");
+    while std::net::TcpStream::connect(server.plain).is_ok() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    let again = Endpoint::Plain(server.plain);
+    server.runtime.block_on(async {
+        handle.listen(Listener::bind(&again, &server.tls, Sharing::Exclusive).unwrap());
+    });
+    assert_eq!(ask(), "x");
+
+    // On all addresses instead of the one: the new listener is there before the old one goes.
+    let everywhere = Endpoint::Plain(SocketAddr::new([0, 0, 0, 0].into(), server.plain.port()));
+    assert!(everywhere.overlaps(&again));
+    server.runtime.block_on(async {
+        assert!(matches!(
+            Listener::bind(&everywhere, &server.tls, Sharing::Exclusive),
+            Err(BindError::InUse(_))
+        ));
+        handle.listen(Listener::bind(&everywhere, &server.tls, Sharing::Overlapping).unwrap());
+    });
+    assert!(handle.stop_listening(&again));
     assert_eq!(ask(), "x");
     assert_eq!(handle.addresses().len(), 2);
 }

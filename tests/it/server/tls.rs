@@ -206,8 +206,8 @@ fn client_certificates_can_be_allowed_and_refused_while_running() {
         authority,
         mapping: ClientMapping::CommonName,
     };
-    server.tls.set_clients(Some(clients)).unwrap();
+    server.tls.set_rules(server.tls.rules(Some(clients)).unwrap());
     check_client(&server, "carol", &[], "carol:hi");
-    server.tls.set_clients(None).unwrap();
+    server.tls.set_rules(server.tls.rules(None).unwrap());
     check_client(&server, "carol", &[], needed);
 }

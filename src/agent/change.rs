@@ -1,0 +1,219 @@
+//! A changed configuration in a running agent: whatever can fail is done first and is without effect yet, then all
+//! of it is put in force.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::identity::pair_paths;
+use super::services::Services;
+use super::upkeep::Reporting;
+use super::{Observer, build, open_accounts};
+use crate::clock::SharedClock;
+use crate::config::{Config, Section};
+use crate::delivery::wsman::WsmanCourierOptions;
+use crate::host::Host;
+use crate::net::accounts::Accounts;
+use crate::net::certificate::{self, CertificatePair};
+use crate::net::tls::server::{HandshakeRules, ServerTls};
+use crate::server::{Authenticator, Endpoint, Listener, ServerHandle, Sharing};
+use crate::syslog::SyslogWriter;
+use crate::watch::Monitors;
+
+/// The parts of a running agent that follow its configuration.
+pub(super) struct Running {
+    pub(super) clock: SharedClock,
+    pub(super) host: Host,
+    pub(super) tls: Arc<ServerTls>,
+    pub(super) services: Services,
+    /// Empty before the server has started and once it has stopped.
+    pub(super) server: Arc<Mutex<Option<ServerHandle>>>,
+    pub(super) monitors: Monitors,
+    pub(super) reporting: Option<Reporting>,
+    pub(super) observer: Arc<dyn Observer>,
+}
+
+/// A change that cannot fail any more. Dropped, it never was.
+pub(super) struct Change<'a> {
+    running: &'a Running,
+    changed: Vec<Section>,
+    courier: WsmanCourierOptions,
+    rules: Option<HandshakeRules>,
+    pair: Option<CertificatePair>,
+    authenticator: Option<Authenticator>,
+    syslog: Option<Option<SyslogWriter>>,
+    listeners: Vec<Listener>,
+    no_longer: Vec<Endpoint>,
+}
+
+impl Running {
+    /// Does what can fail of the change from `old` to `new`. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// What is in the way, for the operator.
+    pub(super) fn prepare(&self, old: &Config, new: &Config) -> Result<Change<'_>, String> {
+        let changed = old.changed(new);
+        let fixed = needs_restart(old, new, &changed);
+        if !fixed.is_empty() {
+            return Err(format!(
+                "{} cannot change while the agent runs: restart it",
+                fixed.join(", ")
+            ));
+        }
+        let has = |section| changed.contains(&section);
+        let courier = build::courier_options(new).map_err(text)?;
+        let rules = if has(Section::Tls) {
+            let clients = build::client_certificates(new).map_err(text)?;
+            Some(self.tls.rules(clients).map_err(text)?)
+        } else {
+            None
+        };
+        let moved = pair_paths(old) != pair_paths(new);
+        let pair = if moved {
+            Some(certificate::read(&pair_paths(new)).map_err(text)?)
+        } else {
+            None
+        };
+        let authenticator = if has(Section::Accounts) || has(Section::Local) {
+            let accounts = accounts(old, new)?;
+            Some(build::authenticator(new, &accounts).map_err(text)?)
+        } else {
+            None
+        };
+        let (listeners, no_longer) = self.listeners(new)?;
+        Ok(Change {
+            running: self,
+            courier,
+            rules,
+            pair,
+            authenticator,
+            syslog: has(Section::Syslog).then(|| build::syslog(new, &self.clock)),
+            listeners,
+            no_longer,
+            changed,
+        })
+    }
+
+    /// The listeners that are new, bound; and where nobody is to listen any more.
+    fn listeners(&self, new: &Config) -> Result<(Vec<Listener>, Vec<Endpoint>), String> {
+        let now = match &*self.server.lock() {
+            Some(server) => server.endpoints(),
+            None => return Ok(Default::default()),
+        };
+        let wanted = build::endpoints(new);
+        let no_longer = without(&now, &wanted);
+        let bind = |endpoint: &Endpoint| {
+            let takes_over = no_longer.iter().any(|old| old.overlaps(endpoint));
+            let sharing = if takes_over {
+                Sharing::Overlapping
+            } else {
+                Sharing::Exclusive
+            };
+            Listener::bind(endpoint, &self.tls, sharing).map_err(text)
+        };
+        let added = without(&wanted, &now);
+        Ok((added.iter().map(bind).collect::<Result<_, _>>()?, no_longer))
+    }
+}
+
+impl Change<'_> {
+    /// Puts it in force, with the rest of what `new` says. Must be called within a tokio runtime.
+    pub(super) fn commit(self, new: &Config) {
+        let running = self.running;
+        if let Some(rules) = self.rules {
+            running.tls.set_rules(rules);
+        }
+        if let Some(pair) = self.pair {
+            running.tls.replace(&pair);
+        }
+        if let Some(server) = &mut *running.server.lock() {
+            server.set_limits(build::limits(new));
+            if let Some(authenticator) = self.authenticator {
+                server.set_authenticator(authenticator);
+            }
+            for listener in self.listeners {
+                if let Some(address) = listener.address() {
+                    tracing::info!(%address, "listening");
+                }
+                server.listen(listener);
+            }
+            for endpoint in &self.no_longer {
+                server.stop_listening(endpoint);
+            }
+        }
+        running.host.set_file_system_rule(build::file_system_rule(new));
+        running.services.reconfigure(new);
+        if self.changed.contains(&Section::Monitors) {
+            running.monitors.set_rules(new.monitors.clone());
+        }
+        if let Some(reporting) = &running.reporting {
+            let settings = build::delivery_settings(new, running.host.general().name());
+            reporting.registry.set_settings(settings);
+            reporting.couriers.set_options(self.courier);
+            if let Some(syslog) = self.syslog {
+                reporting.reports.set_syslog(syslog);
+            }
+        }
+        running.observer.config_taken(new);
+        let sections: Vec<String> = self
+            .changed
+            .iter()
+            .map(|section| format!("{section:?}"))
+            .collect();
+        tracing::info!(changed = sections.join(", "), "a configuration is in force");
+    }
+}
+
+/// What is in `all` and not in `others`; one that stands twice (port 0 of both protocols) counts twice.
+fn without(all: &[Endpoint], others: &[Endpoint]) -> Vec<Endpoint> {
+    let mut rest = all.to_vec();
+    for other in others {
+        if let Some(at) = rest.iter().position(|endpoint| endpoint == other) {
+            rest.remove(at);
+        }
+    }
+    rest
+}
+
+/// The accounts of the new configuration. A file that is not there would lock out everybody, and nobody is shown
+/// the password of an account that is made now.
+fn accounts(old: &Config, new: &Config) -> Result<Arc<Accounts>, String> {
+    let accounts = open_accounts(new).map_err(text)?;
+    if old.accounts.file != new.accounts.file && !accounts.path().exists() {
+        return Err(format!(
+            "accounts.file: {} is not there: put the accounts there first (`esm passwd USER` writes it)",
+            accounts.path().display()
+        ));
+    }
+    Ok(accounts)
+}
+
+/// The keys that changed and cannot while the agent runs.
+fn needs_restart(old: &Config, new: &Config, changed: &[Section]) -> Vec<&'static str> {
+    let mut fixed = Vec::new();
+    for section in changed {
+        match section {
+            Section::StateDir => fixed.push("`state_dir`"),
+            Section::Agent => fixed.push("`[agent] mode`"),
+            Section::Host => fixed.push("`[host]`"),
+            Section::Log if old.log.format != new.log.format => fixed.push("`log.format`"),
+            Section::Wsman
+            | Section::Cimxml
+            | Section::Local
+            | Section::Accounts
+            | Section::Syslog
+            | Section::Tls
+            | Section::Limits
+            | Section::Log
+            | Section::FileSystems
+            | Section::Monitors
+            | Section::Subscriptions
+            | Section::Delivery => {}
+        }
+    }
+    fixed
+}
+
+fn text(error: impl std::fmt::Display) -> String {
+    error.to_string()
+}
