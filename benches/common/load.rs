@@ -11,6 +11,9 @@ use tokio_rustls::client::TlsStream;
 /// Processor time of a process is told in these (`USER_HZ`).
 const TICKS_PER_SECOND: f64 = 100.0;
 
+/// What ends a body in chunks.
+const LAST_CHUNK: &[u8] = b"\r\n0\r\n\r\n";
+
 /// A POST of WS-Management as it goes over the wire.
 pub fn post(authorization: &str, body: &str) -> Vec<u8> {
     format!(
@@ -39,7 +42,8 @@ impl Connection {
         }
     }
 
-    /// Sends a request; returns the reply's body, which must come with status 200.
+    /// Sends a request; returns the reply's body, which must come with status 200. One in chunks is returned as it
+    /// comes.
     pub async fn ask(&mut self, request: &[u8]) -> &[u8] {
         self.stream.write_all(request).await.unwrap();
         // What TLS has taken may not be on its way yet.
@@ -60,16 +64,20 @@ impl Connection {
                     None => continue,
                 },
             };
-            if have >= start + length {
-                assert_eq!(have, start + length, "more than a reply");
-                return &self.buffer[start..have];
+            match length {
+                Some(length) if have >= start + length => {
+                    assert_eq!(have, start + length, "more than a reply");
+                    return &self.buffer[start..have];
+                }
+                None if self.buffer[..have].ends_with(LAST_CHUNK) => return &self.buffer[start..have],
+                _ => {}
             }
         }
     }
 }
 
-/// Where the body starts and how long it is, once the head is there.
-fn head(received: &[u8]) -> Option<(usize, usize)> {
+/// Where the body starts and how long it is, once the head is there; no length where it comes in chunks.
+fn head(received: &[u8]) -> Option<(usize, Option<usize>)> {
     let end = received.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&received[..end]).unwrap();
     assert!(
@@ -82,7 +90,9 @@ fn head(received: &[u8]) -> Option<(usize, usize)> {
         .filter_map(|line| line.split_once(':'))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
         .map(|(_, value)| value.trim().parse().unwrap());
-    Some((end + 4, length.expect("a Content-Length")))
+    let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+    assert!(length.is_some() || is_chunked, "a Content-Length");
+    Some((end + 4, length))
 }
 
 /// What a round of load came to.

@@ -27,7 +27,7 @@ pub const ACCOUNT: (&str, &str, &str) = ("ann", "secret", "YW5uOnNlY3JldA==");
 const NAMESPACE: Namespace = Namespace::from_static("root/ESMPRO/AS");
 
 /// Makes each instance when it is asked for: nothing is kept.
-struct MadeUp(Arc<Class>);
+struct MadeUp(Arc<Class>, u32);
 
 impl InstanceProvider for MadeUp {
     fn class_name(&self) -> &Name {
@@ -37,9 +37,26 @@ impl InstanceProvider for MadeUp {
     fn enumerate(&self, _context: &RequestContext) -> Result<InstanceStream, CimError> {
         let class = Arc::clone(&self.0);
         Ok(Box::new(
-            (0..COUNT).map(move |number| Ok(Arc::new(instance(&class, number)))),
+            (0..self.1).map(move |number| Ok(Arc::new(instance(&class, number)))),
         ))
     }
+
+    fn estimate(&self) -> Option<u64> {
+        Some(self.1.into())
+    }
+}
+
+/// A broker over that many instances of [`CLASS`].
+pub fn broker(count: u32) -> Broker {
+    let schema = Arc::new(house().unwrap());
+    let class = schema
+        .namespace(&NAMESPACE)
+        .unwrap()
+        .class(&Name::new(CLASS))
+        .unwrap();
+    let provider = Arc::new(MadeUp(Arc::clone(class), count));
+    let broker = Broker::builder(Arc::clone(&schema)).serve(&[NAMESPACE], provider);
+    broker.build().unwrap()
 }
 
 fn instance(class: &Class, number: u32) -> Instance {
@@ -67,16 +84,8 @@ pub fn run(folder: &Path, certificate: &Path, key: &Path) {
     let tls = Arc::new(ServerTls::new(&pair.unwrap(), None).unwrap());
     let accounts = Accounts::open(folder.join("accounts")).unwrap();
     accounts.set(ACCOUNT.0, ACCOUNT.1.as_bytes()).unwrap();
-    let schema = Arc::new(house().unwrap());
-    let class = schema
-        .namespace(&NAMESPACE)
-        .unwrap()
-        .class(&Name::new(CLASS))
-        .unwrap();
-    let provider = Arc::new(MadeUp(Arc::clone(class)));
-    let broker = Broker::builder(Arc::clone(&schema)).serve(&[NAMESPACE], provider);
     let service = WsmanService::new(
-        Arc::new(broker.build().unwrap()),
+        Arc::new(broker(COUNT)),
         None,
         SystemClock::shared(),
         Enumerations::new(ContextLimits::default()),
