@@ -452,13 +452,14 @@ impl Worker {
             })
             .await;
         }
-        if retry.is_exhausted(self.tried.1) {
+        let failing = (retry.total + now.since(give_up)).saturating_sub(give_up.since(now));
+        let due = fatal::look(&self.shared, &self.station, failing).await;
+        let is_changed = due.is_some_and(|due| due.is_zero());
+        if retry.is_exhausted(self.tried.1) && !is_changed {
             self.drop_head(parcel, ids, "it was tried as often as is set")
                 .await;
             return Then::Go;
         }
-        let failing = (retry.total + now.since(give_up)).saturating_sub(give_up.since(now));
-        let due = fatal::look(&self.shared, &self.station, failing).await;
         let pause = due.map_or(pause, |due| pause.min(due));
         self.station.fare.lock().next_try = Some(now + pause);
         self.pause(pause).await

@@ -265,6 +265,25 @@ async fn an_event_is_tried_again_as_often_as_is_set() {
 }
 
 #[tokio::test]
+async fn a_destination_that_loses_its_events_is_still_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    let once = RetrySchedule {
+        attempts: 0,
+        ..within(600)
+    };
+    set(&world, OnFatalError::Remove, once);
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    world.until_failures("a.example", 1).await;
+    world.until_queued("a.example", 0).await;
+    world.advance(700);
+    world.alert().await;
+    until(|| world.destination("a.example").is_none(), String::new).await;
+}
+
+#[tokio::test]
 async fn a_destination_is_tried_for_ever_where_its_end_is_ignored() {
     let folder = tempfile::tempdir().unwrap();
     let mut world = World::new(folder.path()).await;
