@@ -13,7 +13,8 @@ Exit codes:
   3  the peer cannot be reached
   4  the peer refused the login
   5  the peer answered with a fault
-  6  this machine refused: a file, a folder, a terminal";
+  6  this machine refused: a file, a folder, a terminal
+`esm wbem` has those of wbemcli: 0 done, 16 not done.";
 
 /// The exit codes of every command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

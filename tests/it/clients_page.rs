@@ -45,6 +45,37 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
+/// Each command made one of the recordings in `tests/wire`, which are sent again by other tests.
+#[track_caller]
+fn was_recorded(commands: &str) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wire");
+    let files = std::fs::read_dir(folder).unwrap();
+    let texts = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+    let recorded: Vec<String> = texts
+        .filter_map(|text| Some(plain(text.lines().next()?.strip_prefix("# ")?)))
+        .collect();
+    for command in commands.lines() {
+        assert!(recorded.contains(&plain(command)), "{command}\n{recorded:#?}");
+    }
+}
+
+/// A command without what the shell takes away, and without the host and the account of the recording.
+fn plain(command: &str) -> String {
+    let text = command.replace(['\\', '\''], "").replace("127.0.0.1", "SERVER");
+    let mut words: Vec<&str> = text.split(' ').collect();
+    for (option, value) in [
+        ("-P", "5986"),
+        ("-u", "admin"),
+        ("-p", "PASSWORD"),
+        ("-c", "esm.pem"),
+    ] {
+        if let Some(at) = words.iter().position(|word| *word == option) {
+            words[at + 1] = value;
+        }
+    }
+    words.join(" ")
+}
+
 /// A port that nobody listens on, below those that the system gives out by itself.
 fn free_port() -> u16 {
     let mut ports = 20_000 + u16::try_from(std::process::id() % 10_000).unwrap()..32_000;
@@ -81,7 +112,10 @@ fn every_command_of_the_page_works() {
         match block.language.as_str() {
             "sh" => command.args(["120", "sh", "-euc", &text]),
             "python" => command.args(["120", "python", "-c", &text]),
-            "text" => continue,
+            "text" => {
+                was_recorded(&block.text);
+                continue;
+            }
             other => panic!("{}: nobody runs {other}", block.heading),
         };
         counts[usize::from(block.language == "python")] += 1;
