@@ -61,7 +61,9 @@ fn was_recorded(commands: &str) {
 
 /// A command without what the shell takes away, and without the host and the account of the recording.
 fn plain(command: &str) -> String {
-    let text = command.replace(['\\', '\''], "").replace("127.0.0.1", "SERVER");
+    let text = command
+        .replace(['\\', '\'', '"'], "")
+        .replace("127.0.0.1", "SERVER");
     let mut words: Vec<&str> = text.split(' ').collect();
     for (option, value) in [
         ("-P", "5986"),
