@@ -79,6 +79,8 @@ pub struct SubscriptionStatus {
     pub mode: DeliveryMode,
     /// The protocol of its deliveries.
     pub carrier: Carrier,
+    /// The names of its filter and its destination, where it was made as a CIM instance.
+    pub names: Option<(String, String)>,
     /// Whether it is disabled, and told nothing until it is enabled again.
     pub disabled: bool,
     /// When it was made.

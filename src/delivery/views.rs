@@ -45,6 +45,10 @@ fn subscription_status(entry: &Entry, now: BootTime) -> SubscriptionStatus {
         filter: subscription.filter.clone(),
         mode: subscription.mode(),
         carrier: subscription.protocol.carrier(),
+        names: subscription
+            .wbem
+            .as_ref()
+            .map(|wbem| (wbem.filter.name.clone(), wbem.handler.name.clone())),
         disabled: life.phase == Phase::Disabled,
         created: WallTime::from_unix_micros(subscription.created_micros),
         lease: life.lease,

@@ -1,9 +1,8 @@
 //! CIM_IndicationSubscription and CIM_FormattedIndicationSubscription: who is told what (DSP1054 §10.11).
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use super::wbem_object::{Changes, cim_error, is_path_of, number_or, path_of, text_or, texts_or};
+use super::wbem_object::{Changes, cim_error, is_path_of, number_or, path_of, seconds_up, text_or, texts_or};
 use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, stream_of};
 use crate::cim::{CimError, Class, DateTime, Instance, InstancePath, Name, Namespace, Value};
 use crate::delivery::Registry;
@@ -129,11 +128,6 @@ fn reference(value: &Value) -> Option<InstancePath> {
         Value::Reference(path) => Some((**path).clone()),
         other => other.as_str()?.parse().ok(),
     }
-}
-
-/// Whole seconds, the one that has begun counted: what is left is never 0 before it is over.
-fn seconds_up(left: Duration) -> u64 {
-    u64::try_from(left.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX)
 }
 
 fn repeat_properties(policy: RepeatPolicy) -> RepeatProperties {

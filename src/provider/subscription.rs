@@ -12,6 +12,7 @@ use crate::cim::{
 use crate::delivery::{
     DeliveryState, Registry, SubscriptionError, SubscriptionStatus, TestError, TestOutcome, TestReport,
 };
+use super::wbem_object::seconds_up;
 use crate::subscription::{Carrier, DeliveryMode, Filter};
 
 /// What stands before the subscription's identifier in its InstanceID.
@@ -62,6 +63,14 @@ impl SubscriptionProvider {
             .set("Owner", status.owner.as_str())
             .set("Protocol", protocol_name(status.carrier))
             .set("DeliveryMode", mode_name(status))
+            .maybe(
+                "FilterName",
+                status.names.as_ref().map(|(filter, _)| filter.as_str()),
+            )
+            .maybe(
+                "DestinationName",
+                status.names.as_ref().map(|(_, handler)| handler.as_str()),
+            )
             .set("Filter", text)
             .set("FilterLanguage", language.unwrap_or("WQL"))
             .maybe(
@@ -69,7 +78,7 @@ impl SubscriptionProvider {
                 destination.map(|destination| destination.destination.url.to_string()),
             )
             .set("State", state)
-            .maybe("TimeRemainingSecs", status.remaining.map(|left| left.as_secs()))
+            .maybe("TimeRemainingSecs", status.remaining.map(seconds_up))
             .set("StartTime", DateTime::from_wall(status.created))
             .maybe("QueueLength", fare.map(|fare| fare.queued))
             .maybe("LastError", fare.and_then(|fare| fare.last_error.as_deref()))

@@ -1,6 +1,7 @@
 //! What the classes of subscriptions have in common: names, labels, and how errors are told.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
@@ -179,4 +180,9 @@ pub(super) fn texts_or(
     };
     let items = given.value.as_ref()?.items().iter();
     Some(items.filter_map(Value::as_str).map(str::to_owned).collect())
+}
+
+/// Whole seconds, the one that has begun counted: what is left is never 0 before it is over.
+pub(super) fn seconds_up(left: Duration) -> u64 {
+    u64::try_from(left.as_millis().div_ceil(1_000)).unwrap_or(u64::MAX)
 }

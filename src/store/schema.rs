@@ -103,3 +103,30 @@ pub(super) fn migrate(db: &mut Connection, path: &std::path::Path) -> Result<(),
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_older_file_keeps_what_it_holds() {
+        let mut db = Connection::open_in_memory().unwrap();
+        db.execute_batch(VERSION_1).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        db.execute(
+            "INSERT INTO subscriptions (id, spec, ends_millis) VALUES ('old', '{}', 7)",
+            [],
+        )
+        .unwrap();
+        migrate(&mut db, std::path::Path::new("test")).unwrap();
+        let found: (String, i64, bool) = db
+            .query_row("SELECT id, ends_millis, disabled FROM subscriptions", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
+            .unwrap();
+        assert_eq!(found, ("old".to_owned(), 7, false));
+        let version: usize = db.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, MIGRATIONS.len());
+        migrate(&mut db, std::path::Path::new("test")).unwrap();
+    }
+}

@@ -14,6 +14,8 @@ use serde_json::Value;
 use tokio::runtime::Builder;
 
 use crate::agent::Agent;
+use crate::crash::instances;
+use crate::crash::load::LEASE;
 use crate::manager::{Manager, Pair};
 
 const DAY: i64 = 86_400;
@@ -186,6 +188,18 @@ impl Lease {
         }
     }
 
+    /// The duration of a subscription that is made as an instance. Nothing is told to it: no threshold is crossed.
+    async fn of_instance(observer: &mut Observer, listener: &str) -> Self {
+        let asked = Instant::now();
+        let made = instances::make(&mut observer.client, "ESM:ESMCPUPERF", listener, "/instance").await;
+        Self {
+            identifier: made.unwrap(),
+            length: LEASE,
+            asked,
+            granted: Instant::now(),
+        }
+    }
+
     /// The agent says that as much is left of it as is.
     async fn lasts(&self, observer: &mut Observer) {
         let left = observer.left(&self.identifier).await;
@@ -231,6 +245,7 @@ fn a_clock_that_is_set_ends_no_lease_and_loses_no_alert() {
         };
         assert_near(observer.clock_offset().await, 0);
         let lasting = Lease::ask(&mut observer, "ESM_AlertIndication", LONG_LEASE).await;
+        let by_instance = Lease::of_instance(&mut observer, &manager.url("")).await;
         let mut number = 0;
         let mut was = 0;
         for offset_secs in [DAY, 0, -DAY, 0] {
@@ -257,6 +272,7 @@ fn a_clock_that_is_set_ends_no_lease_and_loses_no_alert() {
             short.ends_in_time(&mut observer).await;
             assert_eq!(next_event(&manager, &mut number)["EventID"], LEASE_ENDED);
             lasting.lasts(&mut observer).await;
+            by_instance.lasts(&mut observer).await;
         }
     });
     manager.nothing_more(Duration::ZERO);

@@ -1,9 +1,9 @@
 //! The agent is killed at random moments, again and again, while managers subscribe and alerts are raised: what
 //! it has answered it has done, whatever came after.
 
-mod instances;
+pub mod instances;
 mod ledger;
-mod load;
+pub mod load;
 mod random;
 mod told;
 

@@ -61,6 +61,20 @@ async fn a_lease_ends_at_its_very_end_and_that_is_told() {
     assert_eq!(world.courier.events("a.example").len(), 1);
 }
 
+/// The alarm rings a moment later; nobody is told meanwhile that there are 0 s left.
+#[tokio::test]
+async fn a_lease_is_over_before_its_alarm_has_rung() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let id = world.subscribe("a.example").await;
+    world.advance(3_600);
+    assert!(matches!(
+        world.registry.status(&id, None),
+        Err(SubscriptionError::Lapsed(_))
+    ));
+    until_lapsed(&world, &id).await;
+}
+
 #[tokio::test]
 async fn a_renewal_begins_the_lease_anew() {
     let folder = tempfile::tempdir().unwrap();

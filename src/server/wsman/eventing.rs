@@ -107,9 +107,9 @@ impl Shared {
             )
             .await
             .map_err(|error| match error {
-                SubscriptionError::Unknown(_) | SubscriptionError::Lapsed(_) => {
-                    Fault::new(FaultCause::UnableToRenew, format!("{error}."))
-                }
+                SubscriptionError::Unknown(_)
+                | SubscriptionError::Lapsed(_)
+                | SubscriptionError::NoLease(_) => Fault::new(FaultCause::UnableToRenew, format!("{error}.")),
                 error => fault_of_subscription(&error),
             })?;
         Ok(encode_renew_response(

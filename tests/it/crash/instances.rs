@@ -13,7 +13,8 @@ use super::load::{LEASE, answered, resource};
 
 const LISTENER: &str = "CIM_ListenerDestinationWSManagement";
 const SUBSCRIPTION: &str = "CIM_IndicationSubscription";
-const FILTER: &str = "CIM_IndicationFilter?Name=ESM:AllAlerts";
+/// The filter that chooses every alert.
+pub const ALL: &str = "ESM:AllAlerts";
 /// What the path of each of them begins with.
 const PREFIX: &str = "/instance";
 
@@ -46,8 +47,8 @@ fn in_interop(class: &str) -> Resource {
     resource(class).in_namespace(Some("root/interop"))
 }
 
-/// Makes a subscription whose alerts go to `path` at `listener`, and returns its identifier.
-pub async fn make(client: &mut WsmanClient, listener: &str, path: &str) -> Option<String> {
+/// Makes a subscription to what a filter chooses, to be sent to `path` at `listener`, and returns its identifier.
+pub async fn make(client: &mut WsmanClient, filter: &str, listener: &str, path: &str) -> Option<String> {
     let destination = instance(
         LISTENER,
         vec![
@@ -57,7 +58,8 @@ pub async fn make(client: &mut WsmanClient, listener: &str, path: &str) -> Optio
     );
     let made = client.create(&in_interop(LISTENER), destination).await;
     let handler = answered(made)?.content;
-    let filter = FILTER.parse::<InstanceName>().unwrap().to_reference();
+    let filter = format!("CIM_IndicationFilter?Name={filter}");
+    let filter = filter.parse::<InstanceName>().unwrap().to_reference();
     let duration = text(LEASE.as_secs().to_string());
     let subscription = instance(
         SUBSCRIPTION,

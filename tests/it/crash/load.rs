@@ -178,7 +178,7 @@ impl Load {
     /// Makes a subscription whose alerts go to `path`, by the way that the path says.
     pub async fn make(&self, client: &mut WsmanClient, path: &str) -> Option<String> {
         if instances::is_one(path) {
-            instances::make(client, &self.listener, path).await
+            instances::make(client, instances::ALL, &self.listener, path).await
         } else {
             make(client, self.request(path)).await
         }
