@@ -72,7 +72,7 @@ impl Line for CimXmlLine {
                     None => Ok(NOTHING),
                 },
                 // There is no export that says either.
-                Parcel::Heartbeat { .. } | Parcel::End { .. } => Ok(NOTHING),
+                Parcel::Dropped { .. } | Parcel::Heartbeat { .. } | Parcel::End { .. } => Ok(NOTHING),
             }
         })
     }

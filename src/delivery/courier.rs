@@ -70,6 +70,13 @@ pub enum Parcel {
         /// What.
         items: Vec<Item>,
     },
+    /// Events of the subscription were dropped, as too much waited (DSP0226, 10.2.7).
+    Dropped {
+        /// Whose.
+        subscription: Arc<Subscription>,
+        /// How many.
+        count: u64,
+    },
     /// The subscription lives and has nothing to tell.
     Heartbeat {
         /// Whose.

@@ -364,19 +364,32 @@ async fn trim(shared: &Arc<Shared>, letters: &[Letter]) {
             }
         };
         entry.series().lock().room = room_in(max_bytes.saturating_sub(trimmed.left_bytes)).max(1);
-        if trimmed.dropped > 0 {
-            note_dropped(entry, trimmed);
+        if !trimmed.dropped.is_empty() {
+            note_dropped(shared, entry, &trimmed);
         }
     }
 }
 
-fn note_dropped(entry: &Entry, trimmed: Trimmed) {
-    let Trimmed { dropped, left, .. } = trimmed;
+fn note_dropped(shared: &Shared, entry: &Entry, trimmed: &Trimmed) {
+    let (dropped, left) = (trimmed.dropped.values().sum::<u64>(), trimmed.left);
     match entry.station() {
         Some(station) => {
             let url = station.target.lock().destination.url.to_string();
             tracing::error!(destination = %url, dropped, left, "the queue is full: its oldest alerts are dropped");
-            station.queue.lock().reload();
+            let losers: Vec<_> = {
+                let book = shared.book.lock();
+                let loser = |(id, count): (&String, &u64)| {
+                    let entry = book.entries.get(id.as_str())?;
+                    Some((entry.subscription(), *count))
+                };
+                trimmed.dropped.iter().filter_map(loser).collect()
+            };
+            let mut queue = station.queue.lock();
+            queue.reload();
+            for (subscription, count) in losers {
+                queue.lose(&subscription, count);
+            }
+            drop(queue);
             let mut fare = station.fare.lock();
             fare.queued = left;
             fare.dropped += dropped;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::courier::{Item, Parcel};
 use super::entry::Entry;
-use crate::subscription::DeliveryMode;
+use crate::subscription::{DeliveryMode, Subscription};
 use crate::time::BootTime;
 
 /// How many rows are kept in memory.
@@ -55,6 +55,8 @@ pub(super) struct Queue {
     rows: VecDeque<Row>,
     passed: Vec<Passed>,
     notes: VecDeque<Parcel>,
+    /// What subscriptions have lost and were not told of.
+    lost: Vec<(Arc<Subscription>, u64)>,
     more_on_disk: bool,
     reload: bool,
     last_loaded: i64,
@@ -101,6 +103,25 @@ impl Queue {
             self.notes.pop_front();
         }
         self.notes.push_back(note);
+    }
+
+    /// A subscription has lost so many events.
+    pub fn lose(&mut self, subscription: &Arc<Subscription>, count: u64) {
+        match self
+            .lost
+            .iter_mut()
+            .find(|(loser, _)| loser.id == subscription.id)
+        {
+            Some((_, lost)) => *lost += count,
+            None => self.lost.push((Arc::clone(subscription), count)),
+        }
+    }
+
+    /// The destination answers: now it can be told what was lost.
+    pub fn tell_lost(&mut self) {
+        for (subscription, count) in std::mem::take(&mut self.lost) {
+            self.note(Parcel::Dropped { subscription, count });
+        }
     }
 
     /// The rows on disk have changed places: everything is loaded anew.

@@ -164,13 +164,13 @@ impl Worker {
         }
     }
 
-    /// Heartbeats and ends are tried once: nobody relies on them.
+    /// Heartbeats, ends and losses are told once: nobody relies on them.
     async fn send_note(&mut self, note: &Parcel) -> Then {
         match self.offer(note).await {
             Some(Ok(receipt)) => self.succeeded(&receipt, 0).await,
             Some(Err(error)) => {
                 self.line = None;
-                tracing::debug!(%error, "a heartbeat or end was not taken");
+                tracing::debug!(%error, "a notice was not taken");
                 self.station.fare.lock().last_error = Some(error.to_string());
             }
             None => return Then::End,
@@ -187,7 +187,9 @@ impl Worker {
                 self.succeeded(&receipt, taken.len()).await;
                 self.note_told(parcel);
                 self.acknowledge(taken).await;
-                self.station.queue.lock().set_one_by_one(false);
+                let mut queue = self.station.queue.lock();
+                queue.set_one_by_one(false);
+                queue.tell_lost();
                 Then::Go
             }
             Some(Err(SendError::Rejected(reason))) => self.rejected(parcel, &ids, &reason).await,
@@ -397,7 +399,7 @@ impl Worker {
                 .first()
                 .and_then(|item| item.indication.get_str("IndicationIdentifier"))
                 .unwrap_or(""),
-            Parcel::Heartbeat { .. } | Parcel::End { .. } => "",
+            Parcel::Dropped { .. } | Parcel::Heartbeat { .. } | Parcel::End { .. } => "",
         };
         let events = ids.len() as u64;
         tracing::error!(

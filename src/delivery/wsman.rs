@@ -83,6 +83,12 @@ impl Line for WsmanLine {
                     let text = head.encode_heartbeat(mode(subscription));
                     self.deliver(subscription, &head, text, 0).await
                 }
+                Parcel::Dropped { subscription, count } => {
+                    let id = message_id(&[&subscription.id, "dropped", &unique()]);
+                    let head = self.head(subscription, id, None);
+                    let text = head.encode_dropped_events(mode(subscription), *count);
+                    self.deliver(subscription, &head, text, 0).await
+                }
                 Parcel::End { subscription, reason } => self.send_end(subscription, *reason).await,
             }
         })

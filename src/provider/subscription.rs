@@ -12,7 +12,6 @@ use crate::cim::{
 use crate::delivery::{
     DeliveryState, Registry, SubscriptionError, SubscriptionStatus, TestError, TestOutcome, TestReport,
 };
-use super::wbem_object::seconds_up;
 use crate::subscription::{Carrier, DeliveryMode, Filter};
 
 /// What stands before the subscription's identifier in its InstanceID.
@@ -78,7 +77,7 @@ impl SubscriptionProvider {
                 destination.map(|destination| destination.destination.url.to_string()),
             )
             .set("State", state)
-            .maybe("TimeRemainingSecs", status.remaining.map(seconds_up))
+            .maybe("TimeRemainingSecs", status.remaining.map(|left| left.as_secs()))
             .set("StartTime", DateTime::from_wall(status.created))
             .maybe("QueueLength", fare.map(|fare| fare.queued))
             .maybe("LastError", fare.and_then(|fare| fare.last_error.as_deref()))

@@ -1,9 +1,11 @@
 //! `esm subscription` and the subscribing commands of `esm wsman`, against a running agent.
 
 use serde_json::Value as Json;
+use tokio::runtime::Builder;
 
 use crate::agent::{Agent, USER};
 use crate::command::{Ended, run};
+use crate::crash::instances;
 
 const LOOPBACK: &str = "subscriptions.allow_destinations = [\"127.0.0.0/8\", \"::1/128\"]\n";
 
@@ -26,6 +28,35 @@ fn subscribe(agent: &Agent, args: &[&str]) -> Json {
 
 fn id(answer: &Json) -> &str {
     answer["id"].as_str().unwrap().strip_prefix("uuid:").unwrap()
+}
+
+/// Those that are made as instances are among the others, with the names of what they refer to.
+#[test]
+fn subscriptions_by_instance_are_listed_shown_and_deleted() {
+    let agent = Agent::start_with(LOOPBACK);
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let made = runtime.block_on(async {
+        let mut client = agent.client();
+        instances::make(&mut client, instances::ALL, "https://127.0.0.1:9", "/instance").await
+    });
+    let id = made.unwrap();
+    let table = ends(&agent, &["subscription", "list"], 0).out;
+    let line = table.lines().nth(1).unwrap();
+    for expect in [USER, "WS-Eventing", "Push", "https://127.0.0.1:9/instance", "59m"] {
+        assert!(line.contains(expect), "{expect} in {line}");
+    }
+    let shown = ends(&agent, &["subscription", "show", &id, "--output", "json"], 0).out;
+    let shown: Json = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["FilterName"], instances::ALL);
+    assert_eq!(shown["DestinationName"], "/instance");
+    let gone = ends(
+        &agent,
+        &["subscription", "delete", "--destination", "127.0.0.1"],
+        0,
+    )
+    .out;
+    assert_eq!(format!("uuid:{}", gone.trim()), id);
+    agent.stop();
 }
 
 #[test]

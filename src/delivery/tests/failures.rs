@@ -1,6 +1,6 @@
 //! Destinations that fail.
 
-use super::harness::{Mood, Passing, RETRY, World, identifiers, numbers, request, settings, until};
+use super::harness::{Mood, Passing, RETRY, What, World, identifiers, numbers, request, settings, until};
 use crate::delivery::{DeliveryState, RetrySchedule, Settings};
 use crate::subscription::{DeliveryMode, OnFatalError};
 
@@ -204,6 +204,15 @@ async fn a_full_queue_drops_its_oldest_and_says_so() {
     // The first one was on its way when the queue was trimmed.
     let newest = identifiers(&events);
     assert_eq!(newest[newest.len() - left..], told[600 - left..]);
+    // It is told how many it will not see, once it answers again.
+    let lost = || {
+        world
+            .courier
+            .at("a.example")
+            .into_iter()
+            .any(|at| at.what == What::Dropped(fare.dropped))
+    };
+    until(lost, || format!("{:?}", world.courier.at("a.example"))).await;
 }
 
 #[tokio::test]

@@ -56,6 +56,7 @@ pub(super) struct Delivered {
 pub(super) enum What {
     Events(Vec<Event>),
     Heartbeat,
+    Dropped(u64),
     End(crate::subscription::EndReason),
 }
 
@@ -98,7 +99,7 @@ impl TestCourier {
             .into_iter()
             .filter_map(|delivered| match delivered.what {
                 What::Events(events) => Some(events),
-                What::Heartbeat | What::End(_) => None,
+                What::Heartbeat | What::Dropped(_) | What::End(_) => None,
             });
         events.flatten().collect()
     }
@@ -119,6 +120,7 @@ impl TestCourier {
                 };
                 (subscription, What::Events(items.iter().map(event).collect()))
             }
+            Parcel::Dropped { subscription, count } => (subscription, What::Dropped(*count)),
             Parcel::Heartbeat { subscription } => (subscription, What::Heartbeat),
             Parcel::End { subscription, reason } => (subscription, What::End(*reason)),
         };

@@ -1,5 +1,7 @@
 //! The outbox and the history, read.
 
+use std::collections::BTreeMap;
+
 use rusqlite::{Row, Statement, params};
 
 use super::json_column;
@@ -112,10 +114,10 @@ pub struct TrimQueue {
 }
 
 /// A queue that was measured.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Trimmed {
-    /// How many alerts were dropped.
-    pub dropped: u64,
+    /// How many alerts were dropped, by subscription.
+    pub dropped: BTreeMap<String, u64>,
     /// How many wait.
     pub left: u64,
     /// How large they are.
@@ -131,7 +133,7 @@ impl Command for TrimQueue {
             QueueOf::Subscription(id) => ("subscription", id.into()),
         };
         let rows = format!(
-            "SELECT outbox.id, octet_length(alerts.alert) AS bytes FROM outbox \
+            "SELECT outbox.id, octet_length(alerts.alert) AS bytes, outbox.subscription FROM outbox \
              JOIN alerts ON alerts.seq = outbox.alert WHERE outbox.{column} = ?1"
         );
         let measure = format!("SELECT count(*), coalesce(sum(bytes), 0) FROM ({rows})");
@@ -139,22 +141,23 @@ impl Command for TrimQueue {
             .sql
             .prepare_cached(&measure)?
             .query_row([&key], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut dropped = Vec::new();
+        let mut rows_to_drop = Vec::new();
+        let mut dropped = BTreeMap::new();
         if left_bytes > self.max_bytes {
             let mut oldest = db.sql.prepare_cached(&format!("{rows} ORDER BY outbox.id"))?;
             let mut oldest = oldest.query([&key])?;
             while left_bytes > self.max_bytes
                 && let Some(row) = oldest.next()?
             {
-                dropped.push(row.get(0)?);
+                rows_to_drop.push(row.get(0)?);
+                *dropped.entry(row.get(2)?).or_default() += 1;
                 left -= 1;
                 left_bytes = left_bytes.saturating_sub(row.get(1)?);
             }
         }
-        let count = dropped.len() as u64;
-        Acknowledge(dropped).run(db)?;
+        Acknowledge(rows_to_drop).run(db)?;
         Ok(Trimmed {
-            dropped: count,
+            dropped,
             left,
             left_bytes,
         })
