@@ -11,11 +11,11 @@ use parking_lot::RwLock;
 
 use super::connection::{Connection, ConnectionOptions, judge};
 use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Steps, Target};
-use crate::alert::indication::number;
-use crate::cim::{CimStatus, Instance};
+use crate::cim::CimStatus;
 use crate::cimxml::OperationError;
 use crate::cimxml::export::{ExportRequest, ExportResponse};
 use crate::net::http_client::{ClientRequest, ClientResponse};
+use crate::subscription::Subscription;
 use crate::xml::{Limits, decode};
 
 /// `Content-Type`, in the form that the strictest listener wants.
@@ -67,8 +67,8 @@ impl Line for CimXmlLine {
     fn send<'a>(&'a mut self, parcel: &'a Parcel) -> Sending<'a> {
         Box::pin(async move {
             match parcel {
-                Parcel::Events { items, .. } => match items.first() {
-                    Some(item) => self.export(item).await,
+                Parcel::Events { subscription, items } => match items.first() {
+                    Some(item) => self.export(subscription, item).await,
                     None => Ok(NOTHING),
                 },
                 // There is no export that says either.
@@ -92,8 +92,8 @@ const NOTHING: Receipt = Receipt {
 };
 
 impl CimXmlLine {
-    async fn export(&mut self, item: &Item) -> Result<Receipt, SendError> {
-        let request = self.request(item);
+    async fn export(&mut self, subscription: &Subscription, item: &Item) -> Result<Receipt, SendError> {
+        let request = self.request(subscription, item);
         let answer = self.connection.send(&request).await?;
         judge_export(&answer)?;
         Ok(Receipt {
@@ -102,9 +102,8 @@ impl CimXmlLine {
         })
     }
 
-    fn request(&self, item: &Item) -> ClientRequest {
-        let mut indication = Instance::clone(&item.indication);
-        number(&mut indication, &item.context, item.number);
+    fn request(&self, subscription: &Subscription, item: &Item) -> ClientRequest {
+        let indication = item.indication_for(subscription);
         // The same indication has the same message id on every retry.
         let text = ExportRequest::encode(&item.seq.to_string(), &indication);
         let path = self.connection.url().path_and_query.clone();

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::alert::indication::number;
 use crate::cim::Instance;
 pub use crate::net::http_client::Steps;
 use crate::subscription::{Carrier, Credentials, Destination, EndReason, Subscription};
@@ -102,6 +103,19 @@ pub struct Item {
     pub number: i64,
     /// Its place in the history: a bookmark.
     pub seq: i64,
+}
+
+impl Item {
+    /// The indication as it is delivered to `subscription`: with its place in the series, and the name of the filter
+    /// that chose it, where that has one (DSP1054, 7.9).
+    pub fn indication_for(&self, subscription: &Subscription) -> Instance {
+        let mut indication = Instance::clone(&self.indication);
+        number(&mut indication, &self.context, self.number);
+        if let Some(wbem) = &subscription.wbem {
+            indication.set("IndicationFilterName", wbem.filter.name.as_str());
+        }
+        indication
+    }
 }
 
 /// What the destination took.

@@ -7,9 +7,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::connection::{Connection, ConnectionOptions, judge};
 use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Steps, Target};
-use crate::alert::indication::number;
+use crate::cim::Namespace;
 use crate::cim::schema::Schema;
-use crate::cim::{Instance, Namespace};
 use crate::net::http_client::{ClientRequest, ClientResponse};
 use crate::subscription::{DeliveryMode, DestinationUrl, EndReason, EventingOptions, Subscription};
 use crate::wsman::delivery::{DeliveryHead, EncodedEvent, EndStatus, SubscriptionEnd, decode_ack};
@@ -124,7 +123,7 @@ impl WsmanLine {
         let mut events = Vec::with_capacity(offered.len());
         let mut bytes = 4096_u64;
         for item in offered {
-            let event = self.encode(item, &style)?;
+            let event = self.encode(subscription, item, &style)?;
             let weight = event.as_xml().len() as u64 * if options.utf16 { 2 } else { 1 } + 512;
             if !events.is_empty() && bytes + weight > limit {
                 break;
@@ -142,9 +141,13 @@ impl WsmanLine {
         self.deliver(subscription, &head, text, events.len()).await
     }
 
-    fn encode(&self, item: &Item, style: &Style) -> Result<EncodedEvent, SendError> {
-        let mut indication = Instance::clone(&item.indication);
-        number(&mut indication, &item.context, item.number);
+    fn encode(
+        &self,
+        subscription: &Subscription,
+        item: &Item,
+        style: &Style,
+    ) -> Result<EncodedEvent, SendError> {
+        let indication = item.indication_for(subscription);
         let class = self
             .schema
             .namespace(&NAMESPACE)
