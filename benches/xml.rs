@@ -9,6 +9,8 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use esm::cim::schema::house;
 use esm::cim::{CimType, Class, Instance, Name, Namespace, Value};
+use esm::cimxml::instance::Shown;
+use esm::cimxml::{InstanceView, Operation, RequestMessage, ResponseMessage, ResponseWriter};
 use esm::wsman::enumeration::{EnumerationReply, encode_enumerate_response};
 use esm::wsman::transfer::encode_get_response;
 use esm::wsman::{ItemLimits, ItemShape, ItemsBuilder, Pushed, Reply, ReplyHead, Request, Style};
@@ -107,6 +109,26 @@ fn write_bare(events: &[Event<'_>]) -> Vec<u8> {
     writer.into_inner()
 }
 
+/// The CIM-XML reply to a classic enumeration.
+fn enumerate_instances(class: &Class, instances: &[Instance]) -> String {
+    let view = InstanceView::default();
+    let operation = Operation::EnumerateInstances {
+        class: class.name.clone(),
+        deep_inheritance: true,
+        view: view.clone(),
+    };
+    let message = RequestMessage::single("1001", Namespace::new("root/ESMPRO/AS"), operation);
+    let mut response = ResponseWriter::new(&message, "server.example");
+    for request in &message.requests {
+        response.begin(request);
+        for instance in instances {
+            response.instance(&class.path_of(instance), instance, Shown::new(&view, Some(class)));
+        }
+        response.end();
+    }
+    response.finish()
+}
+
 fn read(c: &mut Criterion) {
     let class = class();
     let instances: Vec<Instance> = (0..10).map(|number| instance(&class, number)).collect();
@@ -142,6 +164,26 @@ fn read(c: &mut Criterion) {
     group.bench_function("reply of ten instances, bare", |b| {
         b.iter(|| read_bare(black_box(&reply)));
     });
+    for (name, xml) in [
+        (
+            "CIM-XML EnumerateInstances, wbemcli",
+            include_str!("../fuzz/seeds/cim_request/wbemcli-EnumerateInstances.xml"),
+        ),
+        (
+            "CIM-XML CreateInstance, pywbem",
+            include_str!("../fuzz/seeds/cim_request/pywbem-CreateInstance.xml"),
+        ),
+    ] {
+        group.throughput(Throughput::Bytes(xml.len() as u64));
+        group.bench_function(name, |b| {
+            b.iter(|| RequestMessage::decode(black_box(xml), Limits::default()).expect("a request"));
+        });
+    }
+    let reply = enumerate_instances(&class, &instances);
+    group.throughput(Throughput::Bytes(reply.len() as u64));
+    group.bench_function("CIM-XML reply of ten instances", |b| {
+        b.iter(|| ResponseMessage::decode(black_box(&reply), Limits::default()).expect("a reply"));
+    });
     group.finish();
 }
 
@@ -161,6 +203,9 @@ fn write(c: &mut Criterion) {
             b.iter(|| write_bare(black_box(&events)))
         });
     }
+    let answer = || enumerate_instances(&class, black_box(&instances));
+    group.throughput(Throughput::Bytes(answer().len() as u64));
+    group.bench_function("CIM-XML, ten instances", |b| b.iter(answer));
     group.finish();
 }
 

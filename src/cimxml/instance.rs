@@ -36,8 +36,14 @@ impl<'a> Shown<'a> {
         self.view.is_none_or(|view| view.shows(&property.name))
     }
 
-    fn declared(self, property: &Property) -> Option<&'a PropertyDecl> {
-        self.class?.property(property.name.as_str())
+    /// What the class says of the property that stands at `index` in the instance.
+    fn declared(self, index: usize, property: &Property) -> Option<&'a PropertyDecl> {
+        let class = self.class?;
+        // Instances are made in the order of declaration, as a rule, and with the very names of their class.
+        match class.properties.get(index) {
+            Some(declared) if std::ptr::eq(declared.name.as_str(), property.name.as_str()) => Some(declared),
+            _ => class.property(property.name.as_str()),
+        }
     }
 
     fn origins(self) -> bool {
@@ -58,16 +64,21 @@ pub fn encode(w: &mut Writer, instance: &Instance, home: Option<&Namespace>, sho
     {
         class::encode_qualifiers(w, &class.qualifiers);
     }
-    for property in instance.properties() {
+    for (index, property) in instance.properties().iter().enumerate() {
         if shown.shows(property) {
-            encode_property(w, property, home, shown);
+            encode_property(w, property, shown.declared(index, property), home, shown);
         }
     }
     w.end(name("INSTANCE"));
 }
 
-fn encode_property(w: &mut Writer, property: &Property, home: Option<&Namespace>, shown: Shown<'_>) {
-    let declared = shown.declared(property);
+fn encode_property(
+    w: &mut Writer,
+    property: &Property,
+    declared: Option<&PropertyDecl>,
+    home: Option<&Namespace>,
+    shown: Shown<'_>,
+) {
     let element = match (property.cim_type, property.is_array) {
         (CimType::Reference, _) => name("PROPERTY.REFERENCE"),
         (_, true) => name("PROPERTY.ARRAY"),
@@ -103,6 +114,9 @@ fn encode_property(w: &mut Writer, property: &Property, home: Option<&Namespace>
 
 /// What objects a property holds: the class knows it, and so does a value that is not NULL.
 fn embedded_kind(property: &Property, declared: Option<&PropertyDecl>) -> Option<&'static str> {
+    if property.cim_type != CimType::String {
+        return None;
+    }
     match (declared.and_then(PropertyDecl::embedded), &property.value) {
         // A text in place of an object must not be read as one.
         (Some(_), Some(value)) if value::embedded_kind(value).is_none() && !is_empty(value) => None,

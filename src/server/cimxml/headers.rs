@@ -3,6 +3,7 @@
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 
 use crate::cim::{InstancePath, Namespace};
+use crate::cimxml::header::percent_decode;
 use crate::cimxml::{DecodeError, ObjectName, Operation, Request, RequestMessage};
 use crate::server::{HttpReply, ReplyBody, RequestHead};
 
@@ -58,8 +59,8 @@ impl Headers {
             essence,
             charset,
             extension,
-            method: method.map(|method| percent_decoded(&method)),
-            object: object.map(|object| percent_decoded(&object)),
+            method: method.map(|method| percent_decode(&method)),
+            object: object.map(|object| percent_decode(&object)),
         })
     }
 
@@ -205,30 +206,6 @@ fn text_of(head: &RequestHead, name: &str) -> Option<String> {
     Some(String::from_utf8_lossy(value.as_bytes()).trim().to_owned())
 }
 
-/// The text with what is percent-encoded in it; other text stays as it is, as some clients encode nothing.
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('%') {
-        bytes.extend_from_slice(before.as_bytes());
-        let digits = after
-            .get(..2)
-            .filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
-        match digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(b'%');
-                rest = after;
-            }
-        }
-    }
-    bytes.extend_from_slice(rest.as_bytes());
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Whether `object` names what the request is about: the namespace of an operation, the class or instance of a
 /// method call.
 fn is_object(object: &str, request: &Request) -> bool {
@@ -251,23 +228,4 @@ fn is_object(object: &str, request: &Request) -> bool {
             ObjectName::Instance(path) if has_keys => said.keys.len() == path.keys.len(),
             ObjectName::Instance(_) | ObjectName::Class(_) => true,
         }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_percent_encoded_is_decoded_and_the_rest_stays() {
-        for (text, expect) in [
-            ("root/cimv2", "root/cimv2"),
-            ("root%2Fcimv2%3aCIM_X", "root/cimv2:CIM_X"),
-            ("100%", "100%"),
-            ("%zz%4", "%zz%4"),
-            ("%C3%A4%", "ä%"),
-            ("%+1", "%+1"),
-        ] {
-            assert_eq!(percent_decoded(text), expect);
-        }
-    }
 }
