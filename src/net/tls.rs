@@ -3,11 +3,12 @@
 pub mod client;
 pub mod server;
 
+use std::io;
 use std::path::Path;
 
-use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{CertificateError, RootCertStore};
 
 /// Why a TLS configuration could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -55,4 +56,73 @@ pub fn read_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
         return Err(fault("holds no certificate in PEM".to_owned()));
     }
     Ok(roots)
+}
+
+/// The error of a handshake, with what would be right where the TLS library has a bare word for what is wrong.
+pub fn explained(error: io::Error) -> io::Error {
+    match advice(&error) {
+        Some(advice) => io::Error::new(error.kind(), format!("{error}: {advice}")),
+        None => error,
+    }
+}
+
+fn advice(error: &io::Error) -> Option<&'static str> {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) =
+        error.get_ref()?.downcast_ref::<rustls::Error>()?
+    else {
+        return None;
+    };
+    // The library hands on the verifier's error in this form alone.
+    match other.to_string().as_str() {
+        "CaUsedAsEndEntity" => Some(
+            "the certificate is that of an authority (basic constraints CA:TRUE) and is not accepted as that of a \
+             server or client; have the authority issue one with CA:FALSE, or trust this one by its SHA-256",
+        ),
+        "UnsupportedCertVersion" => Some(
+            "the certificate is of X.509 version 1, which can hold no names; have one of version 3 issued, with its \
+             host in subjectAltName",
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rustls::client::WebPkiServerVerifier;
+    use rustls::client::danger::ServerCertVerifier as _;
+    use rustls::crypto::ring;
+    use rustls::pki_types::{ServerName, UnixTime};
+
+    use super::*;
+
+    /// What a client that trusts the certificate makes of it as that of a server.
+    fn refusal(is_ca: rcgen::IsCa) -> Option<String> {
+        let mut params = rcgen::CertificateParams::new(vec!["manager".to_owned()]).unwrap();
+        params.is_ca = is_ca;
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = params.self_signed(&key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate.der().clone()).unwrap();
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider)
+            .build()
+            .unwrap();
+        let name = ServerName::try_from("manager").unwrap();
+        let verified = verifier.verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now());
+        let error = verified.err()?;
+        Some(explained(io::Error::new(io::ErrorKind::InvalidData, error)).to_string())
+    }
+
+    #[test]
+    fn an_authority_in_place_of_a_server_is_explained() {
+        let ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let told = refusal(ca).unwrap();
+        assert!(
+            told.contains("CaUsedAsEndEntity") && told.contains("CA:FALSE"),
+            "{told}"
+        );
+        assert_eq!(refusal(rcgen::IsCa::ExplicitNoCa), None);
+    }
 }

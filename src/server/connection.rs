@@ -20,6 +20,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::net::carrier::Carrier;
 use crate::net::principal::Principal;
+use crate::net::tls::explained;
 use crate::net::tls::server::ServerTls;
 use crate::server::body::OutgoingBody;
 use crate::server::http::{Peer, Transport};
@@ -142,6 +143,7 @@ async fn handshake(
     match tokio::time::timeout_at(end, TlsAcceptor::from(tls.config()).accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) => {
+            let error = explained(error);
             tracing::debug!(peer = %connection.peer, %error, "TLS handshake failed");
             None
         }

@@ -25,6 +25,8 @@ pub struct ReplyHead {
     pub requested_epr: Option<String>,
     /// The header that was not understood: namespace and local part.
     pub not_understood: Option<(String, String)>,
+    /// Says which envelope is served, to one that sent another (SOAP 1.2 part 1, 5.4.7).
+    pub upgrade: bool,
 }
 
 impl ReplyHead {
@@ -78,6 +80,13 @@ impl ReplyHead {
                 w.declare_as("h", ns_uri);
                 w.attr(Ns::NONE.name("qname"), &format!("h:{local}"));
                 w.end(ns::SOAP.name("NotUnderstood"));
+            }
+            if self.upgrade {
+                w.element(ns::SOAP.name("Upgrade"), |w| {
+                    w.start(ns::SOAP.name("SupportedEnvelope"));
+                    w.attr(Ns::NONE.name("qname"), "s:Envelope");
+                    w.end(ns::SOAP.name("SupportedEnvelope"));
+                });
             }
         });
     }

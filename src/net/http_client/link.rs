@@ -22,6 +22,7 @@ use tokio_rustls::client::TlsStream;
 use super::{AddressRule, ClientError, ClientLimits, ClientResponse, Endpoint, Stopwatch};
 use crate::net::carrier::Carrier;
 use crate::net::fingerprint::Fingerprint;
+use crate::net::tls;
 use crate::net::tls::client::{ClientTls, pin_mismatch};
 
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -264,7 +265,9 @@ async fn shake_hands(
     match tokio::time::timeout(limit, tls.connect(stream, host)).await {
         Ok(Ok(connected)) => Ok(connected),
         Ok(Err(error)) => {
-            Err(pin_mismatch(&error).map_or(ClientError::Tls { to, error }, ClientError::PinMismatch))
+            let mismatch = pin_mismatch(&error);
+            let error = tls::explained(error);
+            Err(mismatch.map_or(ClientError::Tls { to, error }, ClientError::PinMismatch))
         }
         Err(_) => Err(ClientError::HandshakeTimeout { to, limit }),
     }

@@ -92,6 +92,13 @@ impl Shared {
             return Err(cannot_process(reason));
         }
         let checked = query.check(&*schema).map_err(|error| bad_query(&error))?;
+        if schema.class(&class_name).is_none() {
+            // Known to the query language alone: WMI's names of events.
+            let reason = format!(
+                "{class_name} stands for events, which are subscribed to; it has no instances to enumerate."
+            );
+            return Err(cannot_process(reason));
+        }
         let class = Arc::clone(self.broker.class(&namespace, &class_name)?);
         let properties = checked.properties().map(<[Name]>::to_vec);
         let target = Target {

@@ -24,6 +24,7 @@ impl Fault {
         if let FaultExtra::NotUnderstood(ns, local) = &self.extra {
             head.not_understood = Some((ns.clone(), local.clone()));
         }
+        head.upgrade = self.cause == FaultCause::VersionMismatch;
         head.envelope(action, &[self.cause.ns()], 2048, |writer| self.write_body(writer))
     }
 
@@ -273,6 +274,18 @@ mod tests {
 </s:Fault>
 "#);
         assert_eq!(read(&xml), fault);
+    }
+
+    #[test]
+    fn another_envelope_is_told_which_one_is_served() {
+        let fault = Fault::new(FaultCause::VersionMismatch, "Send SOAP 1.2.");
+        let xml = fault.encode(&ReplyHead::default());
+        assert!(
+            xml.contains(
+                r#"<s:Upgrade><s:SupportedEnvelope qname="s:Envelope"></s:SupportedEnvelope></s:Upgrade>"#
+            ) || xml.contains(r#"<s:Upgrade><s:SupportedEnvelope qname="s:Envelope"/></s:Upgrade>"#),
+            "{xml}"
+        );
     }
 
     #[test]
