@@ -34,8 +34,8 @@ use crate::config::{Config, Environment};
 use exit::{Exit, Failure};
 use output::Output;
 
-/// Server management: an agent that serves this machine's state as CIM over WS-Management, and the
-/// tools to ask agents and to listen to them.
+/// Server management: an agent that serves this machine's state as CIM over WS-Management and CIM-XML, and
+/// the tools to ask agents and to listen to them.
 #[derive(Debug, Parser)]
 #[command(name = "esm", version, propagate_version = true, after_help = exit::HELP)]
 pub struct Cli {

@@ -31,7 +31,7 @@ const STACK_BYTES: usize = 1 << 20;
 /// How the service is, for the service manager.
 const SERVING: &str = "serving";
 
-/// Run the agent: serve this machine's state over WS-Management, watch it, tell managers.
+/// Run the agent: serve this machine's state over WS-Management and CIM-XML, watch it, tell managers.
 ///
 /// It needs no configuration: on first start it makes its state folder, its certificate and an account, and
 /// prints how to reach it. SIGTERM and SIGINT stop it cleanly, SIGHUP makes it read its configuration again.
