@@ -6,7 +6,6 @@ pub mod greeting;
 mod health;
 pub mod identity;
 mod reports;
-mod schema;
 mod services;
 mod settings;
 pub mod state_dir;
@@ -22,7 +21,7 @@ use tokio::sync::Notify;
 use crate::alert::catalog::table::agent as alerts;
 use crate::broker::{Broker, BrokerError};
 use crate::cim::mof::MofErrors;
-use crate::cim::schema::Schema;
+use crate::cim::schema::{Schema, house};
 use crate::clock::SharedClock;
 use crate::config::{Config, Mode};
 use crate::delivery::{Registry, RegistryParts};
@@ -131,7 +130,7 @@ impl Agent {
         let host = build::host(&config, &clock);
         let (pair, _) = identity::ensure_certificate(&config, &host, clock.wall().timestamp())?;
         let accounts = open_accounts(&config)?;
-        let schema = Arc::new(schema::schema()?);
+        let schema = Arc::new(house()?);
         let supervisor = Arc::new(Supervisor::new(Arc::clone(&clock)));
 
         let monitors = Monitors::new(

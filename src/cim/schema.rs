@@ -3,7 +3,6 @@
 //! A schema does not change once it is made. Classes keep what they inherit unchanged as references to the
 //! superclass's members, and namespaces share the classes that are the same in both.
 
-mod compact;
 mod house;
 mod inherit;
 mod namespace;
