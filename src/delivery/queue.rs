@@ -87,8 +87,11 @@ impl Queue {
         }
     }
 
-    /// A new row, already on disk.
+    /// A new row, already on disk. One that was loaded from there before it is announced here is known.
     pub fn push(&mut self, row: Row) {
+        if row.id <= self.last_loaded {
+            return;
+        }
         if self.more_on_disk || self.rows.len() >= IN_MEMORY {
             self.more_on_disk = true;
             return;

@@ -80,8 +80,11 @@ impl World {
     }
 
     pub(super) async fn tie(&self, wbem: Wbem) -> Result<String, WbemError> {
-        self.registry.create_subscription("operator", None, wbem).await?;
-        Ok(self.registry.wbem_subscriptions().pop().unwrap().id)
+        let made = self.registry.create_subscription("operator", None, wbem.clone());
+        made.await?;
+        let mut all = self.registry.wbem_subscriptions().into_iter();
+        let made = all.find(|status| status.wbem.same_name(&wbem) && status.state != WbemState::Disabled);
+        Ok(made.unwrap().id)
     }
 
     /// A filter, a destination, and a subscription with what `change` says of it.
