@@ -1,4 +1,5 @@
-//! The PAM helper against the real libpam, with a service and its module of our own (`pam_wrapper`).
+//! Logins by PAM against the real libpam, with a service and its module of our own (`pam_wrapper`): through the helper
+//! by itself, and through a running agent.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::process::Stdio;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
+use crate::agent::Agent;
 use crate::command::esm;
 
 /// A module that knows the users of a plain file, for tests of PAM applications.
@@ -81,4 +83,44 @@ fn pam_decides() {
     let asked: Vec<&str> = questions.iter().map(|(question, _)| question.as_str()).collect();
     let expect: Vec<&str> = questions.iter().map(|&(_, answer)| answer).collect();
     assert_eq!(answers(&asked), expect);
+}
+
+#[test]
+fn accounts_of_the_system_log_in_to_the_agent() {
+    let services = tempfile::tempdir().unwrap();
+    make_service(services.path());
+    let folder = services.path().join("pam.d").display().to_string();
+    let agent = Agent::start_with_environment(
+        "[accounts]\npam_service = \"esm\"\n",
+        &[
+            ("LD_PRELOAD", "libpam_wrapper.so"),
+            ("PAM_WRAPPER", "1"),
+            ("PAM_WRAPPER_SERVICE_DIR", &folder),
+            ("PAM_WRAPPER_DEBUGLEVEL", "0"),
+        ],
+    );
+    let get = |user: &str, password: &str| {
+        let mut command = agent.esm(&["wsman", "--url", agent.url(), "--user", user]);
+        command.args(["--pin", agent.fingerprint(), "enumerate", "ESM_Alive"]);
+        let output = command.env("ESM_PASSWORD", password).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let own = agent.password();
+    for (user, password, lets_in) in [
+        ("bob", "secret", true),
+        ("bob", "Secret", false),
+        ("carl", "secret", false),
+        (crate::agent::USER, own.as_str(), true),
+        ("bob", "secret", true),
+    ] {
+        let (code, text) = get(user, password);
+        if lets_in {
+            assert_eq!(code, Some(0), "{user}: {text}");
+            assert!(text.contains("ESM:Alive:"), "{user}: {text}");
+        } else {
+            assert_ne!(code, Some(0), "{user}: {text}");
+            assert!(text.contains("refused the login"), "{user}: {text}");
+        }
+    }
 }
