@@ -55,7 +55,7 @@ async fn subscribe(client: &mut WsmanClient, notify_to: &str) -> String {
         expires: Some(Expires::After(Duration::from_secs(300))),
         ..Subscribe::default()
     };
-    let events = class("CIM_Indication");
+    let events = class("CIM_AlertIndication");
     let subscribed = client.subscribe(&events, request, Vec::new());
     subscribed.await.unwrap().content.identifier
 }
