@@ -1,7 +1,7 @@
 //! CIM-XML over HTTP (DSP0200): takes requests off the wire, asks the broker, answers.
 //!
 //! What is here knows no XML: `crate::cimxml` turns bytes into typed requests and typed answers into text. A large
-//! answer is made piece by piece ([`reply`]), as the client takes it.
+//! answer is made piece by piece (`reply`), as the client takes it.
 
 mod associations;
 mod classes;
