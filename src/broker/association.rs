@@ -1,6 +1,8 @@
 //! Walking associations (DSP0200, 5.4.2.5 to 5.4.2.8; DSP0227, 8.2): from an object to the objects that it
 //! is associated with, and to the association instances that refer to it.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use super::{Broker, Polymorphism};
@@ -19,6 +21,9 @@ pub struct AssociationQuery {
     /// The reference property through which the other object is referred to.
     pub result_role: Option<Name>,
 }
+
+/// How many objects a walk remembers that it has yielded, so that each comes once.
+const REMEMBERED: usize = 64 * 1024;
 
 /// Associated objects with their paths.
 pub type AssociatedStream = Box<dyn Iterator<Item = Result<Arc<Instance>, CimError>> + Send>;
@@ -42,7 +47,9 @@ impl Broker {
         })))
     }
 
-    /// The objects that are associated with the object at `path`, each of them once per association.
+    /// The objects that are associated with the object at `path`, each of them once, however many associations lead
+    /// to it. So that the walk does not grow with what it yields, this is said of its first 65,536 objects: what is
+    /// none of them comes as often as it is found.
     pub fn associators(
         self: &Arc<Self>,
         context: &RequestContext,
@@ -55,8 +62,18 @@ impl Broker {
         }
         let associations = self.associations(context, query.association_class.as_ref())?;
         let (broker, context, query) = (Arc::clone(self), context.clone(), query.clone());
+        let mut yielded = Yielded::default();
         Ok(Box::new(associations.flat_map(move |item| match item {
-            Ok(association) => broker.other_ends(&context, &association, &object, &query),
+            Ok(association) => {
+                let mut ends = broker.other_ends(&context, &association, &object, &query);
+                ends.retain(|end| match end {
+                    Ok(instance) => broker
+                        .path_of(&context, instance)
+                        .map_or(true, |path| yielded.is_new(&path)),
+                    Err(_) => true,
+                });
+                ends
+            }
             Err(error) => vec![Err(error)],
         })))
     }
@@ -145,6 +162,28 @@ impl Broker {
             self.namespace(&context.namespace)
                 .is_ok_and(|schema| schema.is_a(&instance.class_name, class))
         })
+    }
+}
+
+/// The objects that a walk has yielded, by two hashes of their paths under keys of their own: nobody can make two
+/// paths that are taken for one.
+#[derive(Default)]
+struct Yielded {
+    keys: [RandomState; 2],
+    seen: HashSet<[u64; 2]>,
+}
+
+impl Yielded {
+    /// Whether the object at `path` was not yielded before, as far as is remembered.
+    fn is_new(&mut self, path: &InstancePath) -> bool {
+        // Paths are equal more often than their texts, but those of one provider are written alike.
+        let text = path.to_string();
+        let mark = self.keys.each_ref().map(|key| key.hash_one(&text));
+        if self.seen.len() < REMEMBERED {
+            self.seen.insert(mark)
+        } else {
+            !self.seen.contains(&mark)
+        }
     }
 }
 

@@ -319,6 +319,45 @@ fn associations_are_walked_both_ways() {
     assert_eq!(references[0].class_name, "ESM_SystemDevice");
 }
 
+/// DSP0200, 5.3.2.15: the result is a set of objects.
+#[test]
+fn an_object_comes_once_however_many_associations_lead_to_it() {
+    let schema = Arc::new(house().unwrap());
+    let class = |name: &str| Arc::clone(schema.namespace(&ESM).unwrap().class(&Name::new(name)).unwrap());
+    let system = InstanceBuilder::new(&class("ESM_GeneralInformation"))
+        .set("CreationClassName", "ESM_GeneralInformation")
+        .set("Name", "box")
+        .build();
+    let os = InstanceBuilder::new(&class("ESM_OperatingSystem"))
+        .set("CSCreationClassName", "ESM_GeneralInformation")
+        .set("CSName", "box")
+        .set("CreationClassName", "ESM_OperatingSystem")
+        .set("Name", "linux")
+        .build();
+    let [system_path, os_path] =
+        [&system, &os].map(|instance| class(instance.class_name.as_str()).path_of(instance));
+    let running = InstanceBuilder::new(&class("ESM_RunningOS"))
+        .set("Antecedent", os_path.clone())
+        .set("Dependent", system_path.clone())
+        .build();
+    let installed = InstanceBuilder::new(&class("ESM_InstalledOS"))
+        .set("GroupComponent", system_path.clone())
+        .set("PartComponent", os_path)
+        .build();
+    let broker = Broker::builder(schema)
+        .serve(&[ESM], fixed("ESM_GeneralInformation", vec![system]))
+        .serve(&[ESM], fixed("ESM_OperatingSystem", vec![os]))
+        .serve(&[ESM], fixed("ESM_RunningOS", vec![running]))
+        .serve(&[ESM], fixed("ESM_InstalledOS", vec![installed]))
+        .build();
+    let (broker, context) = (Arc::new(broker.unwrap()), in_namespace("root/ESMPRO/AS"));
+    let query = AssociationQuery::default();
+    let found = broker.associators(&context, &system_path, &query).unwrap();
+    assert_eq!(found.map(Result::unwrap).count(), 1);
+    let found = broker.references(&context, &system_path, &query).unwrap();
+    assert_eq!(found.map(Result::unwrap).count(), 2);
+}
+
 #[test]
 fn a_method_that_is_not_declared_or_not_available_says_so() {
     let broker = fixture().broker;

@@ -123,7 +123,8 @@ pub(crate) fn any_value(cim_type: CimType) -> BoxedStrategy<Value> {
         CimType::Char16 => any::<char>()
             .prop_filter_map("one unit that XML can carry", |c| {
                 let unit = u16::try_from(u32::from(c)).ok()?;
-                (c >= ' ' && unit < 0xFFFE).then_some(Value::Char16(unit))
+                ((c >= ' ' || matches!(c, '\t' | '\n' | '\r')) && unit < 0xFFFE)
+                    .then_some(Value::Char16(unit))
             })
             .boxed(),
         CimType::String => any_text().prop_map(Value::from).boxed(),
@@ -132,9 +133,9 @@ pub(crate) fn any_value(cim_type: CimType) -> BoxedStrategy<Value> {
     }
 }
 
-/// Text that XML can carry: no control characters but tab and line feed.
+/// Text that XML can carry: no control characters but tab and line ends.
 fn any_text() -> impl Strategy<Value = String> {
-    "[\\PC\\t\\n]{0,40}".prop_map(|text| text.replace(['\u{FFFE}', '\u{FFFF}'], ""))
+    "[\\PC\\t\\n\\r]{0,40}".prop_map(|text| text.replace(['\u{FFFE}', '\u{FFFF}'], ""))
 }
 
 /// A path with keys of the kinds that every protocol can tell apart.

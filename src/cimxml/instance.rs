@@ -132,10 +132,10 @@ fn is_empty(value: &Value) -> bool {
     matches!(value, Value::Array(items) if items.is_empty())
 }
 
-/// Reads an `INSTANCE` element. Qualifiers are skipped; items of arrays that are NULL are left out.
+/// Reads an `INSTANCE` element. Qualifiers are skipped.
 ///
 /// # Errors
-/// If it is malformed, a value does not fit its type, or a property stands twice.
+/// If it is malformed, a value does not fit its type, an item of an array is NULL, or a property stands twice.
 pub fn decode<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Instance, DecodeError> {
     decode_within(reader, element, value::no_embedding())
 }
@@ -240,8 +240,12 @@ mod tests {
             Ok("A string Some(String(\" a&b \"))"),
         );
         check(
-            "<PROPERTY.ARRAY NAME=\"A\" TYPE=\"boolean\"><VALUE.ARRAY><VALUE>TRUE</VALUE><VALUE.NULL/></VALUE.ARRAY></PROPERTY.ARRAY>",
+            "<PROPERTY.ARRAY NAME=\"A\" TYPE=\"boolean\"><VALUE.ARRAY><VALUE>TRUE</VALUE></VALUE.ARRAY></PROPERTY.ARRAY>",
             Ok("A boolean Some(Array([Boolean(true)]))"),
+        );
+        check(
+            "<PROPERTY.ARRAY NAME=\"A\" TYPE=\"boolean\"><VALUE.ARRAY><VALUE>TRUE</VALUE><VALUE.NULL/></VALUE.ARRAY></PROPERTY.ARRAY>",
+            Err("the property `A`: item 2 of the array is NULL; only whole arrays may be NULL here"),
         );
         check(
             "<PROPERTY NAME=\"A\" TYPE=\"uint8\"><VALUE>300</VALUE></PROPERTY>",

@@ -94,8 +94,8 @@ impl Reading {
         })
     }
 
-    /// Reads the element that holds a value; `None` where it is no such element, or `VALUE.NULL`. Items of
-    /// arrays that are NULL are left out, as our types hold none.
+    /// Reads the element that holds a value; `None` where it is no such element, or `VALUE.NULL`. An item of an array
+    /// that is NULL is refused: our types hold none, and to leave it out would move those behind it.
     pub fn decode<'a>(
         self,
         reader: &mut Reader<'a>,
@@ -115,7 +115,13 @@ impl Reading {
                 while let Some(item) = reader.child(element)? {
                     match item.local {
                         "VALUE" | "VALUE.REFERENCE" => items.extend(self.decode(reader, &item)?),
-                        "VALUE.NULL" => {}
+                        "VALUE.NULL" => {
+                            let place = items.len() + 1;
+                            let reason = format!(
+                                "item {place} of the array is NULL; only whole arrays may be NULL here"
+                            );
+                            return Err(DecodeError::Invalid(reason));
+                        }
                         _ => return Err(DecodeError::unexpected(&item, element)),
                     }
                 }

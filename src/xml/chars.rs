@@ -5,7 +5,7 @@ use std::borrow::Cow;
 /// What a byte means inside a text or attribute value that is written.
 const fn special(byte: u8) -> bool {
     // 0xEF leads U+FFFE and U+FFFF, which XML does not allow; whoever looks decides.
-    matches!(byte, b'<' | b'>' | b'&' | b'"' | 0xEF) || is_forbidden_control(byte)
+    matches!(byte, b'<' | b'>' | b'&' | b'"' | b'\r' | 0xEF) || is_forbidden_control(byte)
 }
 
 /// Whether XML 1.0 forbids the control character altogether.
@@ -24,6 +24,9 @@ const SPECIAL: [bool; 256] = {
 };
 
 /// Appends `text` with `<`, `>`, `&` and `"` as entities; characters that XML 1.0 forbids become U+FFFD.
+///
+/// A carriage return is the one character that is written by its number: every reader of XML takes it for a line feed
+/// where it stands as it is (XML 1.0, 2.11), and it has no name.
 pub(super) fn push_escaped(out: &mut String, text: &str) {
     let mut rest = text;
     while let Some(at) = rest.bytes().position(|byte| SPECIAL[usize::from(byte)]) {
@@ -35,6 +38,7 @@ pub(super) fn push_escaped(out: &mut String, text: &str) {
             Some('>') => out.push_str("&gt;"),
             Some('&') => out.push_str("&amp;"),
             Some('"') => out.push_str("&quot;"),
+            Some('\r') => out.push_str("&#13;"),
             Some(c) if c < ' ' || matches!(c, '\u{FFFE}' | '\u{FFFF}') => {
                 out.push(char::REPLACEMENT_CHARACTER)
             }
@@ -172,6 +176,7 @@ mod tests {
         check_escape("plain text", "plain text");
         check_escape("<a b=\"&'\">]]>", "&lt;a b=&quot;&amp;'&quot;&gt;]]&gt;");
         check_escape("a\u{0}b\u{1b}[0mc\td\n", "a\u{FFFD}b\u{FFFD}[0mc\td\n");
+        check_escape("a\r\nb\r", "a&#13;\nb&#13;");
         check_escape("\u{FFFE}\u{FFFF}ｆ", "\u{FFFD}\u{FFFD}ｆ");
         check_escape("日本語<", "日本語&lt;");
     }

@@ -5,8 +5,7 @@ use super::{Name, Ns};
 
 /// Appends elements to a string.
 ///
-/// The caller closes what it opens, with the same name; [`Writer::element`] does it for a whole element. A
-/// `\r` is written as it is, and a reader of XML takes it for a line feed.
+/// The caller closes what it opens, with the same name; [`Writer::element`] does it for a whole element.
 #[derive(Debug, Default)]
 pub struct Writer {
     out: String,

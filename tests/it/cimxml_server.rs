@@ -12,7 +12,7 @@ use esm::server::cimxml::CimxmlOptions;
 use esm::server::contexts::ContextLimits;
 
 use crate::agent::Agent;
-use crate::dsp0203::check_reply;
+use crate::dsp0203::{check_broken_off, check_reply};
 use crate::message::Message;
 use crate::raw_http::{Connection, Reply};
 use crate::wsman_service::classes::MANY;
@@ -263,10 +263,7 @@ fn a_large_answer_comes_in_chunks_as_it_is_taken() {
     assert!(reply.is_whole, "the last chunk came");
     let text = reply.text();
     assert_eq!(text.matches("<VALUE.NAMEDINSTANCE>").count(), MANY as usize);
-    assert!(
-        text.trim_end()
-            .ends_with("</IMETHODRESPONSE></SIMPLERSP></MESSAGE></CIM>")
-    );
+    check_reply(text);
     let most = service.world.most_alive.load(Ordering::SeqCst);
     assert!(most <= 2, "{most} at a time");
     // The connection is kept.
@@ -315,8 +312,7 @@ fn an_answer_that_breaks_after_its_first_chunk_is_cut() {
     let mut reply = ChunkedReply::begin(&mut connection);
     reply.read_to_end(&mut connection);
     assert!(!reply.is_whole, "the client sees that it is not whole");
-    let text = reply.text();
-    assert!(text.contains("<VALUE.NAMEDINSTANCE>") && !text.contains("</CIM>"));
+    check_broken_off(reply.text());
 }
 
 #[test]
