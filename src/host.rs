@@ -22,8 +22,6 @@ mod patience;
 pub mod processor;
 mod root;
 pub mod smbios;
-#[cfg(test)]
-mod smbios_tables;
 pub mod space;
 pub mod swap;
 #[cfg(test)]

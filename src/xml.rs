@@ -11,12 +11,15 @@ mod error;
 mod limits;
 mod name;
 mod reader;
+mod scope;
+mod start;
 mod writer;
 
 pub use encoding::{Encoding, decode};
 pub use error::{XmlError, XmlErrorKind};
 pub use limits::Limits;
 pub use name::{Name, Ns};
-pub use reader::{Attribute, Content, Reader, Start};
+pub use reader::{Content, Reader};
+pub use start::{Attribute, Start};
 pub(crate) use writer::push_decimal;
 pub use writer::{Tag, Writer};

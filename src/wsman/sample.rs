@@ -3,12 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ReplyHead;
+use super::{FaultCause, FaultDetail, ReplyHead, Request, ns};
 use crate::cim::{
     ArraySize, CimType, Class, DateTime, Flavor, Instance, InstancePath, Method, Name, Namespace, Parameter,
     PropertyDecl, Qualifier, TypeDecl, Value,
 };
 use crate::time::WallTime;
+use crate::xml::Limits;
 
 /// A qualifier that is true.
 fn flag(name: &'static str) -> Qualifier {
@@ -137,6 +138,28 @@ pub(crate) fn path() -> InstancePath {
         .in_namespace(Namespace::from_static("root/ESMPRO/AS"))
         .with_key("Name", "other")
         .with_key("Index", 2_u16)
+}
+
+/// A Get with these headers besides Action and MessageID. The prefixes are `s`, `a`, `w`, and `x` of no meaning.
+pub(crate) fn get(headers: &str) -> String {
+    format!(
+        "<s:Envelope xmlns:s='{}' xmlns:a='{}' xmlns:w='{}' xmlns:x='urn:x'><s:Header>\
+         <a:Action>{}</a:Action><a:MessageID>anything at all</a:MessageID>{headers}</s:Header><s:Body/></s:Envelope>",
+        ns::SOAP.uri,
+        ns::WSA.uri,
+        ns::WSMAN.uri,
+        ns::action::GET,
+    )
+}
+
+/// Reads a request, which must succeed or be refused as told.
+#[track_caller]
+pub(crate) fn check_request(xml: &str, expect: Result<(), (FaultCause, Option<FaultDetail>)>) {
+    let got = Request::decode(xml, Limits::default());
+    let got = got
+        .map(|_| ())
+        .map_err(|refused| (refused.fault.cause, refused.fault.detail));
+    assert_eq!(got, expect, "{xml}");
 }
 
 /// The head of a reply with fixed identifiers.

@@ -6,7 +6,8 @@ use quick_xml::events::Event;
 use quick_xml::events::attributes::Attributes;
 
 use super::chars::{self, BadValue, is_forbidden_control, shorten, split_qname};
-use super::{Limits, Name, Ns, XmlError, XmlErrorKind};
+use super::scope::Scope;
+use super::{Attribute, Limits, Start, XmlError, XmlErrorKind};
 
 /// Reads a document from its start to its end.
 ///
@@ -28,44 +29,7 @@ pub struct Reader<'a> {
     limits: Limits,
     /// Open elements.
     depth: usize,
-    bindings: Vec<Binding<'a>>,
-}
-
-/// A prefix in force from the element at `depth` on.
-struct Binding<'a> {
-    prefix: &'a str,
-    uri: Cow<'a, str>,
-    depth: usize,
-}
-
-/// A start tag.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Start<'a> {
-    /// The namespace; empty where there is none.
-    pub ns: Cow<'a, str>,
-    /// The prefix as it was written; empty where there is none.
-    pub prefix: &'a str,
-    /// The local part.
-    pub local: &'a str,
-    /// The attributes, without namespace declarations.
-    pub attributes: Vec<Attribute<'a>>,
-    /// Where the tag begins, in bytes.
-    pub offset: usize,
-    /// How many elements are open with this one.
-    depth: usize,
-}
-
-/// An attribute.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Attribute<'a> {
-    /// The namespace; empty where there is none.
-    pub ns: Cow<'a, str>,
-    /// The prefix as it was written; empty where there is none.
-    pub prefix: &'a str,
-    /// The local part.
-    pub local: &'a str,
-    /// The value, references resolved.
-    pub value: Cow<'a, str>,
+    scope: Scope<'a>,
 }
 
 /// What an element holds that may hold either.
@@ -83,38 +47,6 @@ enum Token<'a> {
     Text(Cow<'a, str>),
     End,
     Eof,
-}
-
-impl<'a> Start<'a> {
-    /// Whether the element has that name.
-    pub fn is(&self, name: Name) -> bool {
-        self.local == name.local && self.ns == name.ns.uri
-    }
-
-    /// The value of the attribute of that name.
-    pub fn attribute(&self, name: Name) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.local == name.local && attribute.ns == name.ns.uri)
-            .map(|attribute| attribute.value.as_ref())
-    }
-
-    /// The value of the attribute of that local name in no namespace.
-    pub fn plain_attribute(&self, local: &str) -> Option<&str> {
-        self.attributes
-            .iter()
-            .find(|attribute| attribute.local == local && attribute.ns.is_empty())
-            .map(|attribute| attribute.value.as_ref())
-    }
-
-    /// The name as it was written.
-    pub fn qualified(&self) -> String {
-        if self.prefix.is_empty() {
-            self.local.to_owned()
-        } else {
-            format!("{}:{}", self.prefix, self.local)
-        }
-    }
 }
 
 impl<'a> Reader<'a> {
@@ -139,7 +71,7 @@ impl<'a> Reader<'a> {
             inner,
             limits,
             depth: 0,
-            bindings: Vec::new(),
+            scope: Scope::default(),
         })
     }
 
@@ -263,13 +195,7 @@ impl<'a> Reader<'a> {
             return Ok(match event {
                 Event::Start(_) | Event::Empty(_) => Token::Start(self.start(begin)?),
                 Event::End(_) => {
-                    while self
-                        .bindings
-                        .last()
-                        .is_some_and(|binding| binding.depth >= self.depth)
-                    {
-                        self.bindings.pop();
-                    }
+                    self.scope.leave(self.depth);
                     self.depth = self.depth.saturating_sub(1);
                     Token::End
                 }
@@ -363,12 +289,14 @@ impl<'a> Reader<'a> {
                 }
             })?;
             if name == "xmlns" {
-                self.declare("", value)?;
+                self.scope
+                    .declare("", value, self.depth, self.limits.namespaces)?;
                 continue;
             }
             let (prefix, local) = self.split_name(name)?;
             if prefix == "xmlns" {
-                self.declare(local, value)?;
+                self.scope
+                    .declare(local, value, self.depth, self.limits.namespaces)?;
             } else {
                 attributes.push(Attribute {
                     ns: Cow::Borrowed(""),
@@ -390,46 +318,9 @@ impl<'a> Reader<'a> {
         split_qname(name).ok_or_else(|| XmlErrorKind::BadName(shorten(name)))
     }
 
-    fn declare(&mut self, prefix: &'a str, uri: Cow<'a, str>) -> Result<(), XmlErrorKind> {
-        let reserved = prefix == "xmlns" || ((prefix == "xml") != (uri == Ns::XML.uri));
-        if reserved || (!prefix.is_empty() && uri.is_empty()) {
-            return Err(XmlErrorKind::BadDeclaration(shorten(prefix)));
-        }
-        let depth = self.depth;
-        if self
-            .bindings
-            .iter()
-            .rev()
-            .take_while(|binding| binding.depth == depth)
-            .any(|binding| binding.prefix == prefix)
-        {
-            return Err(XmlErrorKind::DuplicateAttribute(format!(
-                "xmlns:{}",
-                shorten(prefix)
-            )));
-        }
-        if self.bindings.len() >= self.limits.namespaces {
-            return Err(XmlErrorKind::TooManyNamespaces {
-                limit: self.limits.namespaces,
-            });
-        }
-        self.bindings.push(Binding { prefix, uri, depth });
-        Ok(())
-    }
-
-    /// The namespace that a prefix is bound to; the empty prefix is bound to none unless declared.
+    /// The namespace that a prefix is bound to at the present place.
     fn lookup(&self, prefix: &str) -> Result<Cow<'a, str>, XmlError> {
-        match self
-            .bindings
-            .iter()
-            .rev()
-            .find(|binding| binding.prefix == prefix)
-        {
-            Some(binding) => Ok(binding.uri.clone()),
-            None if prefix.is_empty() => Ok(Cow::Borrowed("")),
-            None if prefix == "xml" => Ok(Cow::Borrowed(Ns::XML.uri)),
-            None => self.fail(XmlErrorKind::UnboundPrefix(shorten(prefix))),
-        }
+        self.scope.lookup(prefix).map_err(|kind| self.error(kind))
     }
 }
 

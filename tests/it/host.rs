@@ -7,8 +7,8 @@ use esm::clock::SystemClock;
 use esm::host::os::find_fqdn;
 use esm::host::{FileSystemRule, Host, HostOptions, Root, smbios};
 
-#[path = "../../src/host/smbios_tables.rs"]
-mod smbios_tables;
+#[path = "../../src/host/smbios/sample.rs"]
+mod smbios_sample;
 
 /// The standard output of a program that must be there and succeed.
 #[track_caller]
@@ -342,11 +342,11 @@ fn file_systems_lie_on_the_disks_that_lsblk_says() {
 fn firmware_tables_as_dmidecode_reads_them() {
     #[track_caller]
     fn check(major: u8, minor: u8) {
-        let tables = smbios_tables::server(major, minor);
+        let tables = smbios_sample::server(major, minor);
         let dir = tempfile::TempDir::new().unwrap();
         let dump = dir.path().join("dump");
         let mut bytes = tables.entry_point.clone();
-        bytes.resize(smbios_tables::DUMP_TABLE_OFFSET, 0);
+        bytes.resize(smbios_sample::DUMP_TABLE_OFFSET, 0);
         bytes.extend_from_slice(&tables.table);
         std::fs::write(&dump, bytes).unwrap();
         let from_dump = format!("--from-dump={}", dump.display());
