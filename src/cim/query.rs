@@ -27,6 +27,7 @@ pub mod fragment;
 mod lexer;
 mod parser;
 mod pattern;
+mod tokens;
 mod xpath;
 
 pub use check::ClassLookup;

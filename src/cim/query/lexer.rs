@@ -1,13 +1,7 @@
 //! From text to tokens. The languages share one lexer; what they do not share, the parser refuses.
 
+use super::tokens::{Token, TokenKind, excerpt};
 use super::{MAX_TEXT_BYTES, QueryError, Reason};
-
-/// A token and where it starts, in bytes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Token {
-    pub kind: Kind,
-    pub at: usize,
-}
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,9 +31,10 @@ pub enum Kind {
     End,
 }
 
-impl Kind {
-    /// The token as an error message shows it.
-    pub fn describe(&self) -> String {
+impl TokenKind for Kind {
+    const END: &'static Self = &Self::End;
+
+    fn describe(&self) -> String {
         match self {
             Self::Word(word) => format!("`{}`", excerpt(word)),
             Self::Text(text) => format!("the string `{}`", excerpt(text)),
@@ -65,8 +60,15 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Whether the token is that word, whatever its case.
+    pub fn is_word(&self, wanted: &str) -> bool {
+        matches!(self, Self::Word(word) if word.eq_ignore_ascii_case(wanted))
+    }
+}
+
 /// Splits a query into its tokens.
-pub fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
+pub fn tokens(text: &str) -> Result<Vec<Token<Kind>>, QueryError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(Reason::TooLong { bytes: text.len() }.at(text, 0));
     }
@@ -257,16 +259,6 @@ fn is_name_start(c: char) -> bool {
 
 fn is_name_part(c: char) -> bool {
     is_name_start(c) || c.is_ascii_digit()
-}
-
-/// As much of a text as an error message needs.
-fn excerpt(text: &str) -> String {
-    const LONGEST: usize = 40;
-    let mut short: String = text.chars().take(LONGEST).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    short
 }
 
 #[cfg(test)]

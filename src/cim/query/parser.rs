@@ -1,7 +1,8 @@
 //! From tokens to the tree: recursive descent, its depth and the number of comparisons bounded.
 
 use super::ast::{At, CompareOp, Condition, From, Literal, Operand, Path, Select, Step};
-use super::lexer::{Kind, Token, tokens};
+use super::lexer::{self, Kind};
+use super::tokens::Tokens;
 use super::{Language, MAX_DEPTH, MAX_TERMS, Query, QueryError, Reason};
 use crate::cim::Name;
 
@@ -15,9 +16,7 @@ impl Query {
     pub fn parse(language: Language, text: &str) -> std::result::Result<Self, QueryError> {
         let mut parser = Parser {
             language,
-            text,
-            tokens: tokens(text)?,
-            next: 0,
+            tokens: Tokens::new(text, lexer::tokens(text)?),
             depth: 0,
             terms: 0,
         };
@@ -34,9 +33,7 @@ impl Query {
 
 struct Parser<'a> {
     language: Language,
-    text: &'a str,
-    tokens: Vec<Token>,
-    next: usize,
+    tokens: Tokens<'a, Kind>,
     depth: usize,
     terms: usize,
 }
@@ -50,7 +47,7 @@ impl Parser<'_> {
         } else {
             self.select_statement()?
         };
-        match self.peek() {
+        match self.tokens.peek() {
             Kind::End => Ok(parts),
             _ => Err(self.expected_end()),
         }
@@ -73,28 +70,28 @@ impl Parser<'_> {
     }
 
     fn select_list(&mut self) -> Result<Select> {
-        if self.eat(&Kind::Star) {
+        if self.tokens.eat(&Kind::Star) {
             return Ok(Select::All);
         }
         let mut paths = vec![self.path("`*` or a property")?];
-        while self.eat(&Kind::Comma) {
+        while self.tokens.eat(&Kind::Comma) {
             paths.push(self.path("a property")?);
         }
         Ok(Select::Paths(paths))
     }
 
     fn from(&mut self) -> Result<From> {
-        let at = At(self.at());
+        let at = At(self.tokens.at());
         let class = self.name("a class")?;
         let introduced = self.language == Language::Cql && self.eat_word("AS");
-        let bare = matches!(self.peek(), Kind::Word(word) if !is_reserved(word) && !is_clause(word));
+        let bare = matches!(self.tokens.peek(), Kind::Word(word) if !is_reserved(word) && !is_clause(word));
         let alias = if introduced || self.language == Language::Cql && bare {
             Some(self.name("an alias")?)
         } else {
             None
         };
-        if matches!(self.peek(), Kind::Comma) {
-            return Err(self.fault(Reason::Unsupported(
+        if matches!(self.tokens.peek(), Kind::Comma) {
+            return Err(self.tokens.fault(Reason::Unsupported(
                 "a query is about one class; joins are not offered",
             )));
         }
@@ -103,10 +100,10 @@ impl Parser<'_> {
 
     /// The polling interval of WMI event queries. Events are pushed here, so it has no effect.
     fn within(&mut self) -> Result<()> {
-        match self.peek() {
-            Kind::Integer(seconds) if *seconds >= 0 => self.next += 1,
-            Kind::Real(seconds) if *seconds >= 0.0 => self.next += 1,
-            _ => return Err(self.expected("a number of seconds")),
+        match self.tokens.peek() {
+            Kind::Integer(seconds) if *seconds >= 0 => self.tokens.skip(1),
+            Kind::Real(seconds) if *seconds >= 0.0 => self.tokens.skip(1),
+            _ => return Err(self.tokens.expected("a number of seconds")),
         }
         Ok(())
     }
@@ -132,15 +129,15 @@ impl Parser<'_> {
     fn negation(&mut self) -> Result<Condition> {
         if self.is_word("NOT") {
             return self.nested(|parser| {
-                parser.next += 1;
+                parser.tokens.skip(1);
                 Ok(Condition::Not(Box::new(parser.negation()?)))
             });
         }
-        if matches!(self.peek(), Kind::Open) {
+        if matches!(self.tokens.peek(), Kind::Open) {
             return self.nested(|parser| {
-                parser.next += 1;
+                parser.tokens.skip(1);
                 let inner = parser.condition()?;
-                parser.token(&Kind::Close, "AND, OR or `)`")?;
+                parser.tokens.expect(&Kind::Close, "AND, OR or `)`")?;
                 Ok(inner)
             });
         }
@@ -149,7 +146,7 @@ impl Parser<'_> {
 
     fn nested(&mut self, read: impl FnOnce(&mut Self) -> Result<Condition>) -> Result<Condition> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.fault(Reason::TooDeep));
+            return Err(self.tokens.fault(Reason::TooDeep));
         }
         self.depth += 1;
         let inner = read(self);
@@ -160,7 +157,7 @@ impl Parser<'_> {
     fn comparison(&mut self) -> Result<Condition> {
         self.terms += 1;
         if self.terms > MAX_TERMS {
-            return Err(self.fault(Reason::TooManyTerms));
+            return Err(self.tokens.fault(Reason::TooManyTerms));
         }
         let left_is_null = self.eat_word("NULL");
         if left_is_null {
@@ -178,7 +175,7 @@ impl Parser<'_> {
             return self.like(left);
         }
         if self.is_word("NOT") && self.is_word_ahead("LIKE") {
-            self.next += 2;
+            self.tokens.skip(2);
             return Ok(Condition::Not(Box::new(self.like(left)?)));
         }
         self.relation(left)
@@ -193,11 +190,11 @@ impl Parser<'_> {
             return Ok(Some(if not { Condition::Not(Box::new(test)) } else { test }));
         }
         if self.language != Language::Fql && self.eat_word("ISA") {
-            let at = At(self.at());
-            let class = match self.peek() {
+            let at = At(self.tokens.at());
+            let class = match self.tokens.peek() {
                 Kind::Text(text) => {
-                    let class = Name::parse(text).map_err(|_| self.expected("a class"))?;
-                    self.next += 1;
+                    let class = Name::parse(text).map_err(|_| self.tokens.expected("a class"))?;
+                    self.tokens.skip(1);
                     class
                 }
                 _ => self.name("a class")?,
@@ -217,29 +214,29 @@ impl Parser<'_> {
                 expected: "a property before LIKE",
                 found: "a value".to_owned(),
             }
-            .at(self.text, operand.at().0));
+            .at(self.tokens.text(), operand.at().0));
         }
-        let at = At(self.at());
-        match self.peek() {
+        let at = At(self.tokens.at());
+        match self.tokens.peek() {
             Kind::Text(text) => {
                 let pattern = text.clone();
-                self.next += 1;
+                self.tokens.skip(1);
                 Ok(Condition::Like { operand, pattern, at })
             }
-            _ => Err(self.expected("a pattern in quotes")),
+            _ => Err(self.tokens.expected("a pattern in quotes")),
         }
     }
 
     fn relation(&mut self, left: Operand) -> Result<Condition> {
-        let at = At(self.at());
+        let at = At(self.tokens.at());
         let Some(op) = self.operator() else {
             return self.bare(left, at);
         };
         if matches!(op, CompareOp::Eq | CompareOp::Ne) && self.is_word("NULL") {
             let Operand::Path(path) = left else {
-                return Err(self.expected("a property or a value"));
+                return Err(self.tokens.expected("a property or a value"));
             };
-            self.next += 1;
+            self.tokens.skip(1);
             return Ok(null_test(path, op));
         }
         let right = self.operand("a property or a value")?;
@@ -247,7 +244,7 @@ impl Parser<'_> {
         if counts(&left) && counts(&right) {
             return Err(
                 Reason::Unsupported("only one side of a comparison may have ANY or EVERY")
-                    .at(self.text, right.at().0),
+                    .at(self.tokens.text(), right.at().0),
             );
         }
         Ok(Condition::Compare { left, op, right, at })
@@ -255,8 +252,9 @@ impl Parser<'_> {
 
     /// An operand that stands alone is true where its value is.
     fn bare(&mut self, operand: Operand, at: At) -> Result<Condition> {
-        let ends =
-            matches!(self.peek(), Kind::End | Kind::Close) || self.is_word("AND") || self.is_word("OR");
+        let ends = matches!(self.tokens.peek(), Kind::End | Kind::Close)
+            || self.is_word("AND")
+            || self.is_word("OR");
         let boolean = !matches!(
             operand,
             Operand::Literal(
@@ -265,7 +263,7 @@ impl Parser<'_> {
             )
         );
         if !(ends && boolean) {
-            return Err(self.expected(if self.language == Language::Fql {
+            return Err(self.tokens.expected(if self.language == Language::Fql {
                 "a comparison, LIKE or IS"
             } else {
                 "a comparison, LIKE, ISA or IS"
@@ -280,18 +278,17 @@ impl Parser<'_> {
     }
 
     fn null_operator(&mut self) -> Result<CompareOp> {
-        match self.operator() {
-            Some(op @ (CompareOp::Eq | CompareOp::Ne)) => Ok(op),
-            Some(_) => {
-                self.next -= 1;
-                Err(self.expected("`=` or `<>`"))
-            }
-            None => Err(self.expected("`=` or `<>`")),
+        if self.tokens.eat(&Kind::Equal) {
+            Ok(CompareOp::Eq)
+        } else if self.tokens.eat(&Kind::NotEqual) {
+            Ok(CompareOp::Ne)
+        } else {
+            Err(self.tokens.expected("`=` or `<>`"))
         }
     }
 
     fn operator(&mut self) -> Option<CompareOp> {
-        let op = match self.peek() {
+        let op = match self.tokens.peek() {
             Kind::Equal => CompareOp::Eq,
             Kind::NotEqual => CompareOp::Ne,
             Kind::Less => CompareOp::Lt,
@@ -300,30 +297,30 @@ impl Parser<'_> {
             Kind::GreaterEqual => CompareOp::Ge,
             _ => return None,
         };
-        self.next += 1;
+        self.tokens.skip(1);
         Some(op)
     }
 
     fn operand(&mut self, expected: &'static str) -> Result<Operand> {
-        let at = At(self.at());
-        let literal = match self.peek() {
+        let at = At(self.tokens.at());
+        let literal = match self.tokens.peek() {
             Kind::Integer(value) => Literal::Integer(*value),
             Kind::Real(value) => Literal::Real(*value),
             Kind::Text(text) => Literal::Text(text.clone()),
-            Kind::Word(word) if word.eq_ignore_ascii_case("TRUE") => Literal::Boolean(true),
-            Kind::Word(word) if word.eq_ignore_ascii_case("FALSE") => Literal::Boolean(false),
+            word if word.is_word("TRUE") => Literal::Boolean(true),
+            word if word.is_word("FALSE") => Literal::Boolean(false),
             Kind::Word(_) => return self.word_operand(expected),
-            _ => return Err(self.expected(expected)),
+            _ => return Err(self.tokens.expected(expected)),
         };
-        self.next += 1;
+        self.tokens.skip(1);
         Ok(Operand::Literal(literal, at))
     }
 
     fn word_operand(&mut self, expected: &'static str) -> Result<Operand> {
-        if self.is_word("DATETIME") && matches!(self.peek_at(1), Kind::Open) {
+        if self.is_word("DATETIME") && matches!(self.tokens.peek_at(1), Kind::Open) {
             return self.datetime();
         }
-        let before_name = matches!(self.peek_at(1), Kind::Word(word) if !is_reserved(word));
+        let before_name = matches!(self.tokens.peek_at(1), Kind::Word(word) if !is_reserved(word));
         if before_name && self.eat_word("ANY") {
             return Ok(Operand::Any(self.path("an array")?));
         }
@@ -331,49 +328,51 @@ impl Parser<'_> {
             return Ok(Operand::Every(self.path("an array")?));
         }
         let path = self.path(expected)?;
-        if self.language == Language::Cql && self.eat(&Kind::Hash) {
-            let Kind::Text(symbol) = self.peek() else {
-                return Err(self.expected("the name of a value in quotes"));
+        if self.language == Language::Cql && self.tokens.eat(&Kind::Hash) {
+            let Kind::Text(symbol) = self.tokens.peek() else {
+                return Err(self.tokens.expected("the name of a value in quotes"));
             };
             let symbol = symbol.clone();
-            self.next += 1;
+            self.tokens.skip(1);
             return Ok(Operand::Symbol(path, symbol));
         }
         Ok(Operand::Path(path))
     }
 
     fn datetime(&mut self) -> Result<Operand> {
-        self.next += 1;
-        self.token(&Kind::Open, "`(`")?;
-        let at = At(self.at());
-        let Kind::Text(text) = self.peek() else {
-            return Err(self.expected("a datetime in quotes"));
+        self.tokens.skip(1);
+        self.tokens.expect(&Kind::Open, "`(`")?;
+        let at = At(self.tokens.at());
+        let Kind::Text(text) = self.tokens.peek() else {
+            return Err(self.tokens.expected("a datetime in quotes"));
         };
-        let value = text.parse().map_err(|bad| self.fault(Reason::BadDateTime(bad)))?;
-        self.next += 1;
-        self.token(&Kind::Close, "`)`")?;
+        let value = text
+            .parse()
+            .map_err(|bad| self.tokens.fault(Reason::BadDateTime(bad)))?;
+        self.tokens.skip(1);
+        self.tokens.expect(&Kind::Close, "`)`")?;
         Ok(Operand::Literal(Literal::DateTime(value), at))
     }
 
     fn path(&mut self, expected: &'static str) -> Result<Path> {
-        if matches!(self.peek(), Kind::Word(word) if is_reserved(word)) {
-            return Err(self.expected(expected));
+        if matches!(self.tokens.peek(), Kind::Word(word) if is_reserved(word)) {
+            return Err(self.tokens.expected(expected));
         }
         let mut steps = vec![self.step(expected)?];
-        while self.eat(&Kind::Dot) {
+        while self.tokens.eat(&Kind::Dot) {
             steps.push(self.step("a property")?);
         }
         Ok(Path { steps })
     }
 
     fn step(&mut self, expected: &'static str) -> Result<Step> {
-        let at = At(self.at());
+        let at = At(self.tokens.at());
         let mut name = self.any_word(expected)?;
         let mut scope = None;
-        if self.language == Language::Cql && self.eat(&Kind::DoubleColon) {
+        if self.language == Language::Cql && self.tokens.eat(&Kind::DoubleColon) {
             scope = Some(std::mem::replace(&mut name, self.any_word("a property")?));
         }
-        let index = if self.eat(&Kind::OpenBracket) {
+        let index = if self.tokens.eat(&Kind::OpenBracket) {
             self.index()?
         } else {
             None
@@ -388,32 +387,32 @@ impl Parser<'_> {
 
     /// The rest of an index; `[*]` means all items, as no index does.
     fn index(&mut self) -> Result<Option<u32>> {
-        let index = match self.peek() {
+        let index = match self.tokens.peek() {
             Kind::Integer(value) => {
-                let index = u32::try_from(*value).map_err(|_| self.expected("an index from 0"))?;
+                let index = u32::try_from(*value).map_err(|_| self.tokens.expected("an index from 0"))?;
                 Some(index)
             }
             Kind::Star => None,
-            _ => return Err(self.expected("an index from 0")),
+            _ => return Err(self.tokens.expected("an index from 0")),
         };
-        self.next += 1;
-        self.token(&Kind::CloseBracket, "`]`")?;
+        self.tokens.skip(1);
+        self.tokens.expect(&Kind::CloseBracket, "`]`")?;
         Ok(index)
     }
 
     fn name(&mut self, expected: &'static str) -> Result<Name> {
-        match self.peek() {
-            Kind::Word(word) if is_reserved(word) => Err(self.expected(expected)),
+        match self.tokens.peek() {
+            Kind::Word(word) if is_reserved(word) => Err(self.tokens.expected(expected)),
             _ => self.any_word(expected),
         }
     }
 
     fn any_word(&mut self, expected: &'static str) -> Result<Name> {
-        let Kind::Word(word) = self.peek() else {
-            return Err(self.expected(expected));
+        let Kind::Word(word) = self.tokens.peek() else {
+            return Err(self.tokens.expected(expected));
         };
         let name = Name::new(word);
-        self.next += 1;
+        self.tokens.skip(1);
         Ok(name)
     }
 
@@ -421,75 +420,32 @@ impl Parser<'_> {
         if self.eat_word(keyword) {
             Ok(())
         } else {
-            Err(self.expected(expected))
+            Err(self.tokens.expected(expected))
         }
-    }
-
-    fn token(&mut self, kind: &Kind, expected: &'static str) -> Result<()> {
-        if self.eat(kind) {
-            Ok(())
-        } else {
-            Err(self.expected(expected))
-        }
-    }
-
-    fn eat(&mut self, kind: &Kind) -> bool {
-        let there = self.peek() == kind;
-        self.next += usize::from(there);
-        there
     }
 
     fn eat_word(&mut self, keyword: &str) -> bool {
-        let there = self.is_word(keyword);
-        self.next += usize::from(there);
-        there
+        self.tokens.eat_if(|kind| kind.is_word(keyword))
     }
 
     fn is_word(&self, keyword: &str) -> bool {
-        matches!(self.peek(), Kind::Word(word) if word.eq_ignore_ascii_case(keyword))
+        self.tokens.peek().is_word(keyword)
     }
 
     fn is_word_ahead(&self, keyword: &str) -> bool {
-        matches!(self.peek_at(1), Kind::Word(word) if word.eq_ignore_ascii_case(keyword))
-    }
-
-    fn peek(&self) -> &Kind {
-        self.peek_at(0)
-    }
-
-    fn peek_at(&self, ahead: usize) -> &Kind {
-        self.tokens
-            .get(self.next + ahead)
-            .map_or(&Kind::End, |token| &token.kind)
-    }
-
-    fn at(&self) -> usize {
-        self.tokens
-            .get(self.next)
-            .map_or(self.text.len(), |token| token.at)
-    }
-
-    fn fault(&self, reason: Reason) -> QueryError {
-        reason.at(self.text, self.at())
-    }
-
-    fn expected(&self, expected: &'static str) -> QueryError {
-        self.fault(Reason::Expected {
-            expected,
-            found: self.peek().describe(),
-        })
+        self.tokens.peek_at(1).is_word(keyword)
     }
 
     /// Says of the clauses that the languages have beyond WHERE that they are not offered.
     fn expected_end(&self) -> QueryError {
-        match self.peek() {
-            Kind::Word(word) if is_clause(word) => self.fault(Reason::Unsupported(
+        match self.tokens.peek() {
+            Kind::Word(word) if is_clause(word) => self.tokens.fault(Reason::Unsupported(
                 "GROUP, HAVING, ORDER BY, JOIN and the like are not offered",
             )),
-            Kind::DoubleColon | Kind::Hash => self.fault(Reason::Unsupported(
+            Kind::DoubleColon | Kind::Hash => self.tokens.fault(Reason::Unsupported(
                 "`Class::Property` and `Property#'Value'` are CQL",
             )),
-            _ => self.expected("AND, OR or the end of the query"),
+            _ => self.tokens.expected("AND, OR or the end of the query"),
         }
     }
 }

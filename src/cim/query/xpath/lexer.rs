@@ -1,14 +1,8 @@
 //! From text to the tokens of XPath 1.0 (its section 3.7), as far as level 1 has them.
 
+use super::super::tokens::{Token, TokenKind, excerpt};
 use super::super::{MAX_TEXT_BYTES, QueryError, Reason};
 use crate::cim::Value;
-
-/// A token and where it starts, in bytes.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Token {
-    pub kind: Kind,
-    pub at: usize,
-}
 
 /// What a token is.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,9 +27,10 @@ pub enum Kind {
     End,
 }
 
-impl Kind {
-    /// The token as an error message shows it.
-    pub fn describe(&self) -> String {
+impl TokenKind for Kind {
+    const END: &'static Self = &Self::End;
+
+    fn describe(&self) -> String {
         match self {
             Self::Name(name) => format!("`{}`", excerpt(name)),
             Self::Text(text) => format!("the string `{}`", excerpt(text)),
@@ -59,7 +54,7 @@ impl Kind {
 }
 
 /// Splits an expression into its tokens.
-pub fn tokens(text: &str) -> Result<Vec<Token>, QueryError> {
+pub fn tokens(text: &str) -> Result<Vec<Token<Kind>>, QueryError> {
     if text.len() > MAX_TEXT_BYTES {
         return Err(Reason::TooLong { bytes: text.len() }.at(text, 0));
     }
@@ -189,8 +184,4 @@ fn is_name_start(c: char) -> bool {
 
 fn is_name_part(c: char) -> bool {
     is_name_start(c) || c.is_ascii_digit() || matches!(c, '-' | '.')
-}
-
-fn excerpt(text: &str) -> String {
-    text.chars().take(40).collect()
 }

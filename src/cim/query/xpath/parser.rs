@@ -1,8 +1,9 @@
 //! From tokens to the expression: recursive descent with a bounded depth.
 
 use super::super::ast::{At, CompareOp};
+use super::super::tokens::Tokens;
 use super::super::{MAX_DEPTH, QueryError, Reason};
-use super::lexer::{Kind, Token, tokens};
+use super::lexer::{self, Kind};
 use super::{Constant, Expression, Path, Step};
 use crate::cim::{Name, Value};
 
@@ -26,22 +27,18 @@ fn whole<T>(
     read: impl FnOnce(&mut Parser<'_>) -> Result<T, QueryError>,
 ) -> Result<T, QueryError> {
     let mut parser = Parser {
-        text,
-        tokens: tokens(text)?,
-        next: 0,
+        tokens: Tokens::new(text, lexer::tokens(text)?),
         depth: 0,
     };
     let out = read(&mut parser)?;
-    match parser.peek() {
+    match parser.tokens.peek() {
         Kind::End => Ok(out),
-        _ => Err(parser.expected("the end of the expression")),
+        _ => Err(parser.tokens.expected("the end of the expression")),
     }
 }
 
 struct Parser<'a> {
-    text: &'a str,
-    tokens: Vec<Token>,
-    next: usize,
+    tokens: Tokens<'a, Kind>,
     depth: usize,
 }
 
@@ -71,13 +68,13 @@ impl Parser<'_> {
     }
 
     fn primary(&mut self) -> Result<Expression, QueryError> {
-        let not = self.is_name("not") && matches!(self.peek_at(1), Kind::Open);
+        let not = self.is_name("not") && matches!(self.tokens.peek_at(1), Kind::Open);
         if not {
-            self.next += 1;
+            self.tokens.skip(1);
         }
-        if self.eat(&Kind::Open) {
+        if self.tokens.eat(&Kind::Open) {
             let inner = self.nested(Self::disjunction)?;
-            self.token(&Kind::Close, "`and`, `or` or `)`")?;
+            self.tokens.expect(&Kind::Close, "`and`, `or` or `)`")?;
             return Ok(if not {
                 Expression::Not(Box::new(inner))
             } else {
@@ -89,7 +86,7 @@ impl Parser<'_> {
 
     fn nested<T>(&mut self, read: impl FnOnce(&mut Self) -> Result<T, QueryError>) -> Result<T, QueryError> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.fault(Reason::TooDeep));
+            return Err(self.tokens.fault(Reason::TooDeep));
         }
         self.depth += 1;
         let inner = read(self);
@@ -98,7 +95,7 @@ impl Parser<'_> {
     }
 
     fn comparison(&mut self) -> Result<Expression, QueryError> {
-        let start = self.at();
+        let start = self.tokens.at();
         let left = self.operand()?;
         let Some(op) = self.operator() else {
             return match left {
@@ -107,11 +104,11 @@ impl Parser<'_> {
                     .ok()
                     .filter(|value| *value > 0)
                     .map(Expression::Position)
-                    .ok_or_else(|| Reason::NumberOutOfRange(value.to_string()).at(self.text, start)),
-                Operand::Constant(_) => Err(self.expected("a comparison")),
+                    .ok_or_else(|| Reason::NumberOutOfRange(value.to_string()).at(self.tokens.text(), start)),
+                Operand::Constant(_) => Err(self.tokens.expected("a comparison")),
             };
         };
-        let right_at = self.at();
+        let right_at = self.tokens.at();
         match (left, self.operand()?) {
             (Operand::Path(path), Operand::Constant(constant)) => {
                 Ok(Expression::Compare { path, op, constant })
@@ -121,12 +118,13 @@ impl Parser<'_> {
                 op: mirrored(op),
                 constant,
             }),
-            _ => Err(Reason::Unsupported("a comparison is of a path with a value").at(self.text, right_at)),
+            _ => Err(Reason::Unsupported("a comparison is of a path with a value")
+                .at(self.tokens.text(), right_at)),
         }
     }
 
     fn operator(&mut self) -> Option<CompareOp> {
-        let op = match self.peek() {
+        let op = match self.tokens.peek() {
             Kind::Equal => CompareOp::Eq,
             Kind::NotEqual => CompareOp::Ne,
             Kind::Less => CompareOp::Lt,
@@ -135,37 +133,37 @@ impl Parser<'_> {
             Kind::GreaterEqual => CompareOp::Ge,
             _ => return None,
         };
-        self.next += 1;
+        self.tokens.skip(1);
         Some(op)
     }
 
     fn operand(&mut self) -> Result<Operand, QueryError> {
-        let constant = match self.peek() {
+        let constant = match self.tokens.peek() {
             Kind::Text(text) => Constant::Text(text.clone()),
             Kind::Number(value) => Constant::Number(value.clone()),
             _ => return self.path().map(Operand::Path),
         };
-        self.next += 1;
+        self.tokens.skip(1);
         Ok(Operand::Constant(constant))
     }
 
     fn path(&mut self) -> Result<Path, QueryError> {
-        let absolute = self.eat(&Kind::Slash);
+        let absolute = self.tokens.eat(&Kind::Slash);
         let mut steps = Vec::new();
         loop {
-            if self.is_name("text") && matches!(self.peek_at(1), Kind::Open) {
-                self.next += 2;
-                self.token(&Kind::Close, "`)`")?;
+            if self.is_name("text") && matches!(self.tokens.peek_at(1), Kind::Open) {
+                self.tokens.skip(2);
+                self.tokens.expect(&Kind::Close, "`)`")?;
                 return Ok(Path {
                     absolute,
                     steps,
                     text: true,
                 });
             }
-            if !self.eat(&Kind::Dot) {
+            if !self.tokens.eat(&Kind::Dot) {
                 steps.push(self.step()?);
             }
-            if !self.eat(&Kind::Slash) {
+            if !self.tokens.eat(&Kind::Slash) {
                 return Ok(Path {
                     absolute,
                     steps,
@@ -176,75 +174,33 @@ impl Parser<'_> {
     }
 
     fn step(&mut self) -> Result<Step, QueryError> {
-        let at = At(self.at());
-        let name = match self.peek() {
-            Kind::Name(_) if matches!(self.peek_at(1), Kind::Open) => {
-                return Err(self.fault(Reason::Unsupported(
+        let at = At(self.tokens.at());
+        let name = match self.tokens.peek() {
+            Kind::Name(_) if matches!(self.tokens.peek_at(1), Kind::Open) => {
+                return Err(self.tokens.fault(Reason::Unsupported(
                     "of the functions, only `not()` and `text()` are known",
                 )));
             }
             Kind::Name(name) => Some(Name::new(name)),
             Kind::Star => None,
-            _ => return Err(self.expected("a property, `*` or a value")),
+            _ => return Err(self.tokens.expected("a property, `*` or a value")),
         };
-        self.next += 1;
+        self.tokens.skip(1);
         let mut predicates = Vec::new();
-        while self.eat(&Kind::OpenBracket) {
+        while self.tokens.eat(&Kind::OpenBracket) {
             predicates.push(self.nested(Self::disjunction)?);
-            self.token(&Kind::CloseBracket, "`and`, `or` or `]`")?;
+            self.tokens.expect(&Kind::CloseBracket, "`and`, `or` or `]`")?;
         }
         Ok(Step { name, predicates, at })
     }
 
-    fn token(&mut self, kind: &Kind, expected: &'static str) -> Result<(), QueryError> {
-        if self.eat(kind) {
-            Ok(())
-        } else {
-            Err(self.expected(expected))
-        }
-    }
-
-    fn eat(&mut self, kind: &Kind) -> bool {
-        let there = self.peek() == kind;
-        self.next += usize::from(there);
-        there
-    }
-
     fn eat_name(&mut self, wanted: &str) -> bool {
-        let there = self.is_name(wanted);
-        self.next += usize::from(there);
-        there
+        self.tokens
+            .eat_if(|kind| matches!(kind, Kind::Name(name) if name == wanted))
     }
 
     fn is_name(&self, wanted: &str) -> bool {
-        matches!(self.peek(), Kind::Name(name) if name == wanted)
-    }
-
-    fn peek(&self) -> &Kind {
-        self.peek_at(0)
-    }
-
-    fn peek_at(&self, ahead: usize) -> &Kind {
-        self.tokens
-            .get(self.next + ahead)
-            .map_or(&Kind::End, |token| &token.kind)
-    }
-
-    fn at(&self) -> usize {
-        self.tokens
-            .get(self.next)
-            .map_or(self.text.len(), |token| token.at)
-    }
-
-    fn fault(&self, reason: Reason) -> QueryError {
-        reason.at(self.text, self.at())
-    }
-
-    fn expected(&self, expected: &'static str) -> QueryError {
-        self.fault(Reason::Expected {
-            expected,
-            found: self.peek().describe(),
-        })
+        matches!(self.tokens.peek(), Kind::Name(name) if name == wanted)
     }
 }
 
