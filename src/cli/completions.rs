@@ -6,6 +6,7 @@ use clap_complete::Shell;
 use super::Cli;
 use super::exit::{Exit, Failure};
 use super::output::Output;
+use super::wbem;
 
 /// Write the completion script of a shell
 #[derive(Debug, clap::Args)]
@@ -20,8 +21,9 @@ pub struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut Output) -> Result<Exit, Failure> {
+    let mut command = Cli::command().mut_subcommand("wbem", |wbem| wbem::for_shells(&wbem));
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "esm", &mut script);
-    out.bytes(&script)?;
+    clap_complete::generate(args.shell, &mut command, "esm", &mut script);
+    out.text(&wbem::with_single_dashes(&String::from_utf8_lossy(&script)))?;
     Ok(Exit::Done)
 }

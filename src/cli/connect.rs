@@ -182,6 +182,11 @@ impl ConnectionArgs {
 }
 
 impl LocalArgs {
+    /// The agent with that socket; without one, that of the configuration.
+    pub const fn of(socket: Option<PathBuf>) -> Self {
+        Self { socket }
+    }
+
     /// The path of the socket.
     ///
     /// # Errors

@@ -66,5 +66,60 @@ fn with_usual_headings(page: &str) -> String {
         page = page.replace(&format!(".SH EXTRA\n{line}\n"), &format!(".SH {heading}\n"));
         page = page.replace(&format!("\n\n{line}\n"), &format!("\n.SH {heading}\n"));
     }
-    page
+    with_lists(&page)
+}
+
+/// Lines `  TERM  TEXT` of a help become entries of a list, whose texts are filled as the reader's screen wants it;
+/// examples stay as they are.
+fn with_lists(page: &str) -> String {
+    let mut out = String::with_capacity(page.len());
+    let (mut in_list, mut in_examples) = (false, false);
+    for line in page.split_inclusive('\n') {
+        if line.starts_with(".SH") {
+            if in_examples {
+                out.push_str(".fi\n");
+            }
+            out.push_str(line);
+            in_list = false;
+            in_examples = line == ".SH EXAMPLES\n";
+            if in_examples {
+                out.push_str(".nf\n");
+            }
+            continue;
+        }
+        let entry = match in_examples {
+            true => None,
+            false => line.strip_prefix("  ").and_then(|entry| entry.rsplit_once("  ")),
+        };
+        match entry {
+            // What goes on in the next line stands below its text.
+            Some((term, text)) if in_list && term.trim().is_empty() => out.push_str(text),
+            Some((term, text)) => {
+                let words: Vec<&str> = term.split_whitespace().collect();
+                out.push_str(&format!(".TP\n\\fB{}\\fR\n{text}", words.join(" ")));
+                in_list = true;
+            }
+            None => {
+                // A request of troff says itself how it begins.
+                if std::mem::replace(&mut in_list, false) && !line.starts_with('.') {
+                    out.push_str(".PP\n");
+                }
+                out.push_str(line);
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_help_lists_is_a_list() {
+        let page = ".SH X\n  ei   OBJECT [A]  the instances\n                   of it\n  a  b\nA line\n.SH EXAMPLES\n  a  b\n.SH Y\n";
+        let expect = ".SH X\n.TP\n\\fBei OBJECT [A]\\fR\nthe instances\nof it\n.TP\n\\fBa\\fR\nb\n.PP\nA line\n\
+            .SH EXAMPLES\n.nf\n  a  b\n.fi\n.SH Y\n";
+        assert_eq!(with_lists(page), expect);
+    }
 }

@@ -2,6 +2,7 @@
 
 mod assignment;
 mod command_line;
+mod completion;
 mod indirection;
 mod object;
 mod operations;
@@ -27,6 +28,8 @@ use super::exit::{Exit, Failure};
 use super::output::Output;
 use super::{Cli, Global};
 use crate::client::classes::Classes;
+
+pub(super) use self::completion::{for_shells, with_single_dashes};
 
 /// What the program is called where it is a command of `esm`.
 const PROGRAM: &str = "esm wbem";
@@ -56,26 +59,26 @@ pub struct Args {
 
 const HELP: &str = "\
 Operations:
-  ei   OBJECT [PROPERTY,...]  the instances of a class and of its subclasses
-  ein  OBJECT                 their names
-  gi   OBJECT [PROPERTY,...]  one instance
-  ai   OBJECT [PROPERTY,...]  the instances that are associated with one (-ac, -arc, -ar, -arr)
-  ain  OBJECT                 their names
-  ri   OBJECT [PROPERTY,...]  the associations that refer to an instance (-arc, -ar)
-  rin  OBJECT                 their names
-  eq   OBJECT QUERY           the result of a query in the namespace (--language)
-  ci   OBJECT VALUES          create an instance; prints its name
-  mi   OBJECT VALUES          change properties of an instance; the others keep their values
-  di   OBJECT                 delete an instance
-  gp   OBJECT PROPERTY        one property
-  sp   OBJECT PROPERTY=VALUE  change one property
-  cm   OBJECT METHOD[.VALUES] call a method of an instance, or of a class
-  cmx  OBJECT METHOD[.VALUES] the same; prints the answer as XML
-  gc   OBJECT [PROPERTY,...]  the properties of a class
-  gcd  OBJECT                 the class as XML
-  ec   OBJECT                 the subclasses of a class, or all classes of a namespace
-  ecn  OBJECT                 their names
-  dc   OBJECT                 delete a class
+  ei   OBJECT [PROPERTY,...]   the instances of a class and of its subclasses
+  ein  OBJECT                  their names
+  gi   OBJECT [PROPERTY,...]   one instance
+  ai   OBJECT [PROPERTY,...]   the instances that are associated with one (-ac, -arc, -ar, -arr)
+  ain  OBJECT                  their names
+  ri   OBJECT [PROPERTY,...]   the associations that refer to an instance (-arc, -ar)
+  rin  OBJECT                  their names
+  eq   OBJECT QUERY            the result of a query in the namespace (--language)
+  ci   OBJECT VALUES           create an instance; prints its name
+  mi   OBJECT VALUES           change properties of an instance; the others keep their values
+  di   OBJECT                  delete an instance
+  gp   OBJECT PROPERTY         one property
+  sp   OBJECT PROPERTY=VALUE   change one property
+  cm   OBJECT METHOD[.VALUES]  call a method of an instance, or of a class
+  cmx  OBJECT METHOD[.VALUES]  the same; prints the answer as XML
+  gc   OBJECT [PROPERTY,...]   the properties of a class
+  gcd  OBJECT                  the class as XML
+  ec   OBJECT                  the subclasses of a class, or all classes of a namespace
+  ecn  OBJECT                  their names
+  dc   OBJECT                  delete a class
 
 Objects:
   [http[s]://[USER[:PASSWORD]@]HOST[:PORT]/]NAMESPACE[:CLASS[.KEY=VALUE[,KEY=VALUE...]]]
@@ -109,6 +112,7 @@ Options of wbemcli:
 Options of esm:
   --output FORM         wbemcli (default), table, json, or xml, which is the answer as it came
   --url URL             the server: https://HOST[:5989], or HOST alone
+  --socket PATH         the local socket of the agent of this machine
   --user NAME           the account; its password is in the variable ESM_PASSWORD or in --password-file, or is asked for
   --password-file FILE  a file whose first line is the password
   --ca FILE             trust the certificates in this PEM file, and what they have signed

@@ -450,6 +450,32 @@ fn the_agent_of_this_machine_needs_no_server_and_no_login() {
     assert!(refused.contains("whose socket needs no login"), "{refused}");
 }
 
+/// As the other commands take it: by the path of its socket, whatever the configuration says or fails to say.
+#[test]
+fn the_agent_of_this_machine_can_be_named_by_its_socket() {
+    let agent = agent();
+    let socket = agent.socket().display().to_string();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let asked = ["wbem", "ein", "ESM_Alive", "--socket", &socket];
+    let named = ends(esm(elsewhere.path()).args(asked), 0).out;
+    assert_eq!(local(&agent, &["ein", "ESM_Alive"], 0).out, named);
+    std::fs::write(elsewhere.path().join("esm.toml"), "no toml").unwrap();
+    assert_eq!(ends(esm(elsewhere.path()).args(asked), 0).out, named);
+    let both = [
+        "ein",
+        "ESM_Alive",
+        "--socket",
+        &socket,
+        "--url",
+        "http://127.0.0.1",
+    ];
+    let refused = local(&agent, &both, 16).err;
+    assert!(
+        refused.contains("--socket is for the agent of this machine"),
+        "{refused}"
+    );
+}
+
 #[test]
 fn enumerations_are_pulled_in_pieces_and_whole_alike() {
     let agent = agent();

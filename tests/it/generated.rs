@@ -42,3 +42,37 @@ fn every_shell_gets_its_completions() {
         );
     }
 }
+
+/// What bash offers for the last of these words.
+#[track_caller]
+fn bash_offers(script: &std::path::Path, words: &[&str]) -> Vec<String> {
+    let last = words.len() - 1;
+    let words: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+    let program = format!(
+        "source '{}'; COMP_WORDS=({}); COMP_CWORD={last}; _esm esm \"${{COMP_WORDS[{last}]}}\" \"${{COMP_WORDS[{}]}}\"; \
+         printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+        script.display(),
+        words.join(" "),
+        last - 1
+    );
+    let ended = run(std::process::Command::new("bash").args(["-c", &program]));
+    assert_eq!((ended.code, &*ended.err), (Some(0), ""), "{words:?}");
+    ended.out.lines().map(str::to_owned).collect()
+}
+
+/// `esm wbem` reads its words itself, as wbemcli does: shells complete them all the same.
+#[test]
+fn operations_and_options_of_wbemcli_are_completed() {
+    let home = tempfile::tempdir().unwrap();
+    let script = home.path().join("esm.bash");
+    let ended = run(esm(home.path()).args(["completions", "bash"]));
+    fs::write(&script, ended.out).unwrap();
+    let offered = |words: &[&str]| bash_offers(&script, words);
+    assert_eq!(offered(&["esm", "wbem", "ei"]), ["ei", "ein"]);
+    assert_eq!(offered(&["esm", "wbem", "ei", "-ca"]), ["-cacert"]);
+    assert_eq!(offered(&["esm", "wbem", "ei", "--soc"]), ["--socket"]);
+    assert_eq!(
+        offered(&["esm", "wbem", "gi", "--output", ""]),
+        ["wbemcli", "table", "json", "xml"]
+    );
+}

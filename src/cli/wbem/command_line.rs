@@ -65,6 +65,8 @@ pub struct Options {
     pub walk: AssociationFilter,
     /// `--url`: the server, where the object path names none.
     pub url: Option<String>,
+    /// `--socket`: the local socket, where there is no server.
+    pub socket: Option<PathBuf>,
     /// `--user`: the account, where the object path names none.
     pub user: Option<String>,
     /// `--password-file`: where its password stands.
@@ -208,6 +210,7 @@ impl Options {
             "-ar" => self.walk.role = value.name()?,
             "-arr" => self.walk.result_role = value.name()?,
             "--url" => self.url = Some(value.text()?),
+            "--socket" => self.socket = value.path()?,
             "--user" => self.user = Some(value.text()?),
             "--password-file" => self.password_file = value.path()?,
             "--namespace" => self.namespace = Some(value.text()?),
@@ -362,7 +365,7 @@ mod tests {
             },
         );
         check(
-            "ei O --url=https://h --user u --password-file=p --output json --max-objects=5 --timeout 9 --namespace n",
+            "ei O --url=https://h --user u --password-file=p --output json --max-objects=5 --timeout 9 --namespace n --socket s",
             EnumerateInstances,
             None,
             Options {
@@ -373,6 +376,7 @@ mod tests {
                 max_objects: Some(5),
                 timeout: Some(Duration::from_secs(9)),
                 namespace: Some("n".into()),
+                socket: Some("s".into()),
                 ..Options::default()
             },
         );

@@ -9,7 +9,7 @@ use super::command_line::Options;
 use super::object::{Object, Server};
 use super::trouble::Trouble;
 use crate::cli::Global;
-use crate::cli::connect::{password, warn_of_clear_text};
+use crate::cli::connect::{LocalArgs, password, warn_of_clear_text};
 use crate::client::cimxml::{CimxmlClient, ClientOptions, Passing};
 use crate::client::server::ServerAddress;
 use crate::net::http_client::{BasicCredentials, HttpUrl};
@@ -42,6 +42,11 @@ pub fn open(object: &mut Object, options: &Options, global: &Global) -> Result<S
         (None, Some(url)) => Some(Server::of_url(url)?),
         (None, None) => None,
     };
+    if server.is_some() && options.socket.is_some() {
+        return Err(Trouble::command(
+            "--socket is for the agent of this machine: leave it out, or the server",
+        ));
+    }
     let mut client_options = ClientOptions::default();
     if let Some(timeout) = options.timeout {
         client_options.timeout = timeout;
@@ -129,12 +134,7 @@ fn local(options: &Options, client_options: ClientOptions, global: &Global) -> R
         Some(config) => &Global::of_file(config.clone()),
         None => global,
     };
-    let config = global.load().map_err(|failure| {
-        failure.with_advice(
-            "the configuration names the socket of this machine's agent: correct it, or name a server",
-        )
-    })?;
-    let address = ServerAddress::Local(config.local.socket);
+    let address = ServerAddress::Local(LocalArgs::of(options.socket.clone()).path(global)?);
     let tls = ClientTls::new(Trust::Off).map_err(Trouble::command)?;
     Ok(CimxmlClient::new(address, &tls, None, client_options)?)
 }
