@@ -53,8 +53,9 @@ pub struct LocalArgs {
 
 /// Whom to ask.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Which agent [default: that of this machine]")]
 pub struct ConnectionArgs {
-    /// The agent: https://HOST[:5986][/wsman], or HOST alone [default: the agent of this machine, by its socket]
+    /// The agent: https://HOST[:5986][/wsman], or HOST alone
     #[arg(long, value_name = "URL", global = true, value_parser = ServerAddress::parse, conflicts_with = "socket")]
     url: Option<ServerAddress>,
     #[command(flatten)]

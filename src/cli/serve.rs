@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Interval;
 
 use super::Global;
 use super::exit::{Exit, Failure};
@@ -43,8 +44,8 @@ Examples:
   esm config default > esm.toml     a commented configuration to begin with
 
 The first password is printed once if standard output is a terminal; otherwise it is in the file
-`initial-password` of the state folder. Standard output carries the start-up lines alone, the last of which
-begins with READY; logs go to standard error.")]
+`initial-password` of the state folder. Standard output carries the start-up lines alone, the last
+of which begins with READY; logs go to standard error.")]
 pub struct Args {}
 
 /// Runs the command; it returns when the agent has stopped.
@@ -81,8 +82,10 @@ async fn serve(config: Config, logging: logging::Logging) -> Result<Exit, Failur
     greet(&agent)?;
     notifier.ready(SERVING);
 
+    let mut watchdog = notifier.watchdog_interval().map(tokio::time::interval);
     loop {
         tokio::select! {
+            () = next_tick(watchdog.as_mut()) => notifier.watchdog(),
             _ = terminate.recv() => break tracing::info!("stopping on SIGTERM"),
             _ = interrupt.recv() => break tracing::info!("stopping on SIGINT"),
             _ = hangup.recv() => agent.reload(),
@@ -97,6 +100,16 @@ async fn serve(config: Config, logging: logging::Logging) -> Result<Exit, Failur
         );
     }
     Ok(Exit::Done)
+}
+
+/// Waits for the next tick; for ever where nobody wants any.
+async fn next_tick(interval: Option<&mut Interval>) {
+    match interval {
+        Some(interval) => {
+            interval.tick().await;
+        }
+        None => std::future::pending().await,
+    }
 }
 
 /// Makes the first account where there is none, and prints the start-up lines. No account remains whose password

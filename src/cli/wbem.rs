@@ -82,15 +82,16 @@ Operations:
 
 Objects:
   [http[s]://[USER[:PASSWORD]@]HOST[:PORT]/]NAMESPACE[:CLASS[.KEY=VALUE[,KEY=VALUE...]]]
-  Texts stand in quotation marks, so the whole stands in apostrophes: 'root/cimv2:CIM_X.Name=\"a\",Index=7'.
-  In a text \\\" is a quotation mark and \\\\ a backslash, as they are printed. Without PORT it is 5988, or 5989 for
-  https; without a server it is the agent of this machine. NAMESPACE may be left out there: it is root/ESMPRO/AS for
-  ESM classes, else root/cimv2. A reference is such a path without a server: From=root/cimv2:CIM_X.Name=\"a\".
-  NAME/NAMESPACE... is a server too if the file wbemcli.ind, or that of WBEMCLI_IND, has a line `NAME: http://...`.
+  Texts stand in quotation marks, so the whole stands in apostrophes:
+  'root/cimv2:CIM_X.Name=\"a\",Index=7'. In a text \\\" is a quotation mark and \\\\ a backslash, as they
+  are printed. Without PORT it is 5988, or 5989 for https; without a server it is the agent of this
+  machine. NAMESPACE may be left out there: it is root/ESMPRO/AS for ESM classes, else root/cimv2. A
+  reference is such a path without a server: From=root/cimv2:CIM_X.Name=\"a\". NAME/NAMESPACE... is a
+  server too if the file wbemcli.ind, or that of WBEMCLI_IND, has a line `NAME: http://...`.
 
 Values:
-  PROPERTY=VALUE[,VALUE...][,PROPERTY=VALUE...], with several VALUEs for an array. Texts with commas stand in
-  quotation marks. An empty VALUE is NULL; an empty text is \"\".
+  PROPERTY=VALUE[,VALUE...][,PROPERTY=VALUE...], with several VALUEs for an array. Texts with commas
+  stand in quotation marks. An empty VALUE is NULL; an empty text is \"\".
 
 Options of wbemcli:
   -nl               a line for each property
@@ -113,7 +114,7 @@ Options of esm:
   --output FORM         wbemcli (default), table, json, or xml, which is the answer as it came
   --url URL             the server: https://HOST[:5989], or HOST alone
   --socket PATH         the local socket of the agent of this machine
-  --user NAME           the account; its password is in the variable ESM_PASSWORD or in --password-file, or is asked for
+  --user NAME           the account; its password is in ESM_PASSWORD or in --password-file, or asked for
   --password-file FILE  a file whose first line is the password
   --ca FILE             trust the certificates in this PEM file, and what they have signed
   --pin SHA256          trust the one certificate with this SHA-256; `esm cert show` prints it
@@ -124,12 +125,12 @@ Options of esm:
   --timeout SECS        how long an answer may take (60)
   --config FILE         the configuration, which names the local socket
 
-A password in the object path can be seen in the list of processes by everybody on this machine, and stays in the
-history of the shell. Better: leave the server out and let the local socket know who you are, or give --user, or
-USER@ in the path, with the password in ESM_PASSWORD or in a file.
+A password in the object path can be seen in the list of processes by everybody on this machine, and
+stays in the history of the shell. Better: leave the server out and let the local socket know who
+you are, or give --user, or USER@ in the path, with the password in ESM_PASSWORD or in a file.
 
-Called by the name wbemcli or esm-wbemcli, or as wbemei, wbemgi and so on, esm is this command without a word in
-front: ln -s /usr/bin/esm ~/bin/wbemcli
+Called by the name wbemcli or esm-wbemcli, or as wbemei, wbemgi and so on, esm is this command
+without a word in front: ln -s /usr/bin/esm ~/bin/wbemcli
 
 Examples:
   esm wbem ei -nl ESM_FileSystemThread
@@ -143,8 +144,9 @@ Examples:
 
 Exit codes:
   0   done; nothing found is no failure
-  16  everything else, as with wbemcli. Standard error says why: Cim is an error that the server answered, with its
-      number and name; Http is one of the connection or the login, Url one of the object path, Cmd one of the others";
+  16  everything else, as with wbemcli. Standard error says why: Cim is an error that the server
+      answered, with its number and name; Http is one of the connection or the login, Url one of the
+      object path, Cmd one of the others";
 
 /// The verb, if any, that a name of the program stands for: `None` if it is none of this command's names.
 #[derive(Clone, Copy, Debug, PartialEq)]

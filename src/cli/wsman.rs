@@ -22,8 +22,9 @@ use crate::client::wsman::WsmanClient;
 /// Without --url it is the agent of this machine, over its local socket, which needs no login.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-A class is named by its bare name, or by a whole resource URI. An instance is CLASS?Key=Value&Key2=Value; so many
-keys are needed as tell it from the others, and none where there is but one. In values %26 stands for `&`.
+A class is named by its bare name, or by a whole resource URI. An instance is
+CLASS?Key=Value&Key2=Value; so many keys are needed as tell it from the others, and none where there
+is but one. In values %26 stands for `&`.
 
 Examples:
   esm wsman identify
@@ -34,7 +35,8 @@ Examples:
   esm wsman put 'ESM_MonitorSetting?InstanceID=cpu' Warning=70 WarningReset=65
   esm wsman subscribe CIM_Indication --notify-to https://manager:6736/ --expires 1h
 
-The password of --user stands in the variable ESM_PASSWORD or in the file of --password-file, or is asked for.")]
+The password of --user stands in the variable ESM_PASSWORD or in the file of --password-file, or is
+asked for.")]
 pub struct Args {
     #[command(flatten)]
     common: Common,
@@ -46,6 +48,7 @@ pub struct Args {
 
 /// Options of every action.
 #[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Namespace and form")]
 struct Common {
     /// The CIM namespace [default: root/ESMPRO/AS for ESM classes, root/cimv2 for others]
     #[arg(long, value_name = "NAMESPACE", global = true)]

@@ -49,11 +49,6 @@ impl Notifier {
         self.send(&format!("READY=1\nSTATUS={}", one_line(status)));
     }
 
-    /// One line that says how the service is.
-    pub fn status(&self, status: &str) {
-        self.send(&format!("STATUS={}", one_line(status)));
-    }
-
     /// The configuration is being read anew; [`Notifier::ready`] says when that is done.
     pub fn reloading(&self) {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
@@ -133,8 +128,8 @@ mod tests {
     fn tells_a_socket_in_the_abstract_namespace() {
         let name = format!("esm-notify-test-{}", std::process::id());
         let manager = UnixDatagram::bind_addr(&SocketAddr::from_abstract_name(&name).unwrap()).unwrap();
-        Notifier::new(Some(OsStr::new(&format!("@{name}"))), None).status("well");
-        assert_eq!(heard(&manager), "STATUS=well");
+        Notifier::new(Some(OsStr::new(&format!("@{name}"))), None).stopping();
+        assert_eq!(heard(&manager), "STOPPING=1");
     }
 
     #[test]

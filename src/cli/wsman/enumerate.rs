@@ -23,7 +23,8 @@ Examples:
   esm wsman enumerate --associated-with ESM_GeneralInformation --result-class ESM_Processor
   esm wsman enumerate CIM_ManagedElement --epr
 
-Several instances make a table of the properties that tell most and fit into a line; --list shows all of them.")]
+Several instances make a table of the properties that tell most and fit into a line; --list shows
+all of them.")]
 pub struct EnumerateArgs {
     /// The class; a query or an association needs none
     #[arg(value_name = "CLASS", required_unless_present_any = ["filter", "associated_with", "references_of"])]
@@ -112,6 +113,7 @@ enum Polymorphism {
     None,
 }
 
+/// Lists instances, or references to them.
 pub async fn run(args: &EnumerateArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let (resource, filter) = args.target(session).await?;
     let most = args.max.unwrap_or(u64::MAX);

@@ -28,6 +28,7 @@ pub struct GetArgs {
     instance: InstanceArgs,
 }
 
+/// Asks who is there.
 pub async fn identify(session: &mut Session<'_>) -> Result<Exit, Failure> {
     let Received { content, envelope } = session.client.identify().await?;
     match session.common.output {
@@ -50,6 +51,7 @@ pub async fn identify(session: &mut Session<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+/// Reads one instance.
 pub async fn get(args: &GetArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let resource = session.resolve(args.instance.name()?).await?;
     let received = session.client.get(&resource).await?;

@@ -30,7 +30,8 @@ Examples:
       --notify-to https://manager:6736/ --mode push-with-ack
   esm wsman subscribe CIM_Indication --mode pull
 
-A subscription ends with its lease unless it is renewed (`esm wsman renew`). `esm listen` receives what is sent.")]
+A subscription ends with its lease unless it is renewed (`esm wsman renew`). `esm listen` receives
+what is sent.")]
 pub struct SubscribeArgs {
     /// The class of events; a filter names it itself
     #[arg(value_name = "CLASS", required_unless_present = "filter")]
@@ -137,6 +138,7 @@ enum Mode {
     Pull,
 }
 
+/// Makes a subscription, and prints its identifier and lease.
 pub async fn subscribe(args: &SubscribeArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let uri = match &args.class {
         Some(class) => class_uri(class)?.0,
@@ -149,6 +151,7 @@ pub async fn subscribe(args: &SubscribeArgs, session: &mut Session<'_>) -> Resul
     Ok(Exit::Done)
 }
 
+/// Prolongs a subscription.
 pub async fn renew(args: &RenewArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let expires = args.expires.map(Expires::After);
     let Received { content, envelope } = session.client.renew(&args.id, expires).await?;
@@ -162,11 +165,13 @@ pub async fn renew(args: &RenewArgs, session: &mut Session<'_>) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
+/// Ends a subscription.
 pub async fn unsubscribe(args: &UnsubscribeArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     session.client.unsubscribe(&args.id).await?;
     Ok(Exit::Done)
 }
 
+/// Takes the next events of a subscription in the mode pull.
 pub async fn pull(args: &PullArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let request = Pull {
         context: args.context.clone(),

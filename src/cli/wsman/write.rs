@@ -18,7 +18,8 @@ use crate::wsman::{Invoke, RawInstance};
 #[command(after_help = "\
 Examples:
   esm wsman put 'ESM_MonitorSetting?InstanceID=cpu' Warning=70 WarningReset=65
-  esm wsman put 'ESM_MonitorSetting?InstanceID=file-system:/var' --null Critical --null CriticalReset
+  esm wsman put 'ESM_MonitorSetting?InstanceID=file-system:/var' \\
+      --null Critical --null CriticalReset
 
 A name that stands several times makes an array.")]
 pub struct PutArgs {
@@ -39,7 +40,8 @@ Example:
   esm wsman create CIM_IndicationFilter --namespace root/interop Name=all QueryLanguage=WQL \\
       'Query=select * from CIM_AlertIndication'
 
-A name that stands several times makes an array. The value of a reference is the name of an instance.")]
+A name that stands several times makes an array. The value of a reference is the name of an
+instance.")]
 pub struct CreateArgs {
     /// The class
     #[arg(value_name = "CLASS")]
@@ -83,6 +85,7 @@ pub struct InvokeArgs {
     nulls: Vec<String>,
 }
 
+/// Changes properties of one instance.
 pub async fn put(args: &PutArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let nulls = names(&args.nulls)?;
     let resource = session.resolve(args.instance.name()?).await?;
@@ -97,6 +100,7 @@ pub async fn put(args: &PutArgs, session: &mut Session<'_>) -> Result<Exit, Fail
     Ok(Exit::Done)
 }
 
+/// Makes an instance, and prints its name.
 pub async fn create(args: &CreateArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let nulls = names(&args.nulls)?;
     let (uri, class_name) = class_uri(&args.class)?;
@@ -118,12 +122,14 @@ pub async fn create(args: &CreateArgs, session: &mut Session<'_>) -> Result<Exit
     Ok(Exit::Done)
 }
 
+/// Deletes one instance.
 pub async fn delete(args: &DeleteArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let resource = session.resolve(args.instance.name()?).await?;
     session.client.delete(&resource).await?;
     Ok(Exit::Done)
 }
 
+/// Calls a method, and prints what it returns.
 pub async fn invoke(args: &InvokeArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
     let nulls = names(&args.nulls)?;
     let method = Name::parse(&args.method).map_err(|error| Failure::new(Exit::Usage, error))?;

@@ -140,10 +140,17 @@ fn the_service_manager_is_told() {
             .expect("the service manager is told in time");
         String::from_utf8(buffer[..count].to_vec()).unwrap()
     };
-    let agent = Agent::start_with_environment("", &[("NOTIFY_SOCKET", path.to_str().unwrap())]);
+    let alive = "WATCHDOG=1";
+    let environment = [
+        ("NOTIFY_SOCKET", path.to_str().unwrap()),
+        ("WATCHDOG_USEC", "500000"),
+    ];
+    let agent = Agent::start_with_environment("", &environment);
     assert!(told().lines().any(|line| line == "READY=1"));
+    assert_eq!([told(), told()], [alive, alive]);
     agent.signal(Signal::TERM);
-    assert!(told().lines().any(|line| line == "STOPPING=1"));
+    let last = std::iter::repeat_with(told).find(|told| told != alive).unwrap();
+    assert!(last.lines().any(|line| line == "STOPPING=1"));
     agent.stop();
 }
 
