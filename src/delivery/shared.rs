@@ -163,6 +163,7 @@ impl Shared {
 pub(super) struct TaskCount(Arc<Shared>);
 
 impl TaskCount {
+    /// Counts one more task.
     pub fn new(shared: &Arc<Shared>) -> Self {
         shared.tasks.send_modify(|count| *count += 1);
         Self(Arc::clone(shared))

@@ -40,14 +40,9 @@ impl EncodedEvent {
         Self(w.finish())
     }
 
-    /// The XML, for keeping it.
+    /// The XML.
     pub fn as_xml(&self) -> &str {
         &self.0
-    }
-
-    /// An event that was kept as [`EncodedEvent::as_xml`].
-    pub fn from_kept(xml: String) -> Self {
-        Self(xml)
     }
 }
 

@@ -19,8 +19,6 @@ pub struct IdentifyResponse {
 
 /// Basic authentication over TLS (DSP0226, annex C).
 pub const HTTPS_BASIC: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/basic";
-/// A client certificate over TLS.
-pub const HTTPS_MUTUAL: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/https/mutual";
 /// Basic authentication without TLS.
 pub const HTTP_BASIC: &str = "http://schemas.dmtf.org/wbem/wsman/1/wsman/secprofile/http/basic";
 

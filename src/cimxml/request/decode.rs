@@ -15,6 +15,10 @@ use crate::xml::{Limits, Reader, Start};
 /// How many requests one message may hold.
 const MAX_REQUESTS: usize = 1_000;
 
+/// Reads a whole message (DSP0201, 5.1): a request, or several of them.
+///
+/// # Errors
+/// If it is no XML, no request, or beyond the limits.
 pub fn message(text: &str, limits: Limits) -> Result<RequestMessage, DecodeError> {
     let mut reader = Reader::new(text, limits)?;
     let (message, message_id) = message::open(&mut reader)?;

@@ -10,6 +10,7 @@ use crate::cimxml::{
 };
 use crate::xml::Writer;
 
+/// Writes a whole message (DSP0201, 5.1).
 pub fn message(message: &RequestMessage) -> String {
     let mut w = Writer::with_capacity(2048).keeping_end_tags();
     message::begin(&mut w, &message.message_id);

@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::*;
+use crate::cim::any_instance::any_value;
 use crate::cim::mof::tests::{Memory, classes};
 use crate::cim::mof::{Root, compile};
 use crate::cim::schema::{Inheritance, inherit};
@@ -53,15 +54,6 @@ fn the_form() {
 /// A value of that type which MOF can write.
 fn value(cim_type: CimType) -> BoxedStrategy<Value> {
     match cim_type {
-        CimType::Boolean => any::<bool>().prop_map(Value::from).boxed(),
-        CimType::Uint8 => any::<u8>().prop_map(Value::from).boxed(),
-        CimType::Uint16 => any::<u16>().prop_map(Value::from).boxed(),
-        CimType::Uint32 => any::<u32>().prop_map(Value::from).boxed(),
-        CimType::Uint64 => any::<u64>().prop_map(Value::from).boxed(),
-        CimType::Sint8 => any::<i8>().prop_map(Value::from).boxed(),
-        CimType::Sint16 => any::<i16>().prop_map(Value::from).boxed(),
-        CimType::Sint32 => any::<i32>().prop_map(Value::from).boxed(),
-        CimType::Sint64 => any::<i64>().prop_map(Value::from).boxed(),
         CimType::Real32 => proptest::num::f32::NORMAL.prop_map(Value::from).boxed(),
         CimType::Real64 => proptest::num::f64::NORMAL.prop_map(Value::from).boxed(),
         CimType::Char16 => any::<u16>().prop_map(Value::Char16).boxed(),
@@ -76,6 +68,7 @@ fn value(cim_type: CimType) -> BoxedStrategy<Value> {
                     .into()
             })
             .boxed(),
+        other => any_value(other),
     }
 }
 

@@ -131,6 +131,7 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// That a path goes on behind a property that holds no instance.
 pub fn not_an_object(property: &PropertyDecl) -> Reason {
     Reason::NotAnObject {
         property: property.name.clone(),
