@@ -15,7 +15,7 @@ use esm::provider::{InstanceProvider, InstanceStream, RequestContext};
 use esm::server::contexts::ContextLimits;
 use esm::server::enumerations::Enumerations;
 use esm::server::wsman::{WsmanOptions, WsmanService};
-use esm::server::{Authenticator, Listener, Server};
+use esm::server::{Authenticator, HttpService, Listener, Server};
 
 /// Instances of an enumeration.
 pub const COUNT: u32 = 100_000;
@@ -77,13 +77,6 @@ fn instance(class: &Class, number: u32) -> Instance {
 
 /// Serves on a port of its own; prints the address when it is ready.
 pub fn run(folder: &Path, certificate: &Path, key: &Path) {
-    let pair = certificate::read(&PairPaths {
-        certificate: certificate.to_owned(),
-        key: key.to_owned(),
-    });
-    let tls = Arc::new(ServerTls::new(&pair.unwrap(), None).unwrap());
-    let accounts = Accounts::open(folder.join("accounts")).unwrap();
-    accounts.set(ACCOUNT.0, ACCOUNT.1.as_bytes()).unwrap();
     let service = WsmanService::new(
         Arc::new(broker(COUNT)),
         None,
@@ -91,6 +84,18 @@ pub fn run(folder: &Path, certificate: &Path, key: &Path) {
         Enumerations::new(ContextLimits::default()),
         WsmanOptions::default(),
     );
+    serve(Arc::new(service), folder, certificate, key);
+}
+
+/// Serves `service` in the same way.
+pub fn serve(service: Arc<dyn HttpService>, folder: &Path, certificate: &Path, key: &Path) {
+    let pair = certificate::read(&PairPaths {
+        certificate: certificate.to_owned(),
+        key: key.to_owned(),
+    });
+    let tls = Arc::new(ServerTls::new(&pair.unwrap(), None).unwrap());
+    let accounts = Accounts::open(folder.join("accounts")).unwrap();
+    accounts.set(ACCOUNT.0, ACCOUNT.1.as_bytes()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -98,7 +103,7 @@ pub fn run(folder: &Path, certificate: &Path, key: &Path) {
     runtime.block_on(async {
         let listener = Listener::tls("127.0.0.1:0".parse().unwrap(), tls).unwrap();
         let authenticator = Authenticator::new(Some(Arc::new(accounts)), None);
-        let server = Server::new(Arc::new(service), authenticator).start(vec![listener]);
+        let server = Server::new(service, authenticator).start(vec![listener]);
         println!("{}", server.addresses()[0]);
         std::io::stdout().flush().unwrap();
         std::future::pending::<()>().await;

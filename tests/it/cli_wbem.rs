@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::Value as Json;
 
 use crate::agent::{Agent, USER};
-use crate::command::{Ended, esm, run};
+use crate::command::{Ended, ends, esm, run};
 
 /// An agent with CIM-XML on ports of its own.
 fn agent() -> Agent {
@@ -48,14 +48,6 @@ fn same(agent: &Agent, server: &str, words: &[&str]) -> Ended {
 #[track_caller]
 fn local(agent: &Agent, words: &[&str], code: i32) -> Ended {
     ends(agent.esm(&["wbem"]).args(words), code)
-}
-
-#[track_caller]
-fn ends(command: &mut Command, code: i32) -> Ended {
-    let ended = run(command);
-    assert_eq!(ended.code, Some(code), "{command:?}: {ended:#?}");
-    assert_eq!(ended.err.is_empty(), code == 0, "{ended:#?}");
-    ended
 }
 
 #[track_caller]

@@ -1,24 +1,14 @@
 //! `esm wsman` against a running agent: answers, forms and exit codes.
 
-use std::process::Command;
-
 use serde_json::Value as Json;
 
 use crate::agent::{Agent, USER};
-use crate::command::{Ended, run};
+use crate::command::{Ended, ends};
 
 /// Runs `esm wsman ARGS` over the local socket; it must end with that code.
 #[track_caller]
 fn local(agent: &Agent, args: &[&str], code: i32) -> Ended {
     ends(agent.esm(&["wsman"]).args(args), code)
-}
-
-#[track_caller]
-fn ends(command: &mut Command, code: i32) -> Ended {
-    let ended = run(command);
-    assert_eq!(ended.code, Some(code), "{command:?}: {ended:#?}");
-    assert_eq!(ended.err.is_empty(), code == 0, "{ended:#?}");
-    ended
 }
 
 #[track_caller]

@@ -40,3 +40,23 @@ pub fn run(command: &mut Command) -> Ended {
         err: String::from_utf8(stderr).unwrap(),
     }
 }
+
+/// Runs the command, which must end with that code, and say something on standard error if it is another than 0.
+#[track_caller]
+pub fn ends(command: &mut Command, code: i32) -> Ended {
+    let ended = run(command);
+    assert_eq!(ended.code, Some(code), "{command:?}: {ended:#?}");
+    assert_eq!(ended.err.is_empty(), code == 0, "{ended:#?}");
+    ended
+}
+
+/// The standard output of a program that must be there and succeed.
+#[track_caller]
+pub fn output_of(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program).args(arguments).env("LC_ALL", "C").output();
+    let output =
+        output.unwrap_or_else(|error| panic!("cannot run `{program}`, which this test needs: {error}"));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "`{program}` failed: {errors}");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}

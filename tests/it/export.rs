@@ -10,7 +10,7 @@ use esm::client::wsman::Resource;
 use esm::wsman::Invoke;
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, USER};
+use crate::agent::Agent;
 use crate::command::{Ended, run};
 use crate::manager::{Manager, Pair};
 use crate::peers::{Peer, of_python};
@@ -32,15 +32,7 @@ struct Administrator(Peer);
 impl Administrator {
     #[track_caller]
     fn of(agent: &Agent) -> Self {
-        let url = format!("https://127.0.0.1:{}", agent.cimxml_port());
-        let certificate = agent.certificate();
-        let environment = [
-            ("ESM_URL", url.as_str()),
-            ("ESM_CA", certificate.to_str().unwrap()),
-            ("ESM_USER", USER),
-            ("ESM_PASSWORD", &agent.password()),
-        ];
-        Self(Peer::python("pywbem_subscriber.py", &environment))
+        Self(Peer::pywbem("pywbem_subscriber.py", agent))
     }
 
     #[track_caller]

@@ -1,25 +1,15 @@
 //! What the host room reads of this machine, against an independent reading by other programs.
 
-use std::process::Command;
 use std::sync::Arc;
 
 use esm::clock::SystemClock;
 use esm::host::os::find_fqdn;
 use esm::host::{FileSystemRule, Host, HostOptions, Root, smbios};
 
+use crate::command::output_of;
+
 #[path = "../../src/host/smbios/sample.rs"]
 mod smbios_sample;
-
-/// The standard output of a program that must be there and succeed.
-#[track_caller]
-fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).env("LC_ALL", "C").output();
-    let output =
-        output.unwrap_or_else(|error| panic!("cannot run `{program}`, which this test needs: {error}"));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`{program}` failed: {errors}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 fn host() -> Host {
     Host::live(Arc::new(SystemClock))
@@ -37,7 +27,7 @@ fn check_near(what: &str, ours: Option<u64>, theirs: u64, slack: u64) {
 
 #[test]
 fn memory_and_swap_as_free_tells_them() {
-    let text = run("free", &["-b", "-w"]);
+    let text = output_of("free", &["-b", "-w"]);
     let row = |name: &str| -> Vec<u64> {
         let line = text.lines().find(|line| line.starts_with(name)).expect(name);
         line.split_whitespace()
@@ -61,7 +51,7 @@ fn memory_and_swap_as_free_tells_them() {
 #[test]
 fn processors_as_nproc_counts_them() {
     let processors = host().processors();
-    let online: usize = run("nproc", &["--all"]).trim().parse().unwrap();
+    let online: usize = output_of("nproc", &["--all"]).trim().parse().unwrap();
     assert_eq!(processors.online_count(), online);
     let averages = processors.load_averages.expect("load averages");
     assert!(averages.iter().all(|average| *average >= 0.0));
@@ -70,7 +60,7 @@ fn processors_as_nproc_counts_them() {
 #[test]
 fn file_systems_as_df_tells_them() {
     // Every mount that df shows, so that there is something to compare whatever this machine has.
-    let all = run(
+    let all = output_of(
         "df",
         &["-B1", "-a", "--output=target,fstype,size,used,avail,itotal"],
     );
@@ -122,19 +112,19 @@ fn file_systems_as_df_tells_them() {
 #[test]
 fn the_system_as_uname_hostname_and_uptime_tell_it() {
     let general = host().general();
-    let uname = |what: &str| Some(run("uname", &[what]).trim().to_owned());
+    let uname = |what: &str| Some(output_of("uname", &[what]).trim().to_owned());
     assert_eq!(general.kernel_name, uname("-s"));
     assert_eq!(general.kernel_release, uname("-r"));
     assert_eq!(general.kernel_version, uname("-v"));
     assert_eq!(general.architecture, uname("-m"));
-    assert_eq!(general.host_name, run("hostname", &[]).trim());
+    assert_eq!(general.host_name, output_of("hostname", &[]).trim());
     let booted = general.boot_time.expect("boot time").unix_micros() / 1_000_000;
-    let since: i64 = run("date", &["-d", run("uptime", &["-s"]).trim(), "+%s"])
+    let since: i64 = output_of("date", &["-d", output_of("uptime", &["-s"]).trim(), "+%s"])
         .trim()
         .parse()
         .unwrap();
     assert!((booted - since).abs() <= 2, "ours {booted}, theirs {since}");
-    let processes: u32 = run("sh", &["-c", "ls -d /proc/[0-9]* | wc -l"])
+    let processes: u32 = output_of("sh", &["-c", "ls -d /proc/[0-9]* | wc -l"])
         .trim()
         .parse()
         .unwrap();
@@ -144,7 +134,7 @@ fn the_system_as_uname_hostname_and_uptime_tell_it() {
         processes.into(),
         40,
     );
-    let os = run(
+    let os = output_of(
         "sh",
         &["-c", ". /etc/os-release; echo \"$ID $VERSION_ID $PRETTY_NAME\""],
     );
@@ -179,7 +169,7 @@ fn the_full_name_as_hostname_finds_it() {
             &hosts_path,
             &switch_path,
         ];
-        let theirs = run("unshare", &arguments);
+        let theirs = output_of("unshare", &arguments);
         let ours = find_fqdn(host_name, hosts.as_bytes(), b"");
         assert_eq!(ours.as_deref().unwrap_or(host_name), theirs.trim(), "{hosts:?}");
     }
@@ -202,7 +192,7 @@ fn the_full_name_as_hostname_finds_it() {
 #[test]
 fn interfaces_as_ip_tells_them() {
     let json = |arguments: &[&str]| -> Vec<serde_json::Value> {
-        serde_json::from_str(&run("ip", arguments)).unwrap()
+        serde_json::from_str(&output_of("ip", arguments)).unwrap()
     };
     let (links, addresses) = (json(&["-j", "-s", "link"]), json(&["-j", "addr"]));
     let interfaces = host().interfaces();
@@ -267,7 +257,7 @@ fn interfaces_as_ip_tells_them() {
 fn disks_as_lsblk_tells_them() {
     let columns = "NAME,TYPE,SIZE,ROTA,RM,RO,SERIAL,MODEL,REV,TRAN,LOG-SEC,PHY-SEC,MAJ:MIN,HCTL";
     let listed: serde_json::Value =
-        serde_json::from_str(&run("lsblk", &["-J", "-b", "-d", "-o", columns])).unwrap();
+        serde_json::from_str(&output_of("lsblk", &["-J", "-b", "-d", "-o", columns])).unwrap();
     let is_disk = |at: &&serde_json::Value| {
         let name = at["name"].as_str().unwrap();
         at["type"] == "disk"
@@ -323,7 +313,7 @@ fn file_systems_lie_on_the_disks_that_lsblk_says() {
     let mut compared = 0;
     for ours in with_disk {
         let device = format!("/dev/{}", ours.block_device.as_deref().unwrap());
-        let below = run("lsblk", &["-s", "-n", "-l", "-o", "NAME,TYPE", &device]);
+        let below = output_of("lsblk", &["-s", "-n", "-l", "-o", "NAME,TYPE", &device]);
         for disk in below.lines().filter_map(|line| line.strip_suffix("disk")) {
             assert!(
                 ours.disks.iter().any(|ours| ours == disk.trim()),
@@ -352,7 +342,13 @@ fn firmware_tables_as_dmidecode_reads_them() {
         let from_dump = format!("--from-dump={}", dump.display());
         let smbios = smbios::parse_table(&tables.table, smbios::parse_entry_point(&tables.entry_point));
 
-        let keyword = |keyword: &str| Some(run("dmidecode", &[&from_dump, "-s", keyword]).trim().to_owned());
+        let keyword = |keyword: &str| {
+            Some(
+                output_of("dmidecode", &[&from_dump, "-s", keyword])
+                    .trim()
+                    .to_owned(),
+            )
+        };
         assert_eq!(smbios.system.manufacturer, keyword("system-manufacturer"));
         assert_eq!(smbios.system.product, keyword("system-product-name"));
         assert_eq!(smbios.system.serial, keyword("system-serial-number"));
@@ -367,7 +363,7 @@ fn firmware_tables_as_dmidecode_reads_them() {
         assert_eq!(smbios.board.serial, keyword("baseboard-serial-number"));
         assert_eq!(smbios.chassis.asset_tag, keyword("chassis-asset-tag"));
 
-        let text = run("dmidecode", &[&from_dump]);
+        let text = output_of("dmidecode", &[&from_dump]);
         assert!(text.contains(&format!("SMBIOS {major}.{minor}")), "{text}");
         let slots: Vec<&str> = text
             .split("\n\n")

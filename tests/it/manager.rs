@@ -30,26 +30,35 @@ pub struct Pair {
 impl Pair {
     /// A self-signed pair for 127.0.0.1 in `folder`.
     pub fn make(folder: &Path) -> Self {
+        Self::openssl(folder, "manager", |_| {})
+    }
+
+    /// A pair for 127.0.0.1 in `folder` that `authority` has signed.
+    pub fn signed_by(folder: &Path, authority: &Self) -> Self {
+        Self::openssl(folder, "signed", |command| {
+            command
+                .args(["-addext", "basicConstraints=critical,CA:FALSE", "-CA"])
+                .arg(&authority.certificate)
+                .arg("-CAkey")
+                .arg(&authority.key);
+        })
+    }
+
+    fn openssl(folder: &Path, name: &str, add: impl FnOnce(&mut Command)) -> Self {
         let pair = Self {
-            certificate: folder.join("manager.pem"),
-            key: folder.join("manager.key"),
+            certificate: folder.join(format!("{name}.pem")),
+            key: folder.join(format!("{name}.key")),
         };
-        let made = Command::new("openssl")
-            .args([
-                "req",
-                "-x509",
-                "-newkey",
-                "rsa:2048",
-                "-nodes",
-                "-days",
-                "2",
-                "-subj",
-                "/CN=manager",
-            ])
+        let mut command = Command::new("openssl");
+        command
+            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"])
+            .args(["-subj", &format!("/CN={name}")])
             .args(["-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
             .arg(&pair.key)
             .arg("-out")
-            .arg(&pair.certificate)
+            .arg(&pair.certificate);
+        add(&mut command);
+        let made = command
             .output()
             .expect("openssl makes the manager's certificate: run tests/run, which installs it");
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));

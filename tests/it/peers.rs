@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::Value;
 
+use crate::agent::{Agent, USER};
+
 /// A running peer. Dropped, it is told to end.
 pub struct Peer {
     child: Child,
@@ -20,6 +22,20 @@ impl Peer {
     pub fn python(script: &str, environment: &[(&str, &str)]) -> Self {
         let python = installed("ESM_TEST_VENV").join("bin/python");
         Self::start(Command::new(python).arg(peer(script)), environment)
+    }
+
+    /// `tests/peers/SCRIPT` with pywbem, told where `agent` is, how to log in there, and what to trust.
+    #[track_caller]
+    pub fn pywbem(script: &str, agent: &Agent) -> Self {
+        let url = format!("https://127.0.0.1:{}", agent.cimxml_port());
+        let certificate = agent.certificate();
+        let environment = [
+            ("ESM_URL", url.as_str()),
+            ("ESM_CA", certificate.to_str().unwrap()),
+            ("ESM_USER", USER),
+            ("ESM_PASSWORD", &agent.password()),
+        ];
+        Self::python(script, &environment)
     }
 
     /// `tests/peers/SCRIPT` with Node, which finds its packages in the folder that `ESM_TEST_NODE` names.

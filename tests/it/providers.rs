@@ -2,7 +2,6 @@
 //! their values against an independent reading by other programs.
 
 use std::collections::HashMap;
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +14,8 @@ use esm::provider::alive::{Agent, AliveProvider, LastAlert, Vitals};
 use esm::provider::interop::indication_service::{IndicationChanges, IndicationControl, IndicationSettings};
 use esm::provider::{Caller, HostProviders, InteropParts, InteropProviders, RequestContext};
 use esm::subscription::OnFatalError;
+
+use crate::command::output_of;
 
 const ESM: Namespace = Namespace::from_static("root/ESMPRO/AS");
 const CIMV2: Namespace = Namespace::from_static("root/cimv2");
@@ -346,7 +347,7 @@ fn the_sign_of_life_counts_its_readings() {
     assert_eq!(number(&first, "LeaseCount"), 3);
     assert_eq!(number(&first, "QueueLength"), 7);
     assert_eq!(first.get_str("LastAlert"), Some("ESMAGENT 40000601"));
-    let up = run("cat", &["/proc/uptime"]);
+    let up = output_of("cat", &["/proc/uptime"]);
     let up: f64 = up.split_whitespace().next().unwrap().parse().unwrap();
     assert!((number(&second, "HostUpTimeSecs") as f64 - up).abs() < 5.0);
     let path = broker.path_of(&context(&ESM), &first).unwrap();
@@ -354,20 +355,9 @@ fn the_sign_of_life_counts_its_readings() {
     assert_eq!(result.unwrap().return_value, Value::Uint32(0));
 }
 
-/// The standard output of a program that must be there and succeed.
-#[track_caller]
-fn run(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).env("LC_ALL", "C").output();
-    let output =
-        output.unwrap_or_else(|error| panic!("cannot run `{program}`, which this test needs: {error}"));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "`{program}` failed: {errors}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
-
 #[track_caller]
 fn json(program: &str, arguments: &[&str]) -> serde_json::Value {
-    serde_json::from_str(&run(program, arguments)).unwrap()
+    serde_json::from_str(&output_of(program, arguments)).unwrap()
 }
 
 /// Figures that move while they are read: both readings agree within `slack`.
@@ -382,7 +372,7 @@ fn check_near(what: &str, ours: u64, theirs: u64, slack: u64) {
 #[test]
 fn memory_is_what_free_tells() {
     let broker = live();
-    let text = run("free", &["-b"]);
+    let text = output_of("free", &["-b"]);
     let row = |name: &str| -> Vec<u64> {
         let line = text.lines().find(|line| line.starts_with(name)).unwrap();
         line.split_whitespace()
@@ -413,7 +403,7 @@ fn memory_is_what_free_tells() {
 #[test]
 fn processors_are_as_many_as_nproc_counts() {
     let broker = live();
-    let count: usize = run("nproc", &["--all"]).trim().parse().unwrap();
+    let count: usize = output_of("nproc", &["--all"]).trim().parse().unwrap();
     let processors = by_key(&broker, "ESM_Processor", "DeviceID");
     assert_eq!(processors.len(), count + 1);
     assert!(processors.contains_key("_Total") && processors.contains_key("cpu0"));
@@ -459,7 +449,7 @@ fn file_systems_are_what_df_tells() {
     let file_systems = by_key(&broker, "ESM_FileSystemThread", "Name");
     assert!(!file_systems.is_empty());
     for (name, ours) in &file_systems {
-        let text = run("df", &["-B1", "--output=size,used,avail,fstype", name]);
+        let text = output_of("df", &["-B1", "--output=size,used,avail,fstype", name]);
         let fields: Vec<&str> = text.lines().nth(1).unwrap().split_whitespace().collect();
         let figure = |at: usize| -> u64 { fields[at].parse().unwrap() };
         assert_eq!(number(ours, "SizeBytes"), figure(0), "{name}");
@@ -560,15 +550,21 @@ fn the_system_is_what_uname_and_hostname_tell() {
     let broker = live();
     let server = &enumerate(&broker, &ESM, "ESM_GeneralInformation")[0];
     let system = &enumerate(&broker, &ESM, "ESM_OperatingSystem")[0];
-    let release = run("uname", &["-r"]);
+    let release = output_of("uname", &["-r"]);
     assert_eq!(server.get_str("KernelVersion"), Some(release.trim()));
     assert_eq!(system.get_str("KernelVersion"), Some(release.trim()));
-    assert_eq!(server.get_str("Architecture"), Some(run("uname", &["-m"]).trim()));
-    assert_eq!(server.get_str("HostName"), Some(run("hostname", &[]).trim()));
+    assert_eq!(
+        server.get_str("Architecture"),
+        Some(output_of("uname", &["-m"]).trim())
+    );
+    assert_eq!(
+        server.get_str("HostName"),
+        Some(output_of("hostname", &[]).trim())
+    );
     let name = server.get_str("FQDN").or(server.get_str("HostName"));
     assert_eq!(server.get_str("Name"), name);
     assert_eq!(system.get_str("CSName"), name);
-    let booted: jiff::civil::DateTime = run("uptime", &["-s"]).trim().parse().unwrap();
+    let booted: jiff::civil::DateTime = output_of("uptime", &["-s"]).trim().parse().unwrap();
     let booted = booted
         .to_zoned(jiff::tz::TimeZone::system())
         .unwrap()

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::agent::{Agent, USER};
+use crate::agent::Agent;
 use crate::peers::Peer;
 
 const CONFIGURATION: &str = "subscriptions.allow_destinations = [\"127.0.0.0/8\"]\n";
@@ -26,15 +26,7 @@ impl Manager {
     }
 
     fn connect(agent: &Agent) -> Peer {
-        let url = format!("https://127.0.0.1:{}", agent.cimxml_port());
-        let certificate = agent.certificate();
-        let environment = [
-            ("ESM_URL", url.as_str()),
-            ("ESM_CA", certificate.to_str().unwrap()),
-            ("ESM_USER", USER),
-            ("ESM_PASSWORD", &agent.password()),
-        ];
-        Peer::python("pywbem_subscriptions.py", &environment)
+        Peer::pywbem("pywbem_subscriptions.py", agent)
     }
 
     /// Calls a method, which must succeed.

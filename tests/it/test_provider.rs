@@ -15,17 +15,7 @@ const LOOPBACK: &str = "[subscriptions]\nallow_destinations = [\"127.0.0.0/8\"]\
 #[test]
 fn indications_come_to_a_listener_complete_and_in_order() {
     let agent = Agent::start_with(LOOPBACK);
-    let url = format!("https://127.0.0.1:{}", agent.cimxml_port());
-    let (certificate, password) = (agent.certificate(), agent.password());
-    let mut listener = Peer::python(
-        "pywbem_indications.py",
-        &[
-            ("ESM_URL", &url),
-            ("ESM_CA", certificate.to_str().unwrap()),
-            ("ESM_USER", USER),
-            ("ESM_PASSWORD", &password),
-        ],
-    );
+    let mut listener = Peer::pywbem("pywbem_indications.py", &agent);
     for count in [1, 2, 10, 100, 1_000, 10_000] {
         let mut told = listener.ask(&json!(count));
         let seconds = told.as_object_mut().unwrap().remove("seconds");

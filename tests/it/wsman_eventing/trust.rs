@@ -1,6 +1,5 @@
 //! Whom deliveries trust, what they log in with, and listeners that come and go.
 
-use std::process::Command;
 use std::time::Duration;
 
 use super::{PUSH, Source, Subscribed, deliver, manage, numbers, subscribe};
@@ -148,44 +147,6 @@ fn a_certificate_is_pinned_when_it_is_first_seen() {
     assert!(source.agent.stop().contains("certificate"));
 }
 
-/// A pair for 127.0.0.1 that `authority` has signed.
-fn signed_pair(folder: &tempfile::TempDir, authority: &Pair) -> Pair {
-    let pair = Pair {
-        certificate: folder.path().join("signed.pem"),
-        key: folder.path().join("signed.key"),
-    };
-    let made = Command::new("openssl")
-        .args([
-            "req",
-            "-x509",
-            "-newkey",
-            "rsa:2048",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=signed",
-        ])
-        .args([
-            "-addext",
-            "subjectAltName=IP:127.0.0.1",
-            "-addext",
-            "basicConstraints=critical,CA:FALSE",
-        ])
-        .arg("-CA")
-        .arg(&authority.certificate)
-        .arg("-CAkey")
-        .arg(&authority.key)
-        .arg("-keyout")
-        .arg(&pair.key)
-        .arg("-out")
-        .arg(&pair.certificate)
-        .output()
-        .expect("openssl signs the manager's certificate: run tests/run, which installs it");
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    pair
-}
-
 #[test]
 fn an_authority_vouches_for_listeners() {
     let folder = tempfile::tempdir().unwrap();
@@ -195,7 +156,7 @@ fn an_authority_vouches_for_listeners() {
         authority.certificate.display()
     );
     let source = Source::start_with(&trust);
-    let manager = Manager::tls(&signed_pair(&folder, &authority));
+    let manager = Manager::tls(&Pair::signed_by(folder.path(), &authority));
     let unknown = Manager::tls(&other);
     source.subscribe(&deliver(PUSH, &manager.url("/"), ""), "");
     source.subscribe(&deliver(PUSH, &unknown.url("/"), ""), "");
