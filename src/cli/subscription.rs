@@ -59,8 +59,8 @@ enum Action {
     /// Send a test indication, and print each step of its delivery with its time
     ///
     /// It goes by the way that every indication takes, whatever the filter of the subscription says, after all that
-    /// is queued before it. Ends with 0 when it was acknowledged, and with 1 when it was not: it then stays queued
-    /// and is tried again.
+    /// is queued before it. Ends with 0 when it was acknowledged, and with 1 when it was not: it is then
+    /// taken out of the queue again.
     Test(test::TestArgs),
     /// Delete subscriptions; prints the ID of each
     ///

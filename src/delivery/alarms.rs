@@ -9,6 +9,7 @@ use super::courier::Parcel;
 use super::entry::{Entry, Phase};
 use super::publisher::Publication;
 use super::shared::Shared;
+use super::station::Hold;
 use crate::alert::catalog::table::agent::LEASE_LAPSED;
 use crate::subscription::EndReason;
 use crate::time::BootTime;
@@ -50,8 +51,14 @@ async fn run(shared: Arc<Shared>) {
     }
 }
 
-/// A subscription whose lease has ended, and until when its queue is kept.
-type Lapsed = (Arc<Entry>, BootTime);
+/// A subscription whose lease has ended.
+struct Lapsed {
+    entry: Arc<Entry>,
+    /// Until when its queue is kept.
+    keep_until: BootTime,
+    /// Until its end is on disk.
+    hold: Option<Hold>,
+}
 
 fn ring(shared: &Arc<Shared>, book: &mut Book, now: BootTime) -> (Vec<Lapsed>, Vec<Arc<Entry>>) {
     let keep_until = now + shared.settings().queue_keep;
@@ -62,11 +69,16 @@ fn ring(shared: &Arc<Shared>, book: &mut Book, now: BootTime) -> (Vec<Lapsed>, V
                 let Some(entry) = book.entries.get(&id).cloned() else {
                     continue;
                 };
+                let hold = entry.hold();
                 if !end_lease(&entry, now, keep_until) {
                     continue;
                 }
                 book.set(Some(keep_until), Alarm::Keep(id));
-                lapsed.push((entry, keep_until));
+                lapsed.push(Lapsed {
+                    entry,
+                    keep_until,
+                    hold,
+                });
             }
             Alarm::Keep(id) => dropped.extend(book.remove(&id)),
             Alarm::Heartbeat(id) => {
@@ -123,7 +135,10 @@ async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
         return;
     }
     let mut publication = Publication::default();
-    for (entry, keep_until) in &lapsed {
+    for Lapsed {
+        entry, keep_until, ..
+    } in &lapsed
+    {
         let subscription = entry.subscription();
         let destination = entry.station().map_or_else(
             || "-".to_owned(),
@@ -131,7 +146,7 @@ async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
         );
         tracing::warn!(subscription = %entry.id, owner = %subscription.owner, %destination, "lease lapsed");
         let values = vec![destination, subscription.owner.clone(), entry.id.to_string()];
-        publication.lapsed.push((entry.id.to_string(), *keep_until));
+        publication.lapsed.push((Arc::clone(entry), *keep_until));
         publication
             .alerts
             .extend(shared.own_alert(LEASE_LAPSED, &entry.id, values));
@@ -141,7 +156,8 @@ async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
         tracing::error!(%error, "the end of a lease is not on disk");
     }
     let mut stations = BTreeMap::new();
-    for (entry, _) in lapsed {
+    for Lapsed { entry, hold, .. } in lapsed {
+        drop(hold);
         shared.tell_end(&entry, EndReason::Lapsed);
         if let Some(station) = entry.station() {
             stations.insert(station.id, Arc::clone(station));
@@ -161,10 +177,9 @@ async fn drop_kept(shared: &Arc<Shared>, dropped: &[Arc<Entry>]) {
     for entry in dropped {
         tracing::warn!(subscription = %entry.id, owner = %entry.subscription().owner, "the queue of a lapsed subscription is dropped");
     }
-    let removed = dropped.iter().map(|entry| entry.id.to_string()).collect();
     if let Err(error) = shared
         .publish(Publication {
-            removed,
+            removed: dropped.to_vec(),
             ..Publication::default()
         })
         .await

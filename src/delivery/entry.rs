@@ -7,7 +7,8 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::filters::AlertFilter;
-use super::station::Station;
+use super::station::{Hold, Station};
+use crate::alert::Event;
 use crate::subscription::{Lease, Repeats, Subscription};
 use crate::time::BootTime;
 
@@ -23,6 +24,8 @@ pub(super) struct Entry {
     pub life: Mutex<Life>,
     /// What it was told of lately, for its repeat policy.
     pub repeats: Mutex<Repeats>,
+    /// The last event that was queued for it.
+    produced: Mutex<Option<Arc<Event>>>,
 }
 
 /// What a subscription is, and its filter in the form that is asked.
@@ -112,6 +115,7 @@ impl Entry {
             way,
             life: Mutex::new(life),
             repeats: Mutex::default(),
+            produced: Mutex::default(),
         })
     }
 
@@ -130,6 +134,16 @@ impl Entry {
         *self.content.lock() = content;
     }
 
+    /// The last event that was queued for it, as far as is known.
+    pub fn produced(&self) -> Option<Arc<Event>> {
+        self.produced.lock().clone()
+    }
+
+    /// Notes that an event was queued for it.
+    pub fn note_produced(&self, event: &Arc<Event>) {
+        *self.produced.lock() = Some(Arc::clone(event));
+    }
+
     /// Whether it is told what it wants.
     pub fn is_live(&self) -> bool {
         self.life.lock().phase == Phase::Live
@@ -141,6 +155,11 @@ impl Entry {
             Way::Sent(station) => Some(station),
             Way::Fetched(_) => None,
         }
+    }
+
+    /// Holds back what waits where its deliveries go, until the answer is dropped.
+    pub fn hold(&self) -> Option<Hold> {
+        self.station().map(Station::hold)
     }
 
     /// The series that its indications are numbered in.
@@ -172,10 +191,10 @@ pub(super) struct Series {
 }
 
 impl Series {
-    /// The series of `of` in the run of the agent that is called `run`; `room_bytes` are left in its queue.
-    pub fn new(run: &str, of: &str, room_bytes: u64) -> Self {
+    /// The series that is called `context`; `room_bytes` are left in its queue.
+    pub fn new(context: String, room_bytes: u64) -> Self {
         Self {
-            context: format!("ESM#{run}#{of}").into(),
+            context: context.into(),
             next: 0,
             room: room_in(room_bytes),
         }

@@ -11,7 +11,7 @@ use super::registry::Registry;
 use super::shared::{Settings, Shared};
 use super::station::Station;
 use crate::alert::catalog::table::agent::DELIVERY_GIVEN_UP;
-use crate::store::commands::DropQueue;
+use crate::store::commands::{CountQueue, DropQueue, QueueOf};
 use crate::subscription::{EndReason, FatalErrorPolicy, ObjectName, OnFatalError, Persistence};
 use crate::time::BootTime;
 
@@ -36,6 +36,7 @@ pub(super) async fn look(
         return next;
     }
     let _naming = shared.naming.lock().await;
+    let hold = station.hold();
     let mut lost = 0;
     for entry in &verdict.ignored {
         entry.life.lock().forgiven = Some(now);
@@ -46,9 +47,10 @@ pub(super) async fn look(
     }
     for entry in &verdict.removed {
         shared.book.lock().remove(&entry.id);
-        lost += drop_queue(shared, entry).await;
+        lost += count_queue(shared, entry).await;
     }
     tell(shared, station, failing, &verdict, lost).await;
+    drop(hold);
     for entry in &verdict.removed {
         shared.tell_end(entry, EndReason::DeliveryFailed);
     }
@@ -115,6 +117,15 @@ async fn disable(shared: &Arc<Shared>, entry: &Arc<Entry>) {
     }
 }
 
+async fn count_queue(shared: &Shared, entry: &Entry) -> u64 {
+    let queue = CountQueue(QueueOf::Subscription(entry.id.to_string()));
+    let count = shared.store.ask(queue).await;
+    count.unwrap_or_else(|error| {
+        tracing::error!(subscription = %entry.id, %error, "the outbox cannot be read");
+        0
+    })
+}
+
 async fn drop_queue(shared: &Shared, entry: &Entry) -> u64 {
     let dropped = shared.store.ask(DropQueue(entry.id.to_string())).await;
     dropped.unwrap_or_else(|error| {
@@ -137,7 +148,7 @@ async fn tell(shared: &Arc<Shared>, station: &Station, failing: Duration, verdic
         lost.to_string(),
     ];
     let publication = Publication {
-        removed: verdict.removed.iter().map(|entry| entry.id.to_string()).collect(),
+        removed: verdict.removed.clone(),
         gone_listeners: transient_listeners(shared, &verdict.removed),
         alerts: shared
             .own_alert(DELIVERY_GIVEN_UP, &url, values)

@@ -8,13 +8,17 @@ use tokio::sync::{mpsc, oneshot};
 use super::courier::Item;
 use super::entry::{Entry, Way, room_in};
 use super::filters::AlertFilter;
+use super::held::{Held, settle};
 use super::queue::Row;
+use super::recall;
 use super::shared::Shared;
+use super::station::Station;
 use crate::alert::{Alert, Event, InstanceChange};
 use crate::cim::Instance;
 use crate::store::StoreError;
 use crate::store::commands::{
-    Change, Changed, History, MonitorRow, NewEvent, QueueEntry, QueueOf, TrimQueue, Trimmed,
+    Change, Changed, History, MonitorRow, NewDestination, NewEvent, QueueEntry, QueueOf, QueuedRow,
+    StoredListener, TrimQueue, Trimmed,
 };
 use crate::subscription::{IndicationFilter, Lease, ObjectName, RepeatPolicy, Subscription};
 use crate::time::BootTime;
@@ -24,9 +28,6 @@ const TOGETHER: usize = 64;
 
 /// How many alerts of the history are read at once.
 const PAGE: u32 = 200;
-
-/// How many of the newest events of the history repeat policies remember after a start.
-const REMEMBERED: u32 = 1_000;
 
 /// Things that happened and belong together: all of them are on disk afterwards, or none.
 #[derive(Debug, Default)]
@@ -43,17 +44,30 @@ pub struct Publication {
     /// The only subscription that is told, whatever its filter says; none: all that want to be.
     pub(super) only: Option<Arc<Entry>>,
     /// Subscriptions whose lease ended, and until when their queues are kept.
-    pub(super) lapsed: Vec<(String, BootTime)>,
+    pub(super) lapsed: Vec<(Arc<Entry>, BootTime)>,
     /// Subscriptions that changed, as they are now.
     pub(super) changed: Vec<(Arc<Subscription>, Lease)>,
     /// Filters that changed, as they are now.
     pub(super) filters: Vec<IndicationFilter>,
+    /// Destinations that are elsewhere from now on.
+    pub(super) redirected: Vec<Redirection>,
     /// Destinations that stood by themselves and are gone.
     pub(super) gone_listeners: Vec<ObjectName>,
     /// Subscriptions that are gone.
-    pub(super) removed: Vec<String>,
+    pub(super) removed: Vec<Arc<Entry>>,
+    /// Indications, by their identifiers, that a subscription is not to be told any more.
+    pub(super) withdrawn: Vec<(Arc<Entry>, String)>,
+    /// Destinations for which something waits again that was kept.
+    pub(super) waits_again: Vec<Arc<Station>>,
     /// A subscription that begins with what is in the history after this place.
     pub(super) replay: Option<(Arc<Entry>, i64)>,
+}
+
+/// A destination as it is now, and where the deliveries of its subscriptions go, by their number in the store.
+#[derive(Debug)]
+pub(super) struct Redirection {
+    pub listener: StoredListener,
+    pub destinations: Vec<(i64, NewDestination)>,
 }
 
 /// What happened could not be written down; nothing of it was told.
@@ -83,7 +97,8 @@ pub(super) async fn post(
 
 /// Writes down what comes, until there is nobody left to send anything.
 pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Posted>) {
-    remember(&shared).await;
+    recall::from_history(&shared).await;
+    take_up_kept(&shared).await;
     let mut group = Vec::new();
     loop {
         let received = tokio::select! {
@@ -118,6 +133,25 @@ pub(super) async fn run(shared: Arc<Shared>, mut inbox: mpsc::Receiver<Posted>) 
     }
 }
 
+/// What came back to a queue before the stop, and was not given its place any more.
+async fn take_up_kept(shared: &Arc<Shared>) {
+    let stations = shared.book.lock().stations.values().cloned().collect::<Vec<_>>();
+    let has_queue = |station: &Arc<Station>| station.fare.lock().queued > 0;
+    let waits_again: Vec<_> = stations.into_iter().filter(has_queue).collect();
+    if waits_again.is_empty() {
+        return;
+    }
+    let publication = Publication {
+        waits_again,
+        ..Publication::default()
+    };
+    for result in write_down(shared, vec![publication]).await {
+        if let Err(error) = result {
+            tracing::error!(%error, "what was kept is not taken up yet");
+        }
+    }
+}
+
 /// An event, and whom it goes to.
 struct Letter {
     event: Arc<Event>,
@@ -127,8 +161,10 @@ struct Letter {
 
 /// What became of each publication, in order.
 async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec<Result<(), PublishError>> {
+    let held = Held::for_changes(shared, &publications);
     let mut change = Change {
         keep_alerts: Some(shared.settings().keep_alerts),
+        renumber: held.asked(),
         ..Change::default()
     };
     let mut letters = Vec::new();
@@ -136,11 +172,23 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     let mut results = vec![Ok(()); publications.len()];
     for (at, publication) in publications.into_iter().enumerate() {
         change.monitors.extend(publication.monitors);
-        change.lapsed.extend(publication.lapsed);
+        let lapsed = publication.lapsed.into_iter();
+        change
+            .lapsed
+            .extend(lapsed.map(|(entry, keep_until)| (entry.id.to_string(), keep_until)));
         change.changed.extend(publication.changed);
         change.filters.extend(publication.filters);
+        for redirection in publication.redirected {
+            change.listeners.push(redirection.listener);
+            change.moved.extend(redirection.destinations);
+        }
         change.gone_listeners.extend(publication.gone_listeners);
-        change.removed.extend(publication.removed);
+        let removed = publication.removed.iter().map(|entry| entry.id.to_string());
+        change.removed.extend(removed);
+        let withdrawn = publication.withdrawn.into_iter();
+        change
+            .withdrawn
+            .extend(withdrawn.map(|(entry, identifier)| (Arc::clone(&entry.id), identifier)));
         let alerts = publication.alerts.into_iter().map(Event::Alert);
         let changes = publication.changes.into_iter().map(Event::Change);
         let events = alerts.chain(changes);
@@ -166,7 +214,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     }
     let subscriptions_changed =
         !(change.lapsed.is_empty() && change.removed.is_empty() && change.changed.is_empty());
-    let changed = match shared.store.ask(change).await {
+    let mut changed = match shared.store.ask(change).await {
         Ok(changed) => changed,
         Err(error) => {
             letters.iter().rev().for_each(Letter::take_back);
@@ -177,7 +225,9 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     if subscriptions_changed {
         shared.interest.changed.notify_one();
     }
-    hand_out(shared, &letters, &changed);
+    held.settle(&mut changed.renumbered);
+    drop(held);
+    hand_out(shared, &letters, &mut changed);
     trim(shared, &letters).await;
     for (at, (entry, after)) in replays {
         // The rest is on disk: only the one who asked for this is told if it fails.
@@ -231,50 +281,8 @@ fn is_fresh(entry: &Entry, event: &Event, now: BootTime) -> bool {
     }
 }
 
-/// Lets subscriptions with a repeat policy remember what the history says they were told before the start: it is
-/// there anyway, so that a restart repeats nothing that was suppressed at no cost while the agent runs. What came
-/// before the machine booted is forgotten: boot time does not tell how long ago that was.
-async fn remember(shared: &Shared) {
-    let entries: Vec<Arc<Entry>> = {
-        let book = shared.book.lock();
-        let with_policy = |entry: &&Arc<Entry>| entry.subscription().repeat() != RepeatPolicy::None;
-        book.entries.values().filter(with_policy).cloned().collect()
-    };
-    if entries.is_empty() {
-        return;
-    }
-    let history = History {
-        after: 0,
-        limit: REMEMBERED,
-        newest: true,
-    };
-    let rows = match shared.store.ask(history).await {
-        Ok(rows) => rows,
-        Err(error) => return tracing::error!(%error, "the history cannot be read"),
-    };
-    let now = shared.now();
-    for row in rows {
-        let age = now.wall.since(row.event.at());
-        let indication = row.event.indication();
-        for entry in &entries {
-            let (subscription, filter) = (entry.subscription(), entry.filter());
-            let policy = subscription.repeat();
-            let is_told = row.event.at().unix_micros() >= subscription.created_micros
-                && age < policy.memory().min(now.boot.as_duration())
-                && is_wanted(entry, &filter, &indication);
-            if is_told {
-                let at = now.boot.saturating_sub(age);
-                entry
-                    .repeats
-                    .lock()
-                    .admit(policy, &row.event.same_event_key(), at);
-            }
-        }
-    }
-}
-
 /// A filter that fails costs its own subscriptions alone.
-fn is_wanted(entry: &Entry, filter: &AlertFilter, indication: &Instance) -> bool {
+pub(super) fn is_wanted(entry: &Entry, filter: &AlertFilter, indication: &Instance) -> bool {
     let asked = std::panic::catch_unwind(AssertUnwindSafe(|| filter.matches(indication)));
     asked.unwrap_or_else(|_| {
         tracing::error!(subscription = %entry.id, "a filter failed: its subscriber misses an alert");
@@ -313,19 +321,25 @@ impl Letter {
     }
 }
 
-fn hand_out(shared: &Arc<Shared>, letters: &[Letter], changed: &Changed) {
+fn hand_out(shared: &Arc<Shared>, letters: &[Letter], changed: &mut Changed) {
     let since = shared.clock.boot();
     for (letter, recorded) in letters.iter().zip(&changed.events) {
         if let Some(alert) = letter.event.alert() {
             (shared.on_alert)(alert);
         }
-        for ((entry, context, number), id) in letter.to.iter().zip(&recorded.queued) {
+        for ((entry, context, _), row) in letter.to.iter().zip(&recorded.queued) {
+            if let Some(station) = entry.station() {
+                settle(station, &mut changed.renumbered);
+            }
             // A subscription that ended meanwhile has no row.
-            let Some(id) = *id else { continue };
+            let Some(QueuedRow { id, number }) = *row else {
+                continue;
+            };
+            entry.note_produced(&letter.event);
             let item = Item {
                 indication: Arc::clone(&letter.indication),
                 context: Arc::clone(context),
-                number: *number,
+                number,
                 seq: recorded.seq,
             };
             match &entry.way {

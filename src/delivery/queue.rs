@@ -60,6 +60,11 @@ pub(super) struct Queue {
     more_on_disk: bool,
     reload: bool,
     last_loaded: i64,
+    /// The last row that was offered, and may have arrived; and the one before it.
+    offered: i64,
+    offered_before: i64,
+    /// How many hold it back: nothing is sent meanwhile.
+    holds: u32,
     /// After a rejection events go one by one, so that one bad event does not keep its batch back.
     one_by_one: bool,
 }
@@ -74,6 +79,8 @@ pub(super) enum Next {
     Load(i64),
     /// Nothing until then, unless something comes.
     WaitUntil(BootTime),
+    /// Nothing until something comes: the queue is held back.
+    Wait,
     /// Nothing.
     Idle,
 }
@@ -130,6 +137,26 @@ impl Queue {
     /// The rows on disk have changed places: everything is loaded anew.
     pub fn reload(&mut self) {
         self.reload = true;
+    }
+
+    /// Lets nothing be sent until there was a [`Self::release`] for each of these.
+    pub fn hold(&mut self) {
+        self.holds += 1;
+    }
+
+    /// Goes on, unless somebody else holds it back.
+    pub fn release(&mut self) {
+        self.holds = self.holds.saturating_sub(1);
+    }
+
+    /// The last row that may have arrived: those up to it keep their numbers.
+    pub const fn offered(&self) -> i64 {
+        self.offered
+    }
+
+    /// What was offered last has not left this machine.
+    pub fn not_sent(&mut self) {
+        self.offered = self.offered_before;
     }
 
     /// What was loaded, up to the row `last`, and whether there is `more` after it.
@@ -226,6 +253,9 @@ impl Queue {
         if let Some(note) = self.notes.pop_front() {
             return Next::Note(note);
         }
+        if self.holds > 0 {
+            return Next::Wait;
+        }
         if self.reload {
             self.reload = false;
             self.rows.clear();
@@ -238,7 +268,12 @@ impl Queue {
             self.more_on_disk = false;
             return Next::Load(self.last_loaded);
         }
-        self.next_rows(now)
+        let next = self.next_rows(now);
+        if let Next::Send(_, ids) = &next {
+            self.offered_before = self.offered;
+            self.offered = ids.iter().copied().fold(self.offered, i64::max);
+        }
+        next
     }
 
     /// The first rows that may go. A batch that waits to be filled holds up nobody but its own subscription.

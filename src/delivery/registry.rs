@@ -7,6 +7,7 @@ mod subscribe;
 pub(super) use self::subscribe::{NewSubscription, check_address};
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -14,7 +15,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::book::Book;
 use super::courier::{Courier, Target};
-use super::entry::{Content, Entry, Fetched, Life, Phase, Series, Way};
+use super::entry::{Content, Entry, Fetched, Life, Phase, Way};
 use super::filters::AlertFilter;
 use super::gate::Gate;
 use super::interest::Interest;
@@ -80,6 +81,7 @@ impl Registry {
             traces: Traces::default(),
             naming: tokio::sync::Mutex::new(()),
             run: crate::random::uuid().simple().to_string(),
+            contexts: AtomicU64::new(0),
             publisher: postbox,
             alarm: Notify::new(),
             stopping: watch::Sender::new(false),
@@ -116,7 +118,7 @@ impl Registry {
                     // Its destination could not be read, which was logged.
                     None => continue,
                 },
-                None => self.fetched(&subscription.id),
+                None => self.fetched(),
             };
             let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
             match book.filters.get_or_compile(&subscription.filter, compile) {
@@ -172,12 +174,12 @@ impl Registry {
         } else {
             0
         };
-        let series = Series::new(&self.shared.run, &stored.id.to_string(), room);
+        let series = self.shared.new_series(room);
         Station::new(stored.id, target, series, Queue::on_disk(stored.queued > 0), fare)
     }
 
-    fn fetched(&self, id: &str) -> Way {
-        let series = Mutex::new(Series::new(&self.shared.run, id, 0));
+    fn fetched(&self) -> Way {
+        let series = Mutex::new(self.shared.new_series(0));
         Way::Fetched(Fetched {
             series,
             arrived: Notify::new(),

@@ -1,7 +1,7 @@
 //! What the registry, the publisher, the workers and the alarm clock share.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
@@ -9,7 +9,7 @@ use tokio::sync::{Notify, mpsc, watch};
 
 use super::book::Book;
 use super::courier::{Courier, Parcel};
-use super::entry::Entry;
+use super::entry::{Entry, Series};
 use super::gate::Gate;
 use super::interest::Interest;
 use super::publisher::{Posted, Publication, PublishError, post};
@@ -23,7 +23,7 @@ use crate::alert::{Alert, Occasion, Target, catalog};
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::store::Store;
-use crate::store::commands::CountQueue;
+use crate::store::commands::{CountQueue, QueueOf};
 use crate::subscription::{EndReason, LeaseTerms, Moment, OnFatalError};
 
 /// What can be set.
@@ -70,6 +70,8 @@ pub(super) struct Shared {
     pub traces: Traces,
     /// The run of the agent, in the names of sequence contexts.
     pub run: String,
+    /// How many sequence contexts this run has begun.
+    pub contexts: AtomicU64,
     pub publisher: mpsc::Sender<Posted>,
     /// The alarms have changed.
     pub alarm: Notify,
@@ -79,6 +81,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// A new series of sequence numbers, for a queue with `room_bytes` left.
+    pub fn new_series(&self, room_bytes: u64) -> Series {
+        let number = self.contexts.fetch_add(1, Ordering::Relaxed);
+        Series::new(format!("ESM#{}#{number}", self.run), room_bytes)
+    }
+
     /// Both clocks now.
     pub fn now(&self) -> Moment {
         Moment {
@@ -152,7 +160,8 @@ impl Shared {
 
     /// Counts anew what waits for a destination, after some of it went.
     pub async fn recount(&self, station: &Station) {
-        match self.store.ask(CountQueue(station.id)).await {
+        let queue = CountQueue(QueueOf::Destination(station.id));
+        match self.store.ask(queue).await {
             Ok(count) => station.fare.lock().queued = count,
             Err(error) => tracing::error!(%error, "the outbox cannot be read"),
         }

@@ -1,5 +1,6 @@
 //! A destination while the agent runs: what waits for it, how it fares, and its series of numbers.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -31,7 +32,21 @@ pub(super) struct Station {
     pub kick: Notify,
 }
 
+impl fmt::Debug for Station {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Station")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Station {
+    /// Lets nothing be sent until the answer is dropped.
+    pub fn hold(self: &Arc<Self>) -> Hold {
+        self.queue.lock().hold();
+        Hold(Arc::clone(self))
+    }
+
     /// A destination that nothing is known to be wrong with.
     pub fn new(id: i64, target: Target, series: Series, queue: Queue, fare: Fare) -> Arc<Self> {
         Arc::new(Self {
@@ -44,5 +59,25 @@ impl Station {
             wake: Notify::new(),
             kick: Notify::new(),
         })
+    }
+}
+
+/// A destination that nothing is sent to: some of what waits for it is about to leave its queue, and what comes after
+/// it must not overtake that.
+#[derive(Debug)]
+#[must_use]
+pub(super) struct Hold(Arc<Station>);
+
+impl Hold {
+    /// The destination.
+    pub fn station(&self) -> &Arc<Station> {
+        &self.0
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.queue.lock().release();
+        self.0.wake.notify_one();
     }
 }

@@ -6,6 +6,7 @@ mod histories;
 mod leases;
 mod modes;
 mod moments;
+mod numbers;
 mod put_off;
 mod restarts;
 mod wbem;

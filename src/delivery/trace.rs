@@ -7,6 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::courier::{Parcel, SendError, Steps};
+use super::entry::Entry;
 use super::publisher::Publication;
 use super::registry::Registry;
 use crate::alert::catalog::table::agent::TEST;
@@ -36,9 +37,10 @@ pub struct TestReport {
 pub enum TestOutcome {
     /// The destination acknowledged it.
     Acknowledged,
-    /// The first try failed, or one to deliver what is queued before it. It stays queued and is tried again.
+    /// The first try failed, or one to deliver what is queued before it. The test indication is taken back.
     Failed(SendError),
-    /// The time was over before a try had ended. The indication stays queued.
+    /// The time was over before a try had ended. The test indication is taken back; where it is just being sent, it
+    /// may still arrive.
     TimedOut,
     /// It waits for the subscriber, who fetches.
     Waits,
@@ -99,9 +101,7 @@ impl TestReport {
             TestOutcome::Acknowledged => return None,
             TestOutcome::Waits => return Some("Let the subscriber pull: the indication waits for it."),
             TestOutcome::TimedOut => {
-                return Some(
-                    "Look at the subscription's queue and last error; the test indication stays queued.",
-                );
+                return Some("Look at the subscription's queue and last error.");
             }
             TestOutcome::Failed(error) => error,
         };
@@ -190,6 +190,21 @@ impl Traces {
 }
 
 impl Registry {
+    /// A test ends with its result: nobody is told of it hours later.
+    async fn take_back(&self, entry: &Arc<Entry>, identifier: &str) {
+        let publication = Publication {
+            withdrawn: vec![(Arc::clone(entry), identifier.to_owned())],
+            ..Publication::default()
+        };
+        if let Err(error) = self.shared.publish(publication).await {
+            tracing::error!(subscription = %entry.id, %error, "a test indication stays queued");
+        }
+        if let Some(station) = entry.station() {
+            station.queue.lock().reload();
+            self.shared.recount(station).await;
+        }
+    }
+
     /// Sends a test indication to a subscription by the way that all take, whatever its filter says, and follows it
     /// for up to `patience`. `account` is who asks, none for who may do everything.
     ///
@@ -260,6 +275,11 @@ impl Registry {
         };
         let report = follow.await;
         shared.traces.0.lock().retain(|other| !Arc::ptr_eq(other, &trace));
+        if let Ok(report) = &report
+            && matches!(report.outcome, TestOutcome::Failed(_) | TestOutcome::TimedOut)
+        {
+            self.take_back(&entry, &trace.identifier).await;
+        }
         report
     }
 }

@@ -7,6 +7,7 @@
 
 mod filters;
 mod listeners;
+mod redirect;
 mod shipped;
 mod subscriptions;
 
@@ -53,6 +54,16 @@ pub enum WbemError {
         name: ObjectName,
         /// How many refer to it.
         subscriptions: usize,
+    },
+    /// Its deliveries are one with those by another destination, and cannot go elsewhere without them.
+    #[error(
+        "{name} cannot be changed: subscriptions by another destination are delivered to {url}, too; delete one of the two"
+    )]
+    SharedDestination {
+        /// What it is.
+        name: ObjectName,
+        /// Where both are, or would be.
+        url: String,
     },
     /// It is the agent's own.
     #[error("{0} is the agent's own: it cannot be changed or deleted")]

@@ -98,6 +98,13 @@ impl Worker {
                     }
                     Then::Go
                 }
+                Next::Wait => {
+                    tokio::select! {
+                        () = self.station.wake.notified() => {}
+                        () = self.shared.stopped() => {}
+                    }
+                    Then::Go
+                }
                 Next::Idle => self.rest().await,
             };
             if matches!(then, Then::End) {
@@ -229,6 +236,9 @@ impl Worker {
         let line = self.line.as_ref();
         let steps = line.map(|(_, line)| line.steps()).unwrap_or_default();
         let result = outcome.as_ref().map(drop);
+        if result.is_err() && steps.sent.is_none() && matches!(parcel, Parcel::Events { .. }) {
+            station.queue.lock().not_sent();
+        }
         shared.traces.note(station.id, parcel, began, steps, result);
         Some(outcome)
     }
@@ -261,35 +271,32 @@ impl Worker {
             self.end_outage().await;
         }
         if let Some(pin) = receipt.learned_pin.clone()
-            && self.learn(&pin)
+            && let Some(key) = self.learn(&pin)
         {
             self.keep(LearnPin {
                 destination: self.station.id,
+                key,
                 pin,
             })
             .await;
         }
     }
 
-    /// The line has learned the certificate by itself: this is for the lines after it.
-    fn learn(&mut self, pin: &[u8]) -> bool {
+    /// The line has learned the certificate by itself: this is for the lines after it. The answer is the key of the
+    /// destination that it belongs to; none where it is known, or where deliveries go elsewhere by now.
+    fn learn(&mut self, pin: &[u8]) -> Option<String> {
         let mut target = self.station.target.lock();
-        if target.pin.is_some() {
-            return false;
+        let (known, _) = self.line.as_mut()?;
+        if target.pin.is_some() || !Arc::ptr_eq(known, &target) {
+            return None;
         }
         let learned = Arc::new(Target {
             pin: Some(pin.to_vec()),
             ..Target::clone(&target)
         });
-        if let Some((known, _)) = self
-            .line
-            .as_mut()
-            .filter(|(known, _)| Arc::ptr_eq(known, &target))
-        {
-            *known = Arc::clone(&learned);
-        }
+        *known = Arc::clone(&learned);
         *target = learned;
-        true
+        Some(target.destination.key())
     }
 
     /// Writes something down without waiting for the disk.

@@ -76,6 +76,16 @@ impl IndicationSubscriptionProvider {
             .maybe("SubscriptionTimeRemaining", status.remaining.map(seconds_up))
             .maybe("SubscriptionInfo", wbem.info.as_deref())
             .set("AlertOnStateChange", wbem.alert_on_state_change);
+        let last = status.last_indication.as_ref();
+        let builder = builder
+            .maybe(
+                "LastIndicationIdentifier",
+                last.map(|(identifier, _)| identifier.as_str()),
+            )
+            .maybe(
+                "LastIndicationProductionDateTime",
+                last.map(|(_, at)| DateTime::from_wall(*at)),
+            );
         let builder = describe_repeat(builder, wbem.repeat);
         match &wbem.format {
             None => builder,

@@ -46,7 +46,9 @@ pub(super) fn cim_error(error: &WbemError) -> CimError {
     let status = match error {
         WbemError::NotFound(_) => CimStatus::NotFound,
         WbemError::Exists(_) => CimStatus::AlreadyExists,
-        WbemError::InUse { .. } | WbemError::Expired => CimStatus::Failed,
+        WbemError::InUse { .. } | WbemError::SharedDestination { .. } | WbemError::Expired => {
+            CimStatus::Failed
+        }
         WbemError::Fixed(_) | WbemError::NoCreation | WbemError::MadeByEventing => CimStatus::NotSupported,
         WbemError::Value(_)
         | WbemError::Filter(

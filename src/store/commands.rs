@@ -3,6 +3,7 @@
 mod agent;
 mod change;
 mod queue;
+mod renumber;
 mod settings;
 mod subscriptions;
 mod wbem;
@@ -17,11 +18,12 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use self::agent::{Begin, Loaded, Seen};
-pub use self::change::{Change, Changed, MonitorRow, NewEvent, QueueEntry, RecordedEvent};
+pub use self::change::{Change, Changed, MonitorRow, NewEvent, QueueEntry, QueuedRow, RecordedEvent};
 pub use self::queue::{
     Acknowledge, AcknowledgeUpTo, CountQueue, FetchQueue, History, HistoryRow, QueueOf, QueuedEvent,
     TrimQueue, Trimmed,
 };
+pub use self::renumber::{Renumber, Renumbered};
 pub use self::settings::{LoadSettings, PutSettings};
 pub use self::subscriptions::{
     AddSubscription, Added, LearnPin, NewDestination, RenewLease, SetGiveUp, StoredDestination,

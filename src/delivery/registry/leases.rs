@@ -104,16 +104,31 @@ impl Registry {
     async fn end(&self, id: &str) -> Result<Arc<Entry>, SubscriptionError> {
         let shared = &self.shared;
         let unknown = || SubscriptionError::Unknown(id.to_owned());
-        let entry = shared.book.lock().remove(id).ok_or_else(unknown)?;
+        let (entry, life, hold) = {
+            let mut book = shared.book.lock();
+            let entry = book.entries.get(id).cloned().ok_or_else(unknown)?;
+            let hold = entry.hold();
+            let life = *entry.life.lock();
+            book.remove(id);
+            (entry, life, hold)
+        };
         let publication = Publication {
-            removed: vec![id.to_owned()],
+            removed: vec![Arc::clone(&entry)],
             ..Publication::default()
         };
         let written = shared.publish(publication).await;
+        drop(hold);
+        if written.is_err() {
+            // It is still on disk, so it is still there.
+            *entry.life.lock() = life;
+            shared.book.lock().insert(Arc::clone(&entry));
+            shared.alarm.notify_one();
+        }
         if let Way::Fetched(fetched) = &entry.way {
             fetched.arrived.notify_waiters();
         }
         if let Some(station) = entry.station() {
+            station.queue.lock().reload();
             shared.recount(station).await;
             station.kick.notify_waiters();
             shared.wake(station);

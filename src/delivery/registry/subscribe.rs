@@ -88,6 +88,11 @@ impl Registry {
             Some(_) => (Vec::new(), predecessors.heir_of.clone()),
         };
         replaces.extend(predecessors.namesakes.iter().cloned());
+        if !heir_of.is_empty() {
+            // What happened before the predecessor's lease ended, and is on its way to the disk, belongs to the heir.
+            let written = shared.publish(Publication::default()).await;
+            written.map_err(|error| SubscribeError::Store(error.0))?;
+        }
         let added = shared
             .store
             .ask(AddSubscription {
@@ -101,7 +106,7 @@ impl Registry {
         let added = added.map_err(|error| SubscribeError::Store(error.to_string()))?;
         let way = match (added.destination, destination) {
             (Some(id), Some(new)) => Way::Sent(self.station_for(id, new)),
-            _ => self.fetched(&subscription.id),
+            _ => self.fetched(),
         };
         let life = Life {
             lease,
@@ -147,6 +152,17 @@ impl Registry {
         station
     }
 
+    /// What was kept and never sent goes to the end of the queue. Should that fail, it comes with the next start.
+    async fn number_kept(&self, station: &Arc<Station>) {
+        let publication = Publication {
+            waits_again: vec![Arc::clone(station)],
+            ..Publication::default()
+        };
+        if let Err(error) = self.shared.publish(publication).await {
+            tracing::error!(%error, "what was kept for a subscription is not taken up yet");
+        }
+    }
+
     async fn begin(
         &self,
         entry: Arc<Entry>,
@@ -154,13 +170,11 @@ impl Registry {
         inherited: u64,
     ) -> Result<Granted, SubscribeError> {
         let shared = &self.shared;
-        if let Some(station) = entry.station() {
-            if inherited > 0 {
-                station.fare.lock().queued += inherited;
-                station.series.lock().room = 0;
-                station.queue.lock().reload();
-            }
-            station.kick.notify_waiters();
+        let heir = entry.station().filter(|_| inherited > 0);
+        if let Some(station) = heir {
+            station.fare.lock().queued += inherited;
+            station.series.lock().room = 0;
+            self.number_kept(station).await;
         }
         match bookmark {
             None => shared.book.lock().insert(Arc::clone(&entry)),
@@ -176,7 +190,7 @@ impl Registry {
                 };
                 if let Err(error) = shared.publish(publication).await {
                     // Its caller is told that there is none, so there must be none.
-                    let removed = vec![entry.id.to_string()];
+                    let removed = vec![Arc::clone(&entry)];
                     let undo = Publication {
                         removed,
                         ..Publication::default()
@@ -188,9 +202,16 @@ impl Registry {
                 }
             }
         }
+        if let Some(station) = heir {
+            // Not before the subscription is known: what is loaded for one that is not is passed over.
+            station.queue.lock().reload();
+        }
         shared.alarm.notify_one();
-        if let Some(station) = entry.station().filter(|station| station.fare.lock().queued > 0) {
-            shared.wake(station);
+        if let Some(station) = entry.station() {
+            station.kick.notify_waiters();
+            if station.fare.lock().queued > 0 {
+                shared.wake(station);
+            }
         }
         self.until_watched(&entry).await;
         Ok(self.granted(&entry))

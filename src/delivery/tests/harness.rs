@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use crate::alert::{Alert, State, tests::sample};
 use crate::cim::schema::Schema;
 use crate::clock::{Clock, ManualClock};
-use crate::delivery::courier::{Courier, Line, Parcel, Receipt, SendError, Sending, Target};
+use crate::delivery::courier::{Courier, Line, Parcel, Receipt, SendError, Sending, Steps, Target};
 use crate::delivery::{
     DestinationRule, DestinationStatus, NewTarget, Publication, Registry, RegistryParts, RetrySchedule,
     Settings, SubscribeRequest, UNBOUNDED,
@@ -38,6 +38,8 @@ pub(super) enum Mood {
     /// Wants everything later.
     AllLater,
     Hangs,
+    /// Takes everything, and its answer is lost.
+    AnswerLost,
     /// Panics once, then takes.
     Panics,
     /// Takes so many of a batch.
@@ -145,6 +147,7 @@ impl TestCourier {
             (Mood::TakesOnly(count), What::Events(events)) => events.truncate(*count),
             _ => {}
         }
+        let is_lost = mood == Mood::AnswerLost;
         let accepted = if let What::Events(events) = &what {
             events.len()
         } else {
@@ -156,6 +159,9 @@ impl TestCourier {
             what,
         };
         self.log.lock().push(delivered);
+        if is_lost {
+            return Err(SendError::Unreachable("no whole answer".to_owned()));
+        }
         Ok(Receipt {
             accepted,
             learned_pin: Some(vec![7; 32]),
@@ -166,6 +172,7 @@ impl TestCourier {
 struct TestLine {
     courier: Arc<TestCourier>,
     host: String,
+    steps: Steps,
 }
 
 impl Courier for Arc<TestCourier> {
@@ -173,6 +180,7 @@ impl Courier for Arc<TestCourier> {
         Box::new(TestLine {
             courier: Arc::clone(self),
             host: target.destination.url.host.clone(),
+            steps: Steps::default(),
         })
     }
 }
@@ -185,8 +193,15 @@ impl Line for TestLine {
             if self.courier.moods.lock().get(&self.host) == Some(&Mood::Hangs) {
                 std::future::pending::<()>().await;
             }
+            let mood = self.courier.moods.lock().get(&self.host).cloned();
+            let leaves = mood != Some(Mood::Fails);
+            self.steps.sent = leaves.then_some(Duration::ZERO);
             self.courier.take(&self.host, parcel)
         })
+    }
+
+    fn steps(&self) -> Steps {
+        self.steps
     }
 
     fn is_connected(&self) -> bool {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::harness::{Mood, RETRY, World, identifiers, until};
+use super::harness::{Mood, RETRY, World, identifiers, numbers, until};
 use crate::clock::Clock;
 use crate::delivery::SubscriptionError;
 use crate::delivery::wbem::{CIMXML_CLASS, FILTER_CLASS, WbemError, WbemState, WbemStatus};
+use crate::store::commands::StoredListener;
 use crate::subscription::{
     Carrier, Credentials, FatalErrorPolicy, IndicationFilter, Labels, ListenerDestination, ObjectName,
     OnFatalError, Persistence, RepeatPolicy, Wbem,
@@ -74,7 +75,7 @@ impl World {
         self.registry.create_listener(listener(host), None).await.unwrap();
     }
 
-    async fn filter(&self, name: &str) {
+    pub(super) async fn filter(&self, name: &str) {
         let filter = filter(name, EVERYTHING);
         self.registry.create_filter(filter).await.unwrap();
     }
@@ -98,7 +99,7 @@ impl World {
         self.tie(asked).await.unwrap()
     }
 
-    fn one(&self, id: &str) -> Option<WbemStatus> {
+    pub(super) fn one(&self, id: &str) -> Option<WbemStatus> {
         self.registry
             .wbem_subscriptions()
             .into_iter()
@@ -110,7 +111,7 @@ impl World {
         until(|| there() == Some(state), || format!("{:?}", there())).await;
     }
 
-    async fn enable(&self, id: &str, enabled: bool) {
+    pub(super) async fn enable(&self, id: &str, enabled: bool) {
         let change = |wbem: &mut Wbem| {
             wbem.enabled = enabled;
             Ok(())
@@ -316,6 +317,73 @@ async fn a_changed_filter_is_in_force_for_what_comes() {
     let last = world.alert().await;
     let events = world.until_events("a.example", 2).await;
     assert_eq!(identifiers(&events), [&first, &last]);
+}
+
+impl World {
+    /// Says that the destination `name` is at `host` from now on.
+    async fn lead(&self, name: &str, host: &str) -> Result<(), WbemError> {
+        let named = self::name(CIMXML_CLASS, name);
+        let url = listener(host).url;
+        let change = |stored: &mut StoredListener| {
+            stored.listener.destination = url.to_string();
+            stored.listener.url = url;
+            Ok(())
+        };
+        self.registry.modify_listener(&named, change).await
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_moves_takes_along_what_waits() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    let id = world.with_subscription("a.example", |_| {}).await;
+    world.alert().await;
+    let first = world.until_events("a.example", 1).await.remove(0);
+    world.courier.set("a.example", Mood::Fails);
+    let mut expect = world.alerts(100).await;
+    world.until_failures("a.example", 1).await;
+    world.lead("a.example", "b.example").await.unwrap();
+    // At once, whatever pause there was.
+    let events = world.until_events("b.example", 100).await;
+    assert_eq!(identifiers(&events), expect);
+    assert_eq!(numbers(&events), (1..101).collect::<Vec<_>>());
+    assert_eq!(events[99].context, first.context);
+    world.until_queued("b.example", 0).await;
+    assert!(world.destination("a.example").is_none());
+    assert_eq!(world.one(&id).unwrap().state, WbemState::Enabled);
+    let (clock, courier) = world.stop().await;
+    let mut world = World::restarted(folder.path(), clock, courier, "boot-1").await;
+    expect.push(world.alert().await);
+    let events = world.until_events("b.example", 101).await;
+    assert_eq!(identifiers(&events), expect);
+    assert_eq!(world.courier.events("a.example").len(), 1);
+}
+
+#[tokio::test]
+async fn a_destination_that_is_shared_does_not_move_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.with_subscription("a.example", |_| {}).await;
+    world.with_subscription("b.example", |_| {}).await;
+    check_refused(
+        world.lead("a.example", "b.example").await,
+        "are delivered to https://b.example:6736/, too",
+    );
+    world.alert().await;
+    world.until_events("a.example", 1).await;
+    world.until_events("b.example", 1).await;
+    world.listener("c.example").await;
+    world.lead("c.example", "a.example").await.unwrap();
+    world.tie(wbem("ESM:AllAlerts", "c.example")).await.unwrap_err();
+    world.filter("g").await;
+    world.tie(wbem("g", "c.example")).await.unwrap();
+    check_refused(
+        world.lead("a.example", "d.example").await,
+        "by another destination are delivered to https://a.example:6736/, too",
+    );
+    let loopback = world.lead("b.example", "127.0.0.1").await;
+    check_refused(loopback, "loopback");
 }
 
 #[tokio::test]

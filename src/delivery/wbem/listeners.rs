@@ -69,11 +69,12 @@ impl Registry {
         .await
     }
 
-    /// Changes a destination; ready once it is on disk. Where deliveries go and what they log in with can be
-    /// changed only while no subscription refers to it: what is on its way must not arrive at two places.
+    /// Changes a destination; ready once it is on disk. What waits for its subscriptions goes where it is from then
+    /// on, in the same order and under the same numbers.
     ///
     /// # Errors
-    /// There is none of that name, it is the agent's own, or what is wrong with the change.
+    /// There is none of that name, it is the agent's own, what is wrong with the change, or that its deliveries are
+    /// not its own alone.
     pub async fn modify_listener(
         &self,
         name: &ObjectName,
@@ -83,11 +84,11 @@ impl Registry {
         let old = self.own_listener(name)?;
         let mut new = StoredListener::clone(&old);
         change(&mut new)?;
-        if !same_deliveries(&old, &new) {
-            self.check_unused(name)?;
-            self.check_listener(&new.listener)?;
+        if same_deliveries(&old, &new) {
+            return self.put_listener(new).await;
         }
-        self.put_listener(new).await
+        self.check_listener(&new.listener)?;
+        self.redirect(new).await
     }
 
     /// Deletes a destination that no subscription refers to; ready once that is on disk.

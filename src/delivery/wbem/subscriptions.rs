@@ -29,6 +29,8 @@ pub struct WbemStatus {
     pub state: WbemState,
     /// What is left of its duration; none: it never ends.
     pub remaining: Option<Duration>,
+    /// The identifier of the last indication that was made for it, and when that was; none if it is not known.
+    pub last_indication: Option<(String, WallTime)>,
 }
 
 /// `SubscriptionState`.
@@ -170,6 +172,7 @@ impl Registry {
             wbem: Some(Box::new(wbem)),
             ..Subscription::clone(&old)
         });
+        let hold = entry.hold();
         // Its new lease and its disabling count from before the writing on, its enabling from after it: at no
         // time is there a row on disk that memory does not expect.
         self.set_life(entry, lease, (!enabled).then_some(Phase::Disabled))?;
@@ -177,7 +180,9 @@ impl Registry {
             changed: vec![(Arc::clone(&subscription), lease)],
             ..Publication::default()
         };
-        if let Err(error) = shared.publish(publication).await {
+        let written = shared.publish(publication).await;
+        drop(hold);
+        if let Err(error) = written {
             let _ = self.set_life(entry, undo, Some(Phase::of(&old)));
             return Err(WbemError::Store(error.0));
         }
@@ -295,6 +300,9 @@ fn status(entry: &Entry, settings: &Settings, now: BootTime) -> WbemStatus {
         wbem,
         state,
         remaining: life.lease.remaining(now),
+        last_indication: entry
+            .produced()
+            .map(|event| (event.identifier().to_owned(), event.at())),
     }
 }
 

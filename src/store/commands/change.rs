@@ -1,11 +1,13 @@
 //! What happened, as one transaction: states, alerts and the rows that tell of them stand or fall together.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rusqlite::params;
 
-use super::subscriptions::{lapse, remove};
-use super::wbem::{self, DeleteListener, PutFilter};
+use super::renumber::{Before, Renumber, Renumbered, revive};
+use super::subscriptions::{NewDestination, lapse, move_destination, remove};
+use super::wbem::{self, DeleteListener, PutFilter, PutListener, StoredListener};
 use super::{from_json, to_json};
 use crate::alert::Event;
 use crate::monitor::MonitorState;
@@ -24,8 +26,16 @@ pub struct Change {
     pub changed: Vec<(Arc<Subscription>, Lease)>,
     /// Subscriptions that are gone, with what was queued for them.
     pub removed: Vec<String>,
+    /// Indications, by subscription and identifier, that are not to be sent any more.
+    pub withdrawn: Vec<(Arc<str>, String)>,
+    /// Destinations for which something waits no more, or waits again: their numbers are put in order.
+    pub renumber: Vec<Renumber>,
     /// Filters that changed, as they are now.
     pub filters: Vec<IndicationFilter>,
+    /// Destinations that stand by themselves, as they are now.
+    pub listeners: Vec<StoredListener>,
+    /// Where deliveries go from now on, by the number of the destination.
+    pub moved: Vec<(i64, NewDestination)>,
     /// Destinations that stood by themselves and are gone.
     pub gone_listeners: Vec<ObjectName>,
     /// What is to be told.
@@ -76,6 +86,8 @@ pub struct QueueEntry {
 pub struct Changed {
     /// One for each event, in order.
     pub events: Vec<RecordedEvent>,
+    /// What became of the numbers of destinations, where it differs from what was given out.
+    pub renumbered: BTreeMap<i64, Renumbered>,
 }
 
 /// An event that is on disk.
@@ -84,7 +96,16 @@ pub struct RecordedEvent {
     /// Its place in the history.
     pub seq: i64,
     /// The rows of the outbox, one for each entry, in order; none for a subscription that has ended meanwhile.
-    pub queued: Vec<Option<i64>>,
+    pub queued: Vec<Option<QueuedRow>>,
+}
+
+/// A row of the outbox.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct QueuedRow {
+    /// The row.
+    pub id: i64,
+    /// Its number in its series.
+    pub number: i64,
 }
 
 impl Command for Change {
@@ -94,6 +115,8 @@ impl Command for Change {
         for row in &self.monitors {
             put_monitor(db, row)?;
         }
+        let before = self.renumber.iter().map(|asked| Before::read(db, asked));
+        let before: Vec<_> = before.collect::<Result<_, _>>()?;
         for (id, keep_until) in &self.lapsed {
             lapse(db, id, *keep_until)?;
         }
@@ -101,8 +124,18 @@ impl Command for Change {
             wbem::change(db, subscription, *lease)?;
         }
         remove(db, &self.removed)?;
+        for (subscription, identifier) in &self.withdrawn {
+            withdraw(db, subscription, identifier)?;
+        }
+        let mut renumbered = put_in_order(db, &self.renumber, before)?;
         for filter in self.filters {
             PutFilter(filter).run(db)?;
+        }
+        for listener in self.listeners {
+            PutListener(listener).run(db)?;
+        }
+        for (id, new) in &self.moved {
+            move_destination(db, *id, new)?;
         }
         for name in self.gone_listeners {
             DeleteListener(name).run(db)?;
@@ -110,15 +143,18 @@ impl Command for Change {
         let recorded = self
             .events
             .iter()
-            .map(|new| put_event(db, new))
+            .map(|new| put_event(db, new, &mut renumbered))
             .collect::<Result<_, _>>()?;
         for (seq, entry) in &self.replays {
-            put_queue_entry(db, *seq, entry)?;
+            put_queue_entry(db, *seq, entry, &mut renumbered)?;
         }
         if let Some(keep) = self.keep_alerts {
             drop_old_alerts(db, keep)?;
         }
-        Ok(Changed { events: recorded })
+        Ok(Changed {
+            events: recorded,
+            renumbered,
+        })
     }
 }
 
@@ -137,7 +173,42 @@ fn put_monitor(db: &Db<'_>, row: &MonitorRow) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn put_event(db: &Db<'_>, new: &NewEvent) -> Result<RecordedEvent, StoreError> {
+/// Takes an indication back.
+fn withdraw(db: &Db<'_>, subscription: &str, identifier: &str) -> Result<(), StoreError> {
+    db.sql
+        .prepare_cached(
+            "DELETE FROM outbox WHERE subscription = ?1 AND alert = (SELECT seq FROM alerts WHERE identifier = ?2)",
+        )?
+        .execute([subscription, identifier])?;
+    Ok(())
+}
+
+/// Closes the gaps that something left, and then gives numbers to what waits again: it may have left one
+/// destination for another.
+fn put_in_order(
+    db: &Db<'_>,
+    asked: &[Renumber],
+    before: Vec<Before<'_>>,
+) -> Result<BTreeMap<i64, Renumbered>, StoreError> {
+    let closed = before.into_iter().map(|before| before.close(db));
+    let closed: Vec<_> = closed.collect::<Result<_, _>>()?;
+    let mut renumbered = BTreeMap::new();
+    for (asked, (gone, is_moved)) in asked.iter().zip(closed) {
+        let revived = revive(db, asked, asked.next - gone)?;
+        let became = Renumbered {
+            shift: revived - gone,
+            is_moved: is_moved || gone > 0 || revived > 0,
+        };
+        renumbered.insert(asked.destination, became);
+    }
+    Ok(renumbered)
+}
+
+fn put_event(
+    db: &Db<'_>,
+    new: &NewEvent,
+    renumbered: &mut BTreeMap<i64, Renumbered>,
+) -> Result<RecordedEvent, StoreError> {
     db.sql
         .prepare_cached("INSERT INTO alerts (identifier, alert) VALUES (?1, ?2)")?
         .execute(params![new.event.identifier(), to_json("event", &*new.event)?])?;
@@ -145,13 +216,20 @@ fn put_event(db: &Db<'_>, new: &NewEvent) -> Result<RecordedEvent, StoreError> {
     let queued = new
         .queue
         .iter()
-        .map(|entry| put_queue_entry(db, seq, entry))
+        .map(|entry| put_queue_entry(db, seq, entry, renumbered))
         .collect::<Result<_, _>>()?;
     Ok(RecordedEvent { seq, queued })
 }
 
-/// A subscription that ended between the matching and now is passed over.
-fn put_queue_entry(db: &Db<'_>, seq: i64, entry: &QueueEntry) -> Result<Option<i64>, StoreError> {
+/// A subscription that ended between the matching and now is passed over, and its number goes to the next one.
+fn put_queue_entry(
+    db: &Db<'_>,
+    seq: i64,
+    entry: &QueueEntry,
+    renumbered: &mut BTreeMap<i64, Renumbered>,
+) -> Result<Option<QueuedRow>, StoreError> {
+    let became = entry.destination.and_then(|id| renumbered.get(&id));
+    let number = entry.number + became.map_or(0, |became| became.shift);
     let inserted = db
         .sql
         .prepare_cached(
@@ -164,9 +242,16 @@ fn put_queue_entry(db: &Db<'_>, seq: i64, entry: &QueueEntry) -> Result<Option<i
             entry.destination,
             seq,
             entry.context,
-            entry.number
+            number
         ])?;
-    Ok((inserted > 0).then(|| db.sql.last_insert_rowid()))
+    if inserted > 0 {
+        let id = db.sql.last_insert_rowid();
+        return Ok(Some(QueuedRow { id, number }));
+    }
+    if let Some(destination) = entry.destination {
+        renumbered.entry(destination).or_default().shift -= 1;
+    }
+    Ok(None)
 }
 
 fn drop_old_alerts(db: &Db<'_>, keep: u64) -> Result<(), StoreError> {

@@ -17,6 +17,16 @@ pub enum QueueOf {
     Subscription(String),
 }
 
+impl QueueOf {
+    /// The column of the outbox that says whose a row is, and what stands there.
+    fn column(self) -> (&'static str, rusqlite::types::Value) {
+        match self {
+            Self::Destination(id) => ("destination", id.into()),
+            Self::Subscription(id) => ("subscription", id.into()),
+        }
+    }
+}
+
 /// Reads the head of a queue.
 #[derive(Clone, Debug)]
 pub struct FetchQueue {
@@ -53,7 +63,11 @@ impl Command for FetchQueue {
         const COLUMNS: &str = "SELECT outbox.id, outbox.subscription, outbox.alert, alerts.alert, outbox.context, \
              outbox.number FROM outbox JOIN alerts ON alerts.seq = outbox.alert";
         let (wanted, key): (_, rusqlite::types::Value) = match self.of {
-            QueueOf::Destination(id) => ("destination = ?1 AND outbox.id > ?2", id.into()),
+            // What has no number yet gets a place of its own together with it.
+            QueueOf::Destination(id) => (
+                "destination = ?1 AND outbox.id > ?2 AND outbox.number >= 0",
+                id.into(),
+            ),
             QueueOf::Subscription(id) => ("subscription = ?1 AND outbox.alert > ?2", id.into()),
         };
         let mut statement = db.sql.prepare_cached(&format!(
@@ -89,18 +103,20 @@ fn queued_event(row: &Row<'_>) -> rusqlite::Result<QueuedEvent> {
     })
 }
 
-/// Counts what is to be sent to a destination.
-#[derive(Clone, Copy, Debug)]
-pub struct CountQueue(pub i64);
+/// Counts what waits.
+#[derive(Clone, Debug)]
+pub struct CountQueue(pub QueueOf);
 
 impl Command for CountQueue {
     type Answer = u64;
 
     fn run(self, db: &Db<'_>) -> Result<u64, StoreError> {
-        let mut count = db
+        let (column, key) = self.0.column();
+        let count = format!("SELECT count(*) FROM outbox WHERE {column} = ?1");
+        Ok(db
             .sql
-            .prepare_cached("SELECT count(*) FROM outbox WHERE destination = ?1")?;
-        Ok(count.query_row([self.0], |row| row.get(0))?)
+            .prepare_cached(&count)?
+            .query_row([key], |row| row.get(0))?)
     }
 }
 
@@ -128,10 +144,7 @@ impl Command for TrimQueue {
     type Answer = Trimmed;
 
     fn run(self, db: &Db<'_>) -> Result<Trimmed, StoreError> {
-        let (column, key): (_, rusqlite::types::Value) = match self.of {
-            QueueOf::Destination(id) => ("destination", id.into()),
-            QueueOf::Subscription(id) => ("subscription", id.into()),
-        };
+        let (column, key) = self.of.column();
         let rows = format!(
             "SELECT outbox.id, octet_length(alerts.alert) AS bytes, outbox.subscription FROM outbox \
              JOIN alerts ON alerts.seq = outbox.alert WHERE outbox.{column} = ?1"

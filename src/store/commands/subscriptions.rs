@@ -119,10 +119,7 @@ impl Command for AddSubscription {
 /// A new subscription shows that somebody is there: a destination that failed has its time anew.
 fn put_destination(db: &Db<'_>, new: &NewDestination) -> Result<i64, StoreError> {
     let key = new.destination.key();
-    let secret = match &new.credentials {
-        Some(credentials) => Some(db.sealer.seal(&key, &credentials.password)?),
-        None => None,
-    };
+    let secret = sealed(db, &key, new)?;
     let id = db
         .sql
         .prepare_cached(
@@ -134,6 +131,36 @@ fn put_destination(db: &Db<'_>, new: &NewDestination) -> Result<i64, StoreError>
             |row| row.get(0),
         )?;
     Ok(id)
+}
+
+fn sealed(db: &Db<'_>, key: &str, new: &NewDestination) -> Result<Option<Vec<u8>>, StoreError> {
+    let credentials = new.credentials.as_ref();
+    let sealed = credentials.map(|credentials| db.sealer.seal(key, &credentials.password));
+    sealed.transpose()
+}
+
+/// Leads a destination elsewhere. The certificate that was seen first stays where the server is the same.
+pub(super) fn move_destination(db: &Db<'_>, id: i64, new: &NewDestination) -> Result<(), StoreError> {
+    let old: Option<Destination> = db
+        .sql
+        .prepare_cached("SELECT spec FROM destinations WHERE id = ?1")?
+        .query_row([id], |row| json_column(row, 0))
+        .optional()?;
+    let is_same_server = old.is_some_and(|old| old.url.same_origin(&new.destination.url));
+    let key = new.destination.key();
+    db.sql
+        .prepare_cached(
+            "UPDATE destinations SET key = ?2, spec = ?3, secret = ?4, give_up_millis = NULL, \
+             pin = CASE WHEN ?5 THEN pin END WHERE id = ?1",
+        )?
+        .execute(params![
+            id,
+            key,
+            to_json("destination", &new.destination)?,
+            sealed(db, &key, new)?,
+            is_same_server,
+        ])?;
+    Ok(())
 }
 
 /// Gives a subscription a new lease.
@@ -176,6 +203,8 @@ impl Command for RenewLease {
 pub struct LearnPin {
     /// The destination.
     pub destination: i64,
+    /// Its key ([`Destination::key`]): it may be elsewhere by now.
+    pub key: String,
     /// The SHA-256 fingerprint of its certificate.
     pub pin: Vec<u8>,
 }
@@ -185,8 +214,8 @@ impl Command for LearnPin {
 
     fn run(self, db: &Db<'_>) -> Result<(), StoreError> {
         db.sql
-            .prepare_cached("UPDATE destinations SET pin = ?2 WHERE id = ?1 AND pin IS NULL")?
-            .execute(params![self.destination, self.pin])?;
+            .prepare_cached("UPDATE destinations SET pin = ?2 WHERE id = ?1 AND key = ?3 AND pin IS NULL")?
+            .execute(params![self.destination, self.pin, self.key])?;
         Ok(())
     }
 }

@@ -1,0 +1,93 @@
+//! Destinations that nothing is sent to for a moment: something that was not sent leaves their queues, or comes
+//! back, and the numbers of what waits close up, so that no listener takes the gap for a loss (DSP1054 §7.9).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::entry::Entry;
+use super::publisher::Publication;
+use super::shared::Shared;
+use super::station::{Hold, Station};
+use crate::store::commands::{Renumber, Renumbered};
+
+/// The destinations that are held until this is dropped.
+pub(super) struct Held(Vec<HeldStation>);
+
+struct HeldStation {
+    hold: Hold,
+    asked: Renumber,
+}
+
+impl Held {
+    /// Holds the destinations whose queues change with `publications`. To be called before any of their events is
+    /// given a number. Whoever takes a subscription out of force holds its destination before that: what comes after
+    /// its indications must not go before this is done.
+    pub fn for_changes(shared: &Shared, publications: &[Publication]) -> Self {
+        let mut stations = BTreeMap::new();
+        for publication in publications {
+            for station in changing(shared, publication) {
+                stations.insert(station.id, station);
+            }
+        }
+        Self(stations.into_values().map(HeldStation::hold).collect())
+    }
+
+    /// What the store is asked to do for them.
+    pub fn asked(&self) -> Vec<Renumber> {
+        self.0.iter().map(|held| held.asked.clone()).collect()
+    }
+
+    /// Puts in force what was done for them.
+    pub fn settle(&self, renumbered: &mut BTreeMap<i64, Renumbered>) {
+        for held in &self.0 {
+            settle(held.hold.station(), renumbered);
+        }
+    }
+}
+
+/// Puts in force what became of the numbers of `station`, once.
+pub(super) fn settle(station: &Station, renumbered: &mut BTreeMap<i64, Renumbered>) {
+    let Some(became) = renumbered.remove(&station.id) else {
+        return;
+    };
+    station.series.lock().next += became.shift;
+    if became.is_moved {
+        station.queue.lock().reload();
+    }
+}
+
+/// The destinations for which something waits no more after `publication`, or waits again.
+fn changing(shared: &Shared, publication: &Publication) -> Vec<Arc<Station>> {
+    let mut stations = publication.waits_again.clone();
+    let lapsed = publication.lapsed.iter().map(|(entry, _)| entry);
+    let withdrawn = publication.withdrawn.iter().map(|(entry, _)| entry);
+    let entries = lapsed.chain(withdrawn).chain(&publication.removed);
+    stations.extend(entries.filter_map(|entry| entry.station().cloned()));
+    if !publication.changed.is_empty() {
+        let book = shared.book.lock();
+        for (subscription, _) in &publication.changed {
+            let entry: Option<&Arc<Entry>> = book.entries.get(subscription.id.as_str());
+            let turned =
+                entry.filter(|entry| entry.subscription().is_disabled() != subscription.is_disabled());
+            stations.extend(turned.and_then(|entry| entry.station().cloned()));
+        }
+    }
+    stations
+}
+
+impl HeldStation {
+    fn hold(station: Arc<Station>) -> Self {
+        let hold = station.hold();
+        let after = station.queue.lock().offered();
+        let asked = {
+            let series = station.series.lock();
+            Renumber {
+                destination: station.id,
+                context: Arc::clone(&series.context),
+                after,
+                next: series.next,
+            }
+        };
+        Self { hold, asked }
+    }
+}
