@@ -517,3 +517,117 @@ fn the_agent_is_read_each_way() {
         assert_eq!(namespaces.as_array().unwrap().len(), 1);
     });
 }
+
+/// The value with every text in it written otherwise: small letters and capitals by turns.
+fn in_other_letters(value: &Value) -> Value {
+    match value {
+        Value::String(text) => text
+            .chars()
+            .enumerate()
+            .map(|(at, c)| match at % 2 {
+                0 => c.to_ascii_lowercase(),
+                _ => c.to_ascii_uppercase(),
+            })
+            .collect::<String>()
+            .into(),
+        Value::Array(items) => items.iter().map(in_other_letters).collect(),
+        // Names of Python's arguments are not the server's.
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, value)| (name.clone(), in_other_letters(value)))
+            .collect(),
+        other => other.clone(),
+    }
+}
+
+/// Classes, properties, keys, roles, methods, qualifiers and namespaces are found however they are spelled
+/// (DSP0004, 5.1.2.11), in each operation.
+#[test]
+fn names_count_in_any_case() {
+    let service = Service::start();
+    Client::of_service(&service).each_way(|client| {
+        for (call, arguments, named) in [
+            (
+                "GetClass",
+                json!(["Test_SubItem"]),
+                json!({"LocalOnly": false, "PropertyList": ["Number"]}),
+            ),
+            ("EnumerateClasses", json!([]), json!({"ClassName": "Test_Item"})),
+            (
+                "EnumerateClassNames",
+                json!([]),
+                json!({"ClassName": "Test_Item"}),
+            ),
+            ("GetQualifier", json!(["ValueMap"]), json!({})),
+            (
+                "GetInstance",
+                json!([item(2)]),
+                json!({"PropertyList": ["Number", "Text"]}),
+            ),
+            (
+                "IterEnumerateInstances",
+                json!(["Test_Item"]),
+                json!({"PropertyList": ["Number", "Levels"]}),
+            ),
+            (
+                "IterEnumerateInstances",
+                json!(["Test_Item"]),
+                json!({"FilterQueryLanguage": "DMTF:FQL", "FilterQuery": "Number > 2"}),
+            ),
+            ("IterEnumerateInstancePaths", json!(["Test_Item"]), json!({})),
+            (
+                "IterAssociatorInstances",
+                json!([item(2)]),
+                json!({
+                    "AssocClass": "Test_Membership", "ResultClass": "Test_Group", "Role": "Member",
+                    "ResultRole": "Group", "PropertyList": ["Name"],
+                }),
+            ),
+            (
+                "IterAssociatorInstancePaths",
+                json!([item(2)]),
+                json!({"AssocClass": "Test_Membership", "ResultRole": "Group"}),
+            ),
+            (
+                "IterReferenceInstances",
+                json!([item(2)]),
+                json!({"ResultClass": "Test_Membership", "Role": "Member"}),
+            ),
+            (
+                "IterReferenceInstancePaths",
+                json!([item(2)]),
+                json!({"Role": "Member"}),
+            ),
+            (
+                "AssociatorNames",
+                json!(["Test_Item"]),
+                json!({"AssocClass": "Test_Membership", "ResultClass": "Test_Group"}),
+            ),
+            ("ReferenceNames", json!(["Test_Item"]), json!({"Role": "Member"})),
+            (
+                "IterQueryInstances",
+                json!(["WQL", "SELECT Number FROM Test_Item WHERE Number > 2"]),
+                json!({}),
+            ),
+            ("InvokeMethod", json!(["Total", "Test_Item"]), json!({})),
+        ] {
+            // The filter is the pulled operations' alone.
+            if client.pull == Some(false) && named.get("FilterQuery").is_some() {
+                continue;
+            }
+            let usual = client.call(call, arguments.clone(), named.clone());
+            let count = usual.as_array().map_or(1, Vec::len);
+            assert!(count > 0, "{call}");
+            let mut elsewhere = in_other_letters(&named);
+            // Calls whose object is no path name the namespace apart.
+            let names_path = arguments.to_string().contains("path");
+            if !names_path && !matches!(call, "InvokeMethod" | "AssociatorNames" | "ReferenceNames") {
+                elsewhere["namespace"] = json!("ROOT/Test");
+            }
+            let spelled = client.call(call, in_other_letters(&arguments), elsewhere);
+            // Paths and references have the namespace as the client spelled it.
+            let same = |value: &Value| value.to_string().to_lowercase();
+            assert_eq!(same(&spelled), same(&usual), "{call}");
+        }
+    });
+}
