@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     dead_code,
     missing_docs,
     reason = "a benchmark fails by panicking; benchmarks share modules"

@@ -2,7 +2,12 @@
 //! what quick-xml takes for the same bytes when nobody looks at them: its events read to the end, or written out
 //! again without being made.
 
-#![allow(missing_docs, clippy::expect_used, reason = "a benchmark stops by panicking")]
+#![allow(
+    missing_docs,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark stops by panicking"
+)]
 
 use std::hint::black_box;
 

@@ -302,7 +302,8 @@ impl fmt::Display for DateTime {
         };
         let known = digits.get(..usize::from(significant)).unwrap_or(&digits);
         let shown = format!("{known:*<20}");
-        write!(f, "{}.{}{tail}", &shown[..14], &shown[14..])
+        let (seconds, micros) = shown.split_at(14);
+        write!(f, "{seconds}.{micros}{tail}")
     }
 }
 

@@ -1,5 +1,7 @@
 //! Characters: which may stand where, and how references are read and special characters written.
 
+#![allow(clippy::indexing_slicing, reason = "the tables have a place for each byte")]
+
 use std::borrow::Cow;
 
 /// What a byte means inside a text or attribute value that is written.
