@@ -21,6 +21,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use parking_lot::RwLock;
+use rustix::io::Errno;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
@@ -53,6 +54,8 @@ pub struct Accounts {
 struct Loaded {
     stamp: FileStamp,
     file: Arc<AccountsFile>,
+    /// Whether it was said that the file cannot be read for the moment.
+    told: bool,
 }
 
 /// Why an account could not be set or deleted.
@@ -191,7 +194,8 @@ impl Accounts {
         principal
     }
 
-    /// Reads the file anew if it is not the one that was read last.
+    /// Reads the file anew if it is not the one that was read last. Where the system is short of something, what
+    /// was read last stays in force, and the next question tries again.
     fn refresh(&self) {
         let stamp = FileStamp::of(&self.path);
         if self.loaded.read().stamp == stamp {
@@ -201,19 +205,45 @@ impl Accounts {
         if loaded.stamp == stamp {
             return;
         }
-        let file = AccountsFile::read(&self.path).unwrap_or_else(|error| {
-            tracing::error!(file = %self.path.display(), %error, "accounts file unreadable: no account can log in");
-            AccountsFile::default()
-        });
+        let file = match AccountsFile::read(&self.path) {
+            Ok(file) => file,
+            Err(error) if is_passing(&error) => {
+                if !std::mem::replace(&mut loaded.told, true) {
+                    tracing::warn!(file = %self.path.display(), %error, "accounts file unreadable for the moment: the accounts that were read last stay");
+                }
+                return;
+            }
+            Err(error) => {
+                tracing::error!(file = %self.path.display(), %error, "accounts file unreadable: no account can log in");
+                AccountsFile::default()
+            }
+        };
         for fault in file.faults() {
             tracing::warn!(file = %self.path.display(), line = fault.line, fault = %fault.fault, "accounts file: line ignored");
         }
         *loaded = Loaded {
             stamp,
             file: Arc::new(file),
+            told: false,
         };
         self.memory.forget_all();
     }
+}
+
+/// Whether an error says something of the machine at that moment, and nothing of the file.
+fn is_passing(error: &io::Error) -> bool {
+    const PASSING: [Errno; 9] = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOMEM,
+        Errno::NOBUFS,
+        Errno::AGAIN,
+        Errno::INTR,
+        Errno::IO,
+        Errno::STALE,
+        Errno::TIMEDOUT,
+    ];
+    Errno::from_io_error(error).is_some_and(|errno| PASSING.contains(&errno))
 }
 
 /// The name and password of a Basic credential (RFC 7617).
@@ -317,6 +347,33 @@ mod tests {
         assert_eq!(accounts.verify(&right).await, None);
         std::fs::remove_file(folder.path().join("accounts")).unwrap();
         assert!(accounts.users().is_empty());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_for_the_moment_locks_out_nobody() {
+        let (folder, accounts) = accounts();
+        let path = folder.path().join("accounts");
+        let kept = folder.path().join("kept");
+        std::fs::rename(&path, &kept).unwrap();
+        // Its first page is never there: reading it is an input/output error.
+        std::os::unix::fs::symlink("/proc/self/mem", &path).unwrap();
+        assert_eq!(accounts.users(), ["ann"]);
+        assert_ne!(
+            accounts.loaded.read().stamp,
+            FileStamp::of(&path),
+            "it is tried again"
+        );
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(accounts.users().is_empty());
+        std::fs::remove_file(&path).unwrap();
+        std::fs::create_dir(&path).unwrap();
+        assert!(accounts.users().is_empty(), "a folder is no accounts file");
+        assert_eq!(
+            accounts.loaded.read().stamp,
+            FileStamp::of(&path),
+            "which is final"
+        );
     }
 
     #[tokio::test]
