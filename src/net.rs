@@ -11,5 +11,6 @@ pub mod local_peer;
 pub mod pam;
 pub mod principal;
 mod private_file;
+pub mod rights;
 pub mod sd_notify;
 pub mod tls;

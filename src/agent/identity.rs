@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::state_dir::NO_LINK;
 use crate::config::Config;
 use crate::host::{AddressScope, Host};
 use crate::net::accounts::{AccountError, Accounts};
@@ -199,6 +200,7 @@ fn write_private(path: &Path, line: &str) -> io::Result<()> {
         .create(true)
         .truncate(true)
         .mode(0o600)
+        .custom_flags(NO_LINK)
         .open(path)?;
     writeln!(file, "{line}")?;
     file.sync_all()

@@ -5,7 +5,12 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
+
+use crate::net::rights::OwnersRights;
+
+/// What is opened to be written in the state folder is the file itself: no symbolic link is followed in its place.
+pub(super) const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 
 /// Why the state folder cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +48,7 @@ impl StateDir {
             .truncate(false)
             .write(true)
             .mode(0o600)
+            .custom_flags(NO_LINK)
             .open(&lock_path)
             .map_err(|error| StateDirError::Unusable {
                 path: lock_path,
@@ -68,10 +74,9 @@ impl StateDir {
 /// # Errors
 /// If it cannot be made.
 pub fn make(path: &Path) -> Result<(), StateDirError> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(path)
+    let create = |_: OwnersRights| DirBuilder::new().recursive(true).mode(0o700).create(path);
+    OwnersRights::of(path)
+        .and_then(create)
         .map_err(|error| StateDirError::Unusable {
             path: path.to_owned(),
             error,

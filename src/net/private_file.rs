@@ -1,10 +1,18 @@
 //! Files that only their owner may read, replaced whole or not at all.
+//!
+//! Root works with the rights of the folder's owner, and no symbolic link is followed in the place of a file: see
+//! [`crate::net::rights`].
 
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::OFlags;
+
+use crate::net::rights::OwnersRights;
+
+const NO_LINK: i32 = OFlags::NOFOLLOW.bits().cast_signed();
 const PRIVATE_MODE: u32 = 0o600;
 
 /// Writes `bytes` to `path` with mode 0600 by way of a temporary file beside it, so that a reader sees
@@ -20,18 +28,27 @@ pub(in crate::net) fn replace_public(path: &Path, bytes: &[u8]) -> io::Result<()
 
 /// Holds off other writers of `path` (this process's and others') until the answer is dropped.
 pub(in crate::net) fn lock_beside(path: &Path) -> io::Result<File> {
+    let _rights = OwnersRights::of(folder_of(path))?;
     create_parent(path)?;
     let lock = OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(false)
         .mode(PRIVATE_MODE)
+        .custom_flags(NO_LINK)
         .open(sibling(path, "lock"))?;
     rustix::fs::flock(&lock, rustix::fs::FlockOperation::LockExclusive)?;
     Ok(lock)
 }
 
+/// Opens the file itself, to be read and then replaced: what it holds may end up in the new one.
+pub(in crate::net) fn open_to_replace(path: &Path) -> io::Result<File> {
+    let _rights = OwnersRights::of(folder_of(path))?;
+    OpenOptions::new().read(true).custom_flags(NO_LINK).open(path)
+}
+
 fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let _rights = OwnersRights::of(folder_of(path))?;
     create_parent(path)?;
     let temporary = sibling(path, &format!("{}.tmp", std::process::id()));
     let written =
@@ -40,10 +57,7 @@ fn write_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
         let _ = std::fs::remove_file(&temporary);
         return written;
     }
-    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
-        File::open(parent)?.sync_all()?;
-    }
-    Ok(())
+    File::open(folder_of(path))?.sync_all()
 }
 
 fn write_synced(path: &Path, replaced: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
@@ -60,25 +74,24 @@ fn write_synced(path: &Path, replaced: &Path, bytes: &[u8], mode: u32) -> io::Re
     file.sync_all()
 }
 
-/// When root writes a file of the agent's own user, it stays that user's: the owner is that of the
-/// file which is replaced, else that of the folder.
+/// Where root writes with its own rights, the folder is root's: a file of another user stays that user's.
 fn hand_over(file: &File, replaced: &Path) -> io::Result<()> {
     if !rustix::process::geteuid().is_root() {
         return Ok(());
     }
-    let parent = replaced
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let model = std::fs::metadata(replaced).or_else(|_| std::fs::metadata(parent))?;
+    let folder = || std::fs::metadata(folder_of(replaced));
+    let model = std::fs::symlink_metadata(replaced).or_else(|_| folder())?;
     std::os::unix::fs::fchown(file, Some(model.uid()), Some(model.gid()))
 }
 
 fn create_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => std::fs::create_dir_all(parent),
-        _ => Ok(()),
-    }
+    std::fs::create_dir_all(folder_of(path))
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn sibling(path: &Path, suffix: &str) -> PathBuf {

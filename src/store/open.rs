@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
+use rustix::fs::OFlags;
 
 use super::seal::Sealer;
 use super::writer::{Store, start};
@@ -102,6 +103,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
         .create(true)
         .truncate(false)
         .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(path)
         .map(drop)
         .map_err(|source| StoreError::File {

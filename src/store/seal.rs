@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use rustix::fs::OFlags;
 use zeroize::Zeroizing;
 
 use super::StoreError;
@@ -84,6 +85,7 @@ fn create_key(path: &Path) -> Result<Zeroizing<Vec<u8>>, StoreError> {
         .create(true)
         .truncate(true)
         .mode(0o600)
+        .custom_flags(OFlags::NOFOLLOW.bits().cast_signed())
         .open(&fresh)
         .map_err(file_error(&fresh))?;
     file.write_all(&key)

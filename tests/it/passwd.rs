@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -57,6 +57,70 @@ fn what_is_secret_is_for_its_owner_alone() {
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&accounts(home.path())), 0o600);
     assert_eq!(mode(accounts(home.path()).parent().unwrap()), 0o700);
+}
+
+/// The state folder of a service with a user of its own, where root is the one to ask; else of the asking user.
+fn state_of_another_user(home: &Path) -> PathBuf {
+    let state = home.join("state");
+    fs::create_dir(&state).unwrap();
+    // The service's user comes as far as its folder.
+    fs::set_permissions(home, fs::Permissions::from_mode(0o755)).unwrap();
+    if rustix::process::geteuid().is_root() {
+        std::os::unix::fs::chown(&state, Some(12_345), Some(12_345)).unwrap();
+    }
+    state
+}
+
+#[test]
+fn what_a_command_makes_is_the_folders_owners() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let state = state_of_another_user(home);
+    assert_eq!(passwd(home, &["alice"], "secret\n").code, Some(0));
+    assert_eq!(run(esm(home).args(["cert", "create", "--force"])).code, Some(0));
+    let owner = |name: &str| {
+        let metadata = state.join(name).symlink_metadata().unwrap();
+        (metadata.uid(), metadata.gid())
+    };
+    for name in [
+        "accounts",
+        ".accounts.lock",
+        "certs",
+        "certs/cert.pem",
+        "certs/key.pem",
+    ] {
+        assert_eq!(owner(name), owner(""), "{name}");
+    }
+}
+
+/// Who owns the folder cannot lead a command of root's out of it.
+#[test]
+fn links_in_the_folder_lead_nowhere() {
+    let home = tempfile::tempdir().unwrap();
+    let home = home.path();
+    let state = state_of_another_user(home);
+    let elsewhere = home.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    let secret = elsewhere.join("secret");
+    fs::write(&secret, "root:hash\n").unwrap();
+    fs::set_permissions(&secret, fs::Permissions::from_mode(0o600)).unwrap();
+    fs::set_permissions(&elsewhere, fs::Permissions::from_mode(0o555)).unwrap();
+
+    let check = |link: &str, to: &Path, arguments: &[&str]| {
+        symlink(to, state.join(link)).unwrap();
+        let input = home.join("input");
+        fs::write(&input, "password\n").unwrap();
+        let ended = run(esm(home).args(arguments).stdin(File::open(input).unwrap()));
+        assert_eq!(ended.code, Some(6), "{link}: {ended:?}");
+        assert!(state.join(link).is_symlink());
+        fs::remove_file(state.join(link)).unwrap();
+    };
+    check(".accounts.lock", &elsewhere.join("made"), &["passwd", "alice"]);
+    check("accounts", &secret, &["passwd", "alice"]);
+    check("certs", &elsewhere, &["cert", "create"]);
+    let left: Vec<_> = fs::read_dir(&elsewhere).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!(fs::read_to_string(&secret).unwrap(), "root:hash\n");
 }
 
 #[test]

@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::net::accounts::Accounts;
 use crate::net::certificate::{self, CertificatePair, DEFAULT_DAYS, PairPaths};
 use crate::net::fingerprint::Fingerprint;
+use crate::net::rights::OwnersRights;
 use crate::net::tls::server::ServerTls;
 use crate::server::Authenticator;
 
@@ -65,7 +66,8 @@ pub fn load(args: &Args, global: &Global) -> Result<Identity, Failure> {
 /// certificate.
 fn folder(global: &Global) -> Result<std::path::PathBuf, Failure> {
     let folder = global.load()?.state_dir.join("listener");
-    let made = DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    let make = |_: OwnersRights| DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    let made = OwnersRights::of(&folder).and_then(make);
     made.map_err(|error| {
         let advice = "give --certificate and --key, or set `state_dir` to a folder that can be written";
         Failure::new(Exit::Local, format!("{}: {error}; {advice}", folder.display()))
@@ -74,6 +76,7 @@ fn folder(global: &Global) -> Result<std::path::PathBuf, Failure> {
 }
 
 fn own_pair(folder: &Path) -> Result<CertificatePair, Failure> {
+    let _rights = OwnersRights::of(folder)?;
     let paths = PairPaths {
         certificate: folder.join("cert.pem"),
         key: folder.join("key.pem"),
@@ -98,7 +101,9 @@ fn accounts(args: &Args, global: &Global) -> Result<Option<Accounts>, Failure> {
     };
     let file = args.accept_password_file.as_deref();
     let password = password(user, file, "ESM_ACCEPT_PASSWORD")?;
-    let path = folder(global)?.join("accounts");
+    let folder = folder(global)?;
+    let _rights = OwnersRights::of(&folder)?;
+    let path = folder.join("accounts");
     let refuse = |error: &dyn std::fmt::Display| Failure::new(Exit::Local, error);
     // Only the account of this start counts.
     match std::fs::remove_file(&path) {

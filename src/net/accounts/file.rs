@@ -55,7 +55,7 @@ pub enum EntryFault {
 impl AccountsFile {
     /// Reads the file. One that does not exist holds no accounts.
     pub(super) fn read(path: &Path) -> io::Result<Self> {
-        read_bytes(path).map(|bytes| Self::parse(&bytes))
+        read_bytes(File::open(path)).map(|bytes| Self::parse(&bytes))
     }
 
     /// Never fails: a bad line is a fault in the list and does not lock out the others.
@@ -153,7 +153,7 @@ impl From<&Metadata> for FileStamp {
 /// other lines stay as they are, to the byte. Returns whether the user had an entry before.
 pub(super) fn replace_entry(path: &Path, user: &str, hash: Option<&str>) -> io::Result<bool> {
     let _lock = private_file::lock_beside(path)?;
-    let old = read_bytes(path)?;
+    let old = read_bytes(private_file::open_to_replace(path))?;
     let mut new = Vec::with_capacity(old.len() + 160);
     let mut pending = hash;
     let mut found = false;
@@ -196,9 +196,10 @@ fn split_entry(line: &str) -> Option<(&str, &str)> {
     line.split_once(':').filter(|(user, _)| !user.is_empty())
 }
 
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// All of an opened file; nothing where there is none.
+fn read_bytes(opened: io::Result<File>) -> io::Result<Vec<u8>> {
     use io::Read;
-    let file = match File::open(path) {
+    let file = match opened {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(error),
