@@ -77,6 +77,7 @@ impl Registry {
         };
         tokio::select! {
             _ = watched.wait_for(is_seen) => {}
+            () = self.shared.stopped() => {}
             () = self.shared.clock.sleep(PATIENCE) => {
                 tracing::warn!(subscription = %entry.id, "changes of instances are not looked for yet");
             }

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
+use tracing::Instrument;
 
 use super::book::Book;
 use super::courier::{Courier, Target};
@@ -100,6 +101,25 @@ impl Registry {
             task.await;
             drop(count);
         });
+    }
+
+    /// Brings a change to its end, even if its caller goes away meanwhile, as one does whose connection breaks:
+    /// what is in memory must become what is on disk. A panic in it is told as `failed`.
+    async fn finish<T: Send + 'static, E: Send + 'static>(
+        &self,
+        change: impl Future<Output = Result<T, E>> + Send + 'static,
+        failed: fn(String) -> E,
+    ) -> Result<T, E> {
+        let count = TaskCount::new(&self.shared);
+        let task = async move {
+            let done = change.await;
+            drop(count);
+            done
+        };
+        let running = tokio::spawn(task.in_current_span());
+        running
+            .await
+            .unwrap_or_else(|error| Err(failed(error.to_string())))
     }
 
     fn take_up(&self, loaded: &Loaded) {

@@ -1,5 +1,6 @@
 //! The engine with a courier of its own and a clock that stands still until it is moved.
 
+mod abandoned;
 mod failures;
 mod harness;
 mod histories;

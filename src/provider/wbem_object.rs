@@ -30,7 +30,7 @@ impl Changes {
         }
     }
 
-    /// Waits for a change.
+    /// Waits for a change. As nobody gives up a thread, it is brought to its end, whether or not its client waits.
     pub(super) fn wait<E: Into<WbemError>>(
         &self,
         change: impl Future<Output = Result<(), E>>,

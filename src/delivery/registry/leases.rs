@@ -12,7 +12,8 @@ use crate::store::commands::RenewLease;
 use crate::subscription::{EndReason, Expiry};
 
 impl Registry {
-    /// Grants a new lease; ready once it is on disk. `account` is who asks, none for who may do everything.
+    /// Grants a new lease; ready once it is on disk. `account` is who asks, none for who may do everything. Once
+    /// begun it is granted, or fails, whether or not its caller still waits.
     ///
     /// # Errors
     /// There is no such subscription for this account, its lease is over, or the new one cannot be granted.
@@ -22,10 +23,21 @@ impl Registry {
         account: Option<&str>,
         expires: Option<Expiry>,
     ) -> Result<Granted, SubscriptionError> {
-        let shared = &self.shared;
         let entry = self.find(id, account)?;
+        let registry = self.clone();
+        let renewed = async move { registry.grant_anew(&entry, expires).await };
+        self.finish(renewed, SubscriptionError::Store).await
+    }
+
+    async fn grant_anew(
+        &self,
+        entry: &Arc<Entry>,
+        expires: Option<Expiry>,
+    ) -> Result<Granted, SubscriptionError> {
+        let shared = &self.shared;
+        let id = entry.id.to_string();
         if entry.subscription().wbem.is_some() {
-            return Err(SubscriptionError::NoLease(id.to_owned()));
+            return Err(SubscriptionError::NoLease(id));
         }
         let now = shared.now();
         let lease = shared.settings().terms.grant(expires, now)?;
@@ -33,22 +45,15 @@ impl Registry {
             let mut book = shared.book.lock();
             let mut life = entry.life.lock();
             if life.phase.is_over() || life.lease.is_over(now.boot) {
-                return Err(SubscriptionError::Lapsed(id.to_owned()));
+                return Err(SubscriptionError::Lapsed(id));
             }
             let before = std::mem::replace(&mut life.lease, lease);
             book.reset(before.ends, lease.ends, &Alarm::Lease(Arc::clone(&entry.id)));
             before
         };
         shared.alarm.notify_one();
-        match shared
-            .store
-            .ask(RenewLease {
-                id: id.to_owned(),
-                lease,
-            })
-            .await
-        {
-            Ok(()) => Ok(self.granted(&entry)),
+        match shared.store.ask(RenewLease { id, lease }).await {
+            Ok(()) => Ok(self.granted(entry)),
             Err(error) => {
                 let mut book = shared.book.lock();
                 let mut life = entry.life.lock();
@@ -81,13 +86,16 @@ impl Registry {
         }
     }
 
-    /// Ends a subscription as its subscriber wishes; ready once that is on disk. What was queued is dropped.
+    /// Ends a subscription as its subscriber wishes; ready once that is on disk. What was queued is dropped. If it
+    /// cannot be written down the subscription goes on.
     ///
     /// # Errors
     /// There is no such subscription for this account.
     pub async fn unsubscribe(&self, id: &str, account: Option<&str>) -> Result<(), SubscriptionError> {
-        self.find(id, account)?;
-        self.end(id).await.map(drop)
+        let entry = self.find(id, account)?;
+        let registry = self.clone();
+        let ended = async move { registry.end(&entry.id).await.map(drop) };
+        self.finish(ended, SubscriptionError::Store).await
     }
 
     /// Ends a subscription over its subscriber's head, and tells it (`wse:SubscriptionEnd`).
@@ -95,10 +103,14 @@ impl Registry {
     /// # Errors
     /// There is no such subscription for this account.
     pub async fn cancel(&self, id: &str, account: Option<&str>) -> Result<(), SubscriptionError> {
-        self.find(id, account)?;
-        let entry = self.end(id).await?;
-        self.shared.tell_end(&entry, EndReason::Cancelled);
-        Ok(())
+        let entry = self.find(id, account)?;
+        let registry = self.clone();
+        let cancelled = async move {
+            let entry = registry.end(&entry.id).await?;
+            registry.shared.tell_end(&entry, EndReason::Cancelled);
+            Ok(())
+        };
+        self.finish(cancelled, SubscriptionError::Store).await
     }
 
     async fn end(&self, id: &str) -> Result<Arc<Entry>, SubscriptionError> {

@@ -29,11 +29,18 @@ pub(in crate::delivery) struct NewSubscription {
 }
 
 impl Registry {
-    /// Makes a subscription; ready once it is on disk.
+    /// Makes a subscription; ready once it is on disk. Once begun it is made, or fails, whether or not its caller
+    /// still waits.
     ///
     /// # Errors
     /// What is wrong with the request.
     pub async fn subscribe(&self, request: SubscribeRequest) -> Result<Granted, SubscribeError> {
+        let registry = self.clone();
+        let made = async move { registry.make_as_asked(request).await };
+        self.finish(made, SubscribeError::Store).await
+    }
+
+    async fn make_as_asked(&self, request: SubscribeRequest) -> Result<Granted, SubscribeError> {
         let shared = &self.shared;
         let lease = shared.settings().terms.grant(request.expires, shared.now())?;
         let destination = request
