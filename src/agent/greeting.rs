@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::host::Host;
 use crate::net::accounts::Accounts;
 use crate::net::certificate::CertificateDescription;
+use crate::net::fingerprint::Fingerprint;
 
 /// The start-up lines. The password of a first account is no part of them.
 #[derive(Clone)]
@@ -17,7 +18,8 @@ pub struct Greeting {
     wsman: Vec<Place>,
     cimxml: Vec<Place>,
     socket: PathBuf,
-    fingerprint: String,
+    fingerprint: Fingerprint,
+    key_fingerprint: Fingerprint,
     certificate_end: String,
     certificate: PathBuf,
     accounts: Arc<Accounts>,
@@ -59,7 +61,8 @@ impl Greeting {
             wsman,
             cimxml,
             socket: config.local.socket.clone(),
-            fingerprint: certificate.fingerprint.to_string(),
+            fingerprint: certificate.fingerprint,
+            key_fingerprint: certificate.key_fingerprint,
             certificate_end: certificate.not_after.strftime("%Y-%m-%d").to_string(),
             certificate: config.tls.certificate.clone(),
             accounts: Arc::clone(accounts),
@@ -84,6 +87,7 @@ impl fmt::Display for Greeting {
             self.certificate_end,
             self.certificate.display()
         )?;
+        writeln!(f, "  its key        SHA-256 {}", self.key_fingerprint)?;
         let users = self.accounts.users();
         match users.as_slice() {
             [] => writeln!(f, "  accounts       none: add one with `esm passwd USER`")?,
@@ -93,7 +97,7 @@ impl fmt::Display for Greeting {
             writeln!(
                 f,
                 "  try            esm wsman --url {url} --user {user} --pin {} enumerate ESM_Processor",
-                self.fingerprint
+                self.key_fingerprint
             )?;
         }
         Ok(())

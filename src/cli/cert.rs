@@ -16,7 +16,7 @@ use crate::net::certificate::{self, CertificateDescription, CertificateError, DE
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  esm cert show                                    names, validity and fingerprint
+  esm cert show                                    names, validity and fingerprints
   esm cert create --name esm.example.com           before the first start
   esm cert create --force --days 90                in place of the pair that is there")]
 pub struct Args {
@@ -96,6 +96,7 @@ fn describe(description: &CertificateDescription, config: &Config, out: &mut Out
         ("Valid from", description.not_before.to_string()),
         ("Valid until", description.not_after.to_string()),
         ("SHA-256", description.fingerprint.to_string()),
+        ("Key SHA-256", description.key_fingerprint.to_string()),
         (
             "Made by esm",
             if description.own { "yes" } else { "no" }.to_owned(),
@@ -118,6 +119,7 @@ fn to_json(description: &CertificateDescription, config: &Config) -> serde_json:
         "valid_from": description.not_before.to_string(),
         "valid_until": description.not_after.to_string(),
         "sha256": description.fingerprint.to_string(),
+        "key_sha256": description.key_fingerprint.to_string(),
         "made_by_esm": description.own,
     })
 }

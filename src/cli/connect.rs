@@ -23,7 +23,7 @@ pub struct TrustArgs {
     /// Trust the certificates in this PEM file, and what they have signed
     #[arg(long, value_name = "FILE", global = true)]
     ca: Option<PathBuf>,
-    /// Trust the one certificate with this SHA-256, whatever it says; `esm cert show` prints it
+    /// Trust the certificate, or the key, with this SHA-256, whatever it says; `esm cert show` prints both
     #[arg(long, value_name = "SHA256", global = true)]
     pin: Option<Fingerprint>,
     /// Trust everybody: whoever stands in the way can read and change everything

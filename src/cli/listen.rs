@@ -34,7 +34,7 @@ Examples:
   esm listen --subscribe https://server --user admin --pin SHA256
   esm listen --plain --listen 127.0.0.1:6736
 
-The first lines on standard error say where it listens, and its certificate's fingerprint.")]
+The first lines on standard error say where it listens, and the fingerprints of its certificate and its key.")]
 pub struct Args {
     /// The port to listen on, at all addresses
     #[arg(long, default_value_t = DEFAULT_PORT)]
@@ -138,8 +138,9 @@ fn start(args: &Args, global: &Global, receiver: Receiver) -> Result<ServerHandl
     for address in server.addresses() {
         eprintln!("esm: listening on {scheme}://{address}/");
     }
-    if let Some(fingerprint) = &identity.fingerprint {
-        eprintln!("esm: certificate SHA-256 {fingerprint}");
+    if let Some((certificate, key)) = &identity.fingerprints {
+        eprintln!("esm: certificate SHA-256 {certificate}");
+        eprintln!("esm: its key SHA-256 {key}");
     }
     Ok(server)
 }

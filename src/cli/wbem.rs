@@ -117,7 +117,7 @@ Options of esm:
   --user NAME           the account; its password is in ESM_PASSWORD or in --password-file, or asked for
   --password-file FILE  a file whose first line is the password
   --ca FILE             trust the certificates in this PEM file, and what they have signed
-  --pin SHA256          trust the one certificate with this SHA-256; `esm cert show` prints it
+  --pin SHA256          trust the certificate, or the key, with this SHA-256; `esm cert show` prints both
   --insecure            trust everybody: whoever stands in the way can read and change everything
   --namespace NAME      the namespace where the object names none
   --language NAME       the language of the query: WQL (default), DMTF:CQL

@@ -22,7 +22,7 @@ const MAX_ANSWER_BYTES: usize = 256 * 1024;
 /// Whom to take for a destination.
 #[derive(Clone, Debug)]
 pub enum DestinationTrust {
-    /// Whoever shows the certificate that was shown first.
+    /// Whoever shows the key that was shown first.
     Pin,
     /// Whoever one of these authorities vouches for.
     Authorities(RootCertStore),
@@ -93,14 +93,14 @@ impl Connection {
         Ok(response)
     }
 
-    /// The certificate that the destination shows, where it was not known and is to be known from now on: asked
-    /// for once something was handed over.
+    /// The fingerprint of the key that the destination shows, where none was known and it is to be known by it from
+    /// now on: asked for once something was handed over.
     pub fn learn_pin(&mut self) -> Option<Vec<u8>> {
         if self.target.pin.is_some() || !matches!(self.options.trust, DestinationTrust::Pin) {
             return None;
         }
-        let shown = self.client.as_ref()?.peer_fingerprint()?;
-        self.target.pin = Some(shown.as_bytes().to_vec());
+        let shown = self.client.as_ref()?.peer_fingerprints()?;
+        self.target.pin = Some(shown.key.as_bytes().to_vec());
         self.target.pin.clone()
     }
 

@@ -73,6 +73,8 @@ pub struct CertificateDescription {
     pub not_after: Timestamp,
     /// SHA-256 of the certificate.
     pub fingerprint: Fingerprint,
+    /// SHA-256 of its public key (SubjectPublicKeyInfo), which outlasts it if it is renewed.
+    pub key_fingerprint: Fingerprint,
     /// For example `ECDSA P-256` or `RSA 2048`.
     pub key_type: String,
     /// Whether [`create`] made it.
@@ -339,6 +341,7 @@ fn describe_chain(
         not_before: moment(certificate.validity().not_before.timestamp())?,
         not_after: moment(certificate.validity().not_after.timestamp())?,
         fingerprint: Fingerprint::of(der),
+        key_fingerprint: Fingerprint::of(certificate.public_key().raw),
         key_type: key_type(&certificate),
         own: certificate
             .subject()

@@ -1,11 +1,13 @@
-//! The SHA-256 fingerprint of a certificate, as people compare it and as pins store it.
+//! The SHA-256 fingerprints of a certificate and of its key, as people compare them and as pins store them.
 
 use std::fmt;
 use std::str::FromStr;
 
+use rustls::pki_types::CertificateDer;
+use rustls::server::ParsedCertificate;
 use sha2::{Digest, Sha256};
 
-/// SHA-256 of a certificate's DER encoding.
+/// SHA-256 of a certificate, or of the key in one, in DER.
 #[derive(Clone, Copy, Eq, PartialEq, Hash)]
 pub struct Fingerprint([u8; 32]);
 
@@ -22,7 +24,7 @@ impl From<[u8; 32]> for Fingerprint {
 }
 
 impl Fingerprint {
-    /// The fingerprint of a certificate in DER.
+    /// The fingerprint of a certificate or a SubjectPublicKeyInfo in DER.
     pub fn of(der: &[u8]) -> Self {
         Self(Sha256::digest(der).into())
     }
@@ -30,6 +32,35 @@ impl Fingerprint {
     /// The 32 bytes of the digest.
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
+    }
+}
+
+/// What a certificate is recognised by: itself, and the key in it, which it may have in common with the one before it
+/// and the one after.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Fingerprints {
+    /// SHA-256 of the certificate.
+    pub certificate: Fingerprint,
+    /// SHA-256 of its SubjectPublicKeyInfo, as RFC 7469 (section 2.4) pins it.
+    pub key: Fingerprint,
+}
+
+impl Fingerprints {
+    /// Those of a certificate.
+    ///
+    /// # Errors
+    /// If it is none.
+    pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, rustls::Error> {
+        let key = ParsedCertificate::try_from(certificate)?.subject_public_key_info();
+        Ok(Self {
+            certificate: Fingerprint::of(certificate),
+            key: Fingerprint::of(&key),
+        })
+    }
+
+    /// Whether one of them is `pinned`.
+    pub fn match_pin(&self, pinned: &Fingerprint) -> bool {
+        [self.certificate, self.key].contains(pinned)
     }
 }
 

@@ -25,7 +25,7 @@ pub use self::address::{HttpUrl, ParseUrlError};
 pub use self::error::ClientError;
 
 use self::link::Link;
-use crate::net::fingerprint::Fingerprint;
+use crate::net::fingerprint::Fingerprints;
 use crate::net::tls::client::ClientTls;
 
 /// Where requests go.
@@ -151,7 +151,7 @@ pub struct HttpClient {
     allowed: Option<AddressRule>,
     host: HeaderValue,
     link: Option<Link>,
-    fingerprint: Option<Fingerprint>,
+    fingerprints: Option<Fingerprints>,
     watch: Stopwatch,
 }
 
@@ -173,7 +173,7 @@ impl HttpClient {
             allowed: None,
             host,
             link: None,
-            fingerprint: None,
+            fingerprints: None,
             watch: Stopwatch::start(),
         })
     }
@@ -207,14 +207,14 @@ impl HttpClient {
             &mut self.watch,
         )
         .await?;
-        self.fingerprint = link.fingerprint();
+        self.fingerprints = link.fingerprints();
         let outcome = self.exchange(&mut link, request).await;
         self.keep(link, outcome)
     }
 
-    /// SHA-256 of the certificate that the peer showed on the last connection that was made.
-    pub fn peer_fingerprint(&self) -> Option<Fingerprint> {
-        self.fingerprint
+    /// What the certificate is recognised by that the peer showed on the last connection that was made.
+    pub fn peer_fingerprints(&self) -> Option<Fingerprints> {
+        self.fingerprints
     }
 
     /// When the steps of the last exchange were done.

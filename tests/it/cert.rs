@@ -75,6 +75,14 @@ fn addresses_by_ip() -> BTreeSet<IpAddr> {
         .collect()
 }
 
+/// SHA-256 of the public key as openssl writes it.
+fn openssl_key_digest(home: &Path) -> String {
+    let public = "openssl x509 -in state/certs/cert.pem -noout -pubkey";
+    let script = format!("{public} | openssl pkey -pubin -outform DER | sha256sum");
+    let digest = run(Command::new("sh").args(["-c", &script]).current_dir(home)).out;
+    digest.split(' ').next().unwrap().to_owned()
+}
+
 #[test]
 fn what_is_shown_is_what_openssl_sees() {
     let home = tempfile::tempdir().unwrap();
@@ -86,6 +94,14 @@ fn what_is_shown_is_what_openssl_sees() {
     let expected = plain(fingerprint.split('=').nth(1).unwrap());
     assert_eq!(plain(shown["sha256"].as_str().unwrap()), expected);
     assert_eq!(shown["made_by_esm"], true);
+    let key = openssl_key_digest(home);
+    assert_eq!(plain(shown["key_sha256"].as_str().unwrap()), key);
+    let table = cert(home, &["show"]).out;
+    let line = |label: &str| {
+        let line = table.lines().find(|line| line.starts_with(label)).unwrap();
+        plain(line.rsplit(' ').next().unwrap())
+    };
+    assert_eq!((line("SHA-256"), line("Key SHA-256")), (expected, key));
     let until: jiff::Timestamp = shown["valid_until"].as_str().unwrap().parse().unwrap();
     let days = until.duration_since(jiff::Timestamp::now()).as_hours() / 24;
     assert!((88..=90).contains(&days), "{days} days");

@@ -33,6 +33,13 @@ impl Pair {
         Self::openssl(folder, "manager", |_| {})
     }
 
+    /// A further certificate for the key of `pair`, in `folder`.
+    pub fn renewed(folder: &Path, pair: &Self) -> Self {
+        Self::openssl(folder, "renewed", |command| {
+            command.arg("-key").arg(&pair.key);
+        })
+    }
+
     /// A pair for 127.0.0.1 in `folder` that `authority` has signed.
     pub fn signed_by(folder: &Path, authority: &Self) -> Self {
         Self::openssl(folder, "signed", |command| {

@@ -28,8 +28,8 @@ const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub struct Identity {
     /// `None` in clear text.
     pub tls: Option<Arc<ServerTls>>,
-    /// Of the certificate.
-    pub fingerprint: Option<Fingerprint>,
+    /// Of the certificate, and of its key.
+    pub fingerprints: Option<(Fingerprint, Fingerprint)>,
     /// Knows the account of `--accept-user`, if there is one.
     pub authenticator: Authenticator,
 }
@@ -57,7 +57,10 @@ pub fn load(args: &Args, global: &Global) -> Result<Identity, Failure> {
     let tls = pair.as_ref().map(|pair| ServerTls::new(pair, None)).transpose()?;
     Ok(Identity {
         tls: tls.map(Arc::new),
-        fingerprint: pair.as_ref().map(|pair| pair.description().fingerprint),
+        fingerprints: pair.as_ref().map(|pair| {
+            let description = pair.description();
+            (description.fingerprint, description.key_fingerprint)
+        }),
         authenticator: Authenticator::new(accounts(args, global)?.map(Arc::new), None),
     })
 }

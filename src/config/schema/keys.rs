@@ -416,7 +416,7 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "trust",
                 Kind::Choice(&["pin", "ca", "off"]),
                 Default::Text("pin"),
-                "How a manager's certificate is verified: the one seen first, an authority's, or not at all.",
+                "How a manager's certificate is verified: by the key seen first, by an authority, or not at all.",
             ),
             key(
                 "ca_file",

@@ -21,7 +21,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::{AddressRule, ClientError, ClientLimits, ClientResponse, Endpoint, Stopwatch};
 use crate::net::carrier::Carrier;
-use crate::net::fingerprint::Fingerprint;
+use crate::net::fingerprint::Fingerprints;
 use crate::net::tls;
 use crate::net::tls::client::{ClientTls, pin_mismatch};
 
@@ -32,7 +32,7 @@ pub(super) struct Link {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: Driver,
     traffic: Arc<Traffic>,
-    fingerprint: Option<Fingerprint>,
+    fingerprints: Option<Fingerprints>,
 }
 
 /// What has gone over a connection.
@@ -51,7 +51,7 @@ pub(super) async fn open(
     allowed: Option<&AddressRule>,
     watch: &mut Stopwatch,
 ) -> Result<Link, ClientError> {
-    let (carrier, fingerprint) = match endpoint {
+    let (carrier, fingerprints) = match endpoint {
         Endpoint::Local { path } => {
             let to = path.display().to_string();
             let stream = UnixStream::connect(path)
@@ -68,9 +68,9 @@ pub(super) async fn open(
         Endpoint::Tls { host, port, tls } => {
             let stream = connect(host, *port, limits, allowed).await?;
             watch.steps.connected = Some(watch.elapsed());
-            let (stream, fingerprint) = shake_hands(stream, host, *port, tls, limits).await?;
+            let (stream, fingerprints) = shake_hands(stream, host, *port, tls, limits).await?;
             watch.steps.handshake = Some(watch.elapsed());
-            (Carrier::Tls(Box::new(stream.into())), Some(fingerprint))
+            (Carrier::Tls(Box::new(stream.into())), Some(fingerprints))
         }
     };
     let traffic = Arc::new(Traffic {
@@ -94,14 +94,14 @@ pub(super) async fn open(
             ended: false,
         },
         traffic,
-        fingerprint,
+        fingerprints,
     })
 }
 
 impl Link {
-    /// What the peer showed in the handshake.
-    pub(super) fn fingerprint(&self) -> Option<Fingerprint> {
-        self.fingerprint
+    /// What the certificate of the peer's handshake is recognised by.
+    pub(super) fn fingerprints(&self) -> Option<Fingerprints> {
+        self.fingerprints
     }
 
     /// Whether a byte has come since the last request was sent.
@@ -259,7 +259,7 @@ async fn shake_hands(
     port: u16,
     tls: &ClientTls,
     limits: &ClientLimits,
-) -> Result<(TlsStream<TcpStream>, Fingerprint), ClientError> {
+) -> Result<(TlsStream<TcpStream>, Fingerprints), ClientError> {
     let to = super::address::authority(host, port, 0);
     let limit = limits.handshake;
     match tokio::time::timeout(limit, tls.connect(stream, host)).await {

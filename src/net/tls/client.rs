@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::net::fingerprint::Fingerprint;
+use crate::net::fingerprint::{Fingerprint, Fingerprints};
 use crate::net::tls::TlsError;
 
 /// Few: each configuration mostly serves one destination.
@@ -31,9 +31,10 @@ const REMEMBERED_SESSIONS: usize = 4;
 pub enum Trust {
     /// Those whose certificate one of these authorities signed for the name that is connected to.
     Authorities(RootCertStore),
-    /// The one with this certificate, whatever it says.
+    /// The one with this certificate, or with a certificate for this key, whatever it says.
     Pin(Fingerprint),
-    /// Whichever answers first, and from then on only that one. What was learned is in [`ClientTls::pin`].
+    /// Whichever answers first, and from then on only one with the same key. What was learned is in
+    /// [`ClientTls::pin`].
     FirstUse,
     /// Every one. Whoever stands in the way can read and change everything.
     Off,
@@ -47,16 +48,18 @@ pub struct ClientTls {
     verifies_name: bool,
 }
 
-/// The server showed another certificate than the pinned one.
+/// The server showed another certificate than the pinned one, with another key.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error(
-    "the server shows another certificate than the pinned one: its SHA-256 is {presented}, pinned is {pinned}"
+    "the server shows another certificate than the pinned one: its SHA-256 is {}, that of its key {}, pinned is {pinned}",
+    presented.certificate,
+    presented.key
 )]
 pub struct PinMismatch {
     /// What was expected.
     pub pinned: Fingerprint,
     /// What came.
-    pub presented: Fingerprint,
+    pub presented: Fingerprints,
 }
 
 /// The authorities that the system trusts.
@@ -176,16 +179,16 @@ impl ClientTls {
         })
     }
 
-    /// The certificate that is pinned or was learned on first use.
+    /// The certificate or key that is pinned, or the key that was learned on first use.
     pub fn pin(&self) -> Option<Fingerprint> {
         self.pin.as_ref()?.0.get().copied()
     }
 
-    /// Shakes hands over `stream` with the server called `host`; returns the fingerprint that it showed, too.
+    /// Shakes hands over `stream` with the server called `host`; returns what it is recognised by, too.
     ///
     /// # Errors
     /// If the handshake fails or the server is not trusted. See [`pin_mismatch`].
-    pub async fn connect<S>(&self, stream: S, host: &str) -> io::Result<(TlsStream<S>, Fingerprint)>
+    pub async fn connect<S>(&self, stream: S, host: &str) -> io::Result<(TlsStream<S>, Fingerprints)>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -196,7 +199,7 @@ impl ClientTls {
         let certificate = certificates
             .and_then(<[_]>::first)
             .ok_or_else(|| io::Error::other("the server showed no certificate"))?;
-        let presented = Fingerprint::of(certificate);
+        let presented = Fingerprints::of(certificate).map_err(io::Error::other)?;
         if let Some(pin) = &self.pin {
             pin.learn(presented).map_err(io::Error::other)?;
         }
@@ -232,21 +235,21 @@ pub fn pin_mismatch(error: &io::Error) -> Option<PinMismatch> {
 struct Pin(OnceLock<Fingerprint>);
 
 impl Pin {
-    fn check(&self, presented: Fingerprint) -> Result<(), PinMismatch> {
+    fn check(&self, presented: Fingerprints) -> Result<(), PinMismatch> {
         match self.0.get() {
-            Some(&pinned) if pinned != presented => Err(PinMismatch { pinned, presented }),
+            Some(&pinned) if !presented.match_pin(&pinned) => Err(PinMismatch { pinned, presented }),
             _ => Ok(()),
         }
     }
 
     /// Of two first handshakes at once, one is first.
-    fn learn(&self, presented: Fingerprint) -> Result<(), PinMismatch> {
-        self.0.get_or_init(|| presented);
+    fn learn(&self, presented: Fingerprints) -> Result<(), PinMismatch> {
+        self.0.get_or_init(|| presented.key);
         self.check(presented)
     }
 }
 
-/// Accepts the pinned certificate; without a pin, any.
+/// Accepts the pinned certificate, or another with the pinned key; without a pin, any.
 #[derive(Debug)]
 struct PinVerifier {
     pin: Option<Arc<Pin>>,
@@ -263,7 +266,7 @@ impl ServerCertVerifier for PinVerifier {
         _now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         if let Some(pin) = &self.pin {
-            pin.check(Fingerprint::of(end_entity)).map_err(|mismatch| {
+            pin.check(Fingerprints::of(end_entity)?).map_err(|mismatch| {
                 rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(mismatch))))
             })?;
         }

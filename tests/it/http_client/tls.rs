@@ -42,6 +42,12 @@ fn fingerprint(folder: &Path) -> Fingerprint {
         .fingerprint
 }
 
+fn key_fingerprint(folder: &Path) -> Fingerprint {
+    certificate::describe(&folder.join("server.pem"))
+        .unwrap()
+        .key_fingerprint
+}
+
 fn tls(trust: Trust) -> ClientTls {
     ClientTls::new(trust).unwrap()
 }
@@ -52,7 +58,9 @@ fn check(server: &TestServer, host: &str, trust: Trust, expect: Result<(), &str>
     match (block_on(client.send(&echo())), expect) {
         (Ok(reply), Ok(())) => {
             assert_eq!(&reply.body[..], b"ann:hello");
-            assert_eq!(client.peer_fingerprint(), Some(fingerprint(server.folder.path())));
+            let shown = client.peer_fingerprints().unwrap();
+            assert_eq!(shown.certificate, fingerprint(server.folder.path()));
+            assert_eq!(shown.key, key_fingerprint(server.folder.path()));
         }
         (Err(error), Err(text)) => assert!(error.to_string().contains(text), "{trust:?}: {error}"),
         (outcome, _) => panic!("{trust:?} to {host}: {outcome:?}"),
@@ -72,6 +80,8 @@ fn each_trust_lets_in_whom_it_should() {
         Err("not valid for name"),
     );
     check(&server, "127.0.0.1", Trust::Pin(pin), Ok(()));
+    let key = key_fingerprint(server.folder.path());
+    check(&server, "127.0.0.1", Trust::Pin(key), Ok(()));
     check(&server, "127.0.0.1", Trust::FirstUse, Ok(()));
     check(&server, "localhost", Trust::Off, Ok(()));
     let other = Fingerprint::of(b"another");
@@ -79,7 +89,9 @@ fn each_trust_lets_in_whom_it_should() {
         &server,
         "localhost",
         Trust::Pin(other),
-        Err(&format!("SHA-256 is {pin}, pinned is {other}")),
+        Err(&format!(
+            "SHA-256 is {pin}, that of its key {key}, pinned is {other}"
+        )),
     );
 
     let elsewhere = tempfile::tempdir().unwrap();
@@ -100,7 +112,7 @@ fn what_is_learned_on_first_use_is_held_to() {
     assert_eq!(first_use.pin(), None);
     block_on(async {
         client.send(&echo()).await.unwrap();
-        assert_eq!(first_use.pin(), Some(fingerprint(server.folder.path())));
+        assert_eq!(first_use.pin(), Some(key_fingerprint(server.folder.path())));
         client.close();
         client.send(&echo()).await.unwrap();
         let new_pair = certificate::read(&make_pair_again(server.folder.path())).unwrap();
@@ -116,6 +128,32 @@ fn what_is_learned_on_first_use_is_held_to() {
         let error = fresh.send(&echo()).await.unwrap_err();
         assert!(matches!(error, ClientError::PinMismatch(_)), "{error}");
     });
+}
+
+/// A certificate that was renewed for the same key breaks no pin of the key.
+#[test]
+fn a_key_is_known_again_in_another_certificate() {
+    let folder = tempfile::tempdir().unwrap();
+    make_pair(folder.path());
+    let (old, key) = (fingerprint(folder.path()), key_fingerprint(folder.path()));
+    let renewed = Command::new("openssl")
+        .args(["req", "-x509", "-new", "-key", "server.key", "-out", "server.pem"])
+        .args(["-days", "3", "-subj", "/CN=localhost"])
+        .current_dir(folder.path())
+        .output()
+        .expect("installed by tests/run");
+    assert!(renewed.status.success(), "{renewed:?}");
+    assert_ne!(fingerprint(folder.path()), old);
+    let peer = Peer::openssl(folder.path(), "-tls1_3");
+    let request = ClientRequest {
+        method: hyper::Method::GET,
+        path: "/".into(),
+        ..echo()
+    };
+    let ask = |pin| block_on(client("localhost", peer.port, &tls(Trust::Pin(pin))).send(&request));
+    assert_eq!(ask(key).unwrap().status, 200);
+    let error = ask(old).unwrap_err();
+    assert!(matches!(error, ClientError::PinMismatch(_)), "{error}");
 }
 
 /// OpenSSL's server answers HTTP/1.0 and closes.

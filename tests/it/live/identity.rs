@@ -40,7 +40,7 @@ impl Line {
             "{}",
             String::from_utf8_lossy(&response.body)
         );
-        self.0.peer_fingerprint().unwrap().to_string()
+        self.0.peer_fingerprints().unwrap().certificate.to_string()
     }
 }
 

@@ -144,6 +144,10 @@ fn a_certificate_is_pinned_when_it_is_first_seen() {
     impostor.nothing_more(Duration::from_millis(3500));
     let manager = again(impostor, Some(&own));
     assert_eq!(numbers(&manager.next()), [1]);
+    let renewed = Pair::renewed(folder.path(), &own);
+    let manager = again(manager, Some(&renewed));
+    source.alert();
+    assert_eq!(numbers(&manager.next()), [2]);
     assert!(source.agent.stop().contains("certificate"));
 }
 
