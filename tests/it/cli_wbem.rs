@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use crate::agent::{Agent, USER};
 use crate::command::{Ended, ends, esm, run};
+use crate::peers;
 
 /// An agent with CIM-XML on ports of its own.
 fn agent() -> Agent {
@@ -196,6 +197,13 @@ fn a_password_need_not_stand_in_the_list_of_processes() {
     );
     let missing = ends(&mut agent.esm(&words), 16).err;
     assert!(missing.contains("no password for admin"), "{missing}");
+    // On a terminal it is asked for, and not shown.
+    let mut terminal = peers::python("terminal.py");
+    terminal
+        .env("ANSWER", agent.password())
+        .env_remove("ESM_PASSWORD");
+    let shown = ends(terminal.arg(env!("CARGO_BIN_EXE_esm")).args(words), 0).out;
+    assert_eq!(shown, format!("Password of admin: \n{read}"));
     let in_path = format!("http://{USER}@127.0.0.1:{port}/root/interop");
     assert_eq!(
         ends(
