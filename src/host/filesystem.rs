@@ -212,7 +212,7 @@ fn question(mount: &Mount, source: &SharedSpaceSource) -> Question<SpaceKey, Res
 
 fn identity(uuid: Option<&str>, device: &str, mount: &Mount) -> String {
     match uuid {
-        Some(uuid) => format!("UUID={uuid}"),
+        Some(uuid) => uuid.to_owned(),
         None if has_device(mount) || device.contains(':') || device.starts_with("//") => device.to_owned(),
         None => format!("{device}@{}", name_text(&mount.mount_point)),
     }
@@ -330,11 +330,11 @@ mod tests {
         let (host, _) = tree.host(options(sizes, FileSystemRule::default()));
         let file_systems = host.file_systems();
         insta::assert_snapshot!(brief(&file_systems).join("\n"), @r"
-        / btrfs /dev/sda2 UUID=22222222-2222-2222-2222-222222222222: file system type is not among the monitored types
-        /boot ext4 /dev/sda1 UUID=1111-AAAA: monitored
+        / btrfs /dev/sda2 22222222-2222-2222-2222-222222222222: file system type is not among the monitored types
+        /boot ext4 /dev/sda1 1111-AAAA: monitored
         /media/cd iso9660 /dev/sr0 /dev/sr0: drive type is Optical, not Fixed
-        /media/stick ext4 /dev/sdb1 UUID=44444444: drive type is Removable, not Fixed
-        /var xfs /dev/mapper/vg0-var UUID=33333333-3333-3333-3333-333333333333: monitored
+        /media/stick ext4 /dev/sdb1 44444444: drive type is Removable, not Fixed
+        /var xfs /dev/mapper/vg0-var 33333333-3333-3333-3333-333333333333: monitored
         ");
         let [root, boot, cd, stick, var] = &file_systems[..] else {
             panic!("{file_systems:#?}")
@@ -500,7 +500,7 @@ mod tests {
         }
         let (host, _) = tree.host(options(TableSpace::default(), FileSystemRule::default()));
         let identities: Vec<String> = host.file_systems().iter().map(|fs| fs.identity.clone()).collect();
-        assert_eq!(identities, ["UUID=same@/dev/sda", "UUID=same@/dev/sdb"]);
+        assert_eq!(identities, ["same@/dev/sda", "same@/dev/sdb"]);
     }
 
     #[test]

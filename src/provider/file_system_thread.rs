@@ -137,6 +137,7 @@ fn one(file_system: &FileSystem, maker: &Maker) -> Arc<Instance> {
             "NotMonitoredReason",
             file_system.unmonitored.as_ref().map(ToString::to_string),
         )
+        .set("MonitorIdentity", file_system.identity.as_str())
         .build()
 }
 

@@ -257,6 +257,7 @@ fn a_file_system_that_hangs_says_so_and_delays_no_other() {
     FreePercent = 25.0
     UsedPercent = 75.0
     Monitored = true
+    MonitorIdentity = /dev/sda1
     "#);
     insta::assert_snapshot!(shown(&machine.one("ESM_FileSystemThread", "Name", "/stuck\\377"), "OperationalStatus"), @r#"
     OperationalStatus = [13]
@@ -281,6 +282,7 @@ fn a_file_system_that_hangs_says_so_and_delays_no_other() {
     Device = /dev/sda2
     DriveType = Fixed
     Monitored = true
+    MonitorIdentity = /dev/sda2
     "#);
 }
 

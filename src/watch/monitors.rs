@@ -1,6 +1,6 @@
 //! The rules in force, and where each monitor stands.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -37,6 +37,8 @@ struct Inner {
     rule_due: HashMap<String, BootTime>,
     /// Until when a rule (identity empty) or one monitor is paused.
     paused: HashMap<(String, String), BootTime>,
+    /// What was told to have several instances under one identity.
+    ambiguous: BTreeSet<(String, String)>,
 }
 
 struct Monitor {
@@ -100,6 +102,7 @@ impl Monitors {
             monitors,
             rule_due: HashMap::new(),
             paused: HashMap::new(),
+            ambiguous: BTreeSet::new(),
         };
         Self {
             shared: Arc::new(Shared {
@@ -250,11 +253,13 @@ impl Monitors {
             .collect()
     }
 
-    /// Takes the samples of one rule in, and says what they change. Nothing counts before [`Monitors::keep`].
+    /// Takes the samples of one rule in, and says what they change. Nothing counts before [`Monitors::keep`]. Of
+    /// several instances under one identity the first is watched.
     pub(super) fn judge(&self, rule: &Rule, samples: &[Sample], system_name: &str) -> Round {
         let (now, wall) = (self.shared.clock.boot(), self.shared.clock.wall());
-        let inner = self.shared.inner.lock();
+        let mut inner = self.shared.inner.lock();
         let mut round = Round::default();
+        let mut sampled = BTreeSet::new();
         for sample in samples {
             let key = (
                 rule.id.clone(),
@@ -264,6 +269,10 @@ impl Monitors {
                     sample.identity.clone()
                 },
             );
+            if !sampled.insert(key.clone()) {
+                inner.note_ambiguous(key, &sample.name);
+                continue;
+            }
             let old = inner.monitors.get(&key);
             if old.is_some_and(|old| old.present && old.due > now) {
                 continue;
@@ -350,6 +359,10 @@ impl Monitors {
         let now = self.shared.clock.boot();
         let mut inner = self.shared.inner.lock();
         inner.monitors.extend(round.states);
+        let Inner {
+            monitors, ambiguous, ..
+        } = &mut *inner;
+        ambiguous.retain(|key| monitors.contains_key(key));
         inner.rule_due.insert(rule.id.clone(), now + rule.interval());
         inner.paused.retain(|_, until| *until > now);
     }
@@ -369,6 +382,19 @@ impl Monitors {
 }
 
 impl Inner {
+    /// Said once, and not with each sample.
+    fn note_ambiguous(&mut self, key: (String, String), name: &str) {
+        let (rule, identity) = (key.0.clone(), key.1.clone());
+        if self.ambiguous.insert(key) {
+            tracing::warn!(
+                rule,
+                identity,
+                name,
+                "not watched: another instance has the same identity"
+            );
+        }
+    }
+
     fn is_paused(&self, key: &(String, String), now: BootTime) -> bool {
         self.pause_left(key, now).is_some()
     }

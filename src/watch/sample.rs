@@ -13,7 +13,7 @@ const NAMESPACE: Namespace = Namespace::from_static("root/ESMPRO/AS");
 pub(super) struct Sample {
     /// What people call the instance.
     pub(super) name: String,
-    /// What stays of it when its name changes.
+    /// What stays of it when its name changes: a file system is the same wherever it is mounted.
     pub(super) identity: String,
     /// Its path, in its text form.
     pub(super) path: String,
@@ -36,7 +36,7 @@ pub(super) fn sample(broker: &Broker, rule: &Rule) -> Result<Vec<Sample>, CimErr
         let is_meant = rule.target_name.as_deref().is_none_or(|target| target == name);
         if is_meant && can_be_watched(&instance) {
             samples.push(Sample {
-                identity: identity_of(&instance).unwrap_or(name).to_owned(),
+                identity: instance.get_str("MonitorIdentity").unwrap_or(name).to_owned(),
                 name: name.to_owned(),
                 path: broker.path_of(&context, &instance)?.to_string(),
                 value: instance.get(&rule.target_property).and_then(Value::as_f64),
@@ -50,14 +50,6 @@ pub(super) fn sample(broker: &Broker, rule: &Rule) -> Result<Vec<Sample>, CimErr
 fn name_of(instance: &Instance) -> &str {
     let id = instance.get_str("InstanceID").unwrap_or_default();
     id.splitn(3, ':').nth(2).unwrap_or(id)
-}
-
-/// A file system is the same wherever it is mounted: its UUID, else its device, says which it is.
-fn identity_of(instance: &Instance) -> Option<&str> {
-    instance
-        .get_str("UUID")
-        .or_else(|| instance.get_str("Device"))
-        .filter(|_| instance.property("MountPoint").is_some())
 }
 
 /// What says of itself that it is not monitored is not; of nothing (a page file of no size) there is no share.

@@ -95,6 +95,26 @@ fn each_instance_is_judged_by_itself() {
     assert_eq!(fixture.told(&[disk("/a", 2.0), disk("/b", 13.0)]), ["40000304"]);
 }
 
+/// Were both judged under one identity, each sample would be a change of state.
+#[test]
+fn of_two_with_one_identity_the_first_is_watched() {
+    let fixture = fixture(Vec::new());
+    let copy = Sample {
+        name: "/b".to_owned(),
+        ..disk("/a", 50.0)
+    };
+    for told in [&["80000301"][..], &[], &[]] {
+        assert_eq!(fixture.told(&[disk("/a", 9.0), copy.clone()]), told);
+        fixture.clock.advance(Duration::from_secs(60));
+    }
+    let views = fixture.monitors.list();
+    let shown = views.iter().filter_map(|view| view.instance.as_deref());
+    assert_eq!(
+        shown.filter(|name| name.starts_with('/')).collect::<Vec<_>>(),
+        ["/a"]
+    );
+}
+
 #[test]
 fn what_was_not_written_down_is_told_by_the_next_sample() {
     let fixture = fixture(Vec::new());

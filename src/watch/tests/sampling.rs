@@ -58,7 +58,7 @@ impl InstanceProvider for FileSystemProvider {
             instance.set("Name", name);
             instance.set("InstanceID", format!("ESM:FileSystemThread:{name}"));
             instance.set("MountPoint", name);
-            instance.set("UUID", uuid);
+            instance.set("MonitorIdentity", uuid);
             instance.set_or_null("FreePercent", crate::cim::CimType::Real64, free);
             Ok(Arc::new(instance))
         })))
