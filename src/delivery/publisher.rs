@@ -34,6 +34,8 @@ const PAGE: u32 = 200;
 pub struct Publication {
     /// Where monitors stand now.
     pub monitors: Vec<MonitorRow>,
+    /// Monitors that are forgotten: rule and identity.
+    pub gone_monitors: Vec<(String, String)>,
     /// What is to be told.
     pub alerts: Vec<Alert>,
     /// Changes of instances that are to be told to whoever wants them.
@@ -172,6 +174,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     let mut results = vec![Ok(()); publications.len()];
     for (at, publication) in publications.into_iter().enumerate() {
         change.monitors.extend(publication.monitors);
+        change.gone_monitors.extend(publication.gone_monitors);
         let lapsed = publication.lapsed.into_iter();
         change
             .lapsed

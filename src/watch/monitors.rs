@@ -14,7 +14,10 @@ use crate::cim::InstancePath;
 use crate::clock::SharedClock;
 use crate::monitor::{MonitorState, MonitorView, Rule, RuleSet, Setting, SettingSource, Subject};
 use crate::store::commands::MonitorRow;
-use crate::time::BootTime;
+use crate::time::{BootTime, WallTime};
+
+/// How long what is not there is remembered.
+const REMEMBERED: Duration = Duration::from_secs(30 * 86_400);
 
 /// The monitors of this agent. Clones share them.
 #[derive(Clone)]
@@ -64,6 +67,8 @@ pub struct UnknownMonitor(pub String);
 pub(super) struct Round {
     pub(super) rows: Vec<MonitorRow>,
     pub(super) alerts: Vec<Alert>,
+    /// What was not there for so long that it is forgotten: rule and identity.
+    pub(super) forgotten: Vec<(String, String)>,
     states: Vec<((String, String), Monitor)>,
 }
 
@@ -254,7 +259,8 @@ impl Monitors {
     }
 
     /// Takes the samples of one rule in, and says what they change. Nothing counts before [`Monitors::keep`]. Of
-    /// several instances under one identity the first is watched.
+    /// several instances under one identity the first is watched. What has not been there for 30 days is forgotten,
+    /// unless it has settings of its own.
     pub(super) fn judge(&self, rule: &Rule, samples: &[Sample], system_name: &str) -> Round {
         let (now, wall) = (self.shared.clock.boot(), self.shared.clock.wall());
         let mut inner = self.shared.inner.lock();
@@ -332,9 +338,13 @@ impl Monitors {
                 .iter()
                 .any(|sample| identity.is_empty() || sample.identity == *identity)
         });
-        for (key, monitor) in
-            gone.filter(|(_, monitor)| monitor.present || monitor.state.state != State::Unmonitored)
-        {
+        for (key, monitor) in gone {
+            if !monitor.present && monitor.state.state == State::Unmonitored {
+                if inner.is_forgotten(key, monitor, wall) {
+                    round.forgotten.push(key.clone());
+                }
+                continue;
+            }
             let (state, transition) = monitor.state.clone().unmonitored(wall);
             if transition.is_some() {
                 round.rows.push(row(key, &monitor.name, &state));
@@ -359,6 +369,9 @@ impl Monitors {
         let now = self.shared.clock.boot();
         let mut inner = self.shared.inner.lock();
         inner.monitors.extend(round.states);
+        for key in &round.forgotten {
+            inner.monitors.remove(key);
+        }
         let Inner {
             monitors, ambiguous, ..
         } = &mut *inner;
@@ -393,6 +406,18 @@ impl Inner {
                 "not watched: another instance has the same identity"
             );
         }
+    }
+
+    /// Whether what is not there any more is so for long, and nobody has said anything of it.
+    fn is_forgotten(&self, key: &(String, String), monitor: &Monitor, now: WallTime) -> bool {
+        let (rule, identity) = (&key.0, &key.1);
+        let remote = self.rules.remote().get(rule, Some(identity));
+        let has_settings = [remote, self.rules.file().get(rule, Some(&monitor.name))]
+            .into_iter()
+            .flatten()
+            .any(|values| !values.is_empty());
+        let gone = monitor.state.last_change();
+        !has_settings && gone.is_some_and(|gone| now.since(gone) >= REMEMBERED)
     }
 
     fn is_paused(&self, key: &(String, String), now: BootTime) -> bool {

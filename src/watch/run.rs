@@ -70,12 +70,13 @@ impl Watch {
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         };
         let round = self.monitors.judge(rule, &samples, &self.system_name);
-        if round.rows.is_empty() {
+        if round.rows.is_empty() && round.forgotten.is_empty() {
             self.monitors.keep(rule, round);
             return;
         }
         let mut publication = Publication::default();
         publication.monitors.clone_from(&round.rows);
+        publication.gone_monitors.clone_from(&round.forgotten);
         publication.alerts.clone_from(&round.alerts);
         match self.registry.publish(publication).await {
             Ok(()) => self.monitors.keep(rule, round),

@@ -160,6 +160,43 @@ fn a_file_system_that_is_unmounted_and_comes_back_under_another_name_is_the_same
 }
 
 #[test]
+fn what_was_not_there_for_long_is_forgotten_unless_it_has_settings_of_its_own() {
+    let fixture = fixture(Vec::new());
+    fixture.told(&[disk("/a", 50.0), disk("/b", 50.0), disk("/c", 50.0)]);
+    let rules = fixture.monitors.rules();
+    let (mut remote, mut file) = (rules.remote().clone(), rules.file().clone());
+    let own = [
+        remote.entry("file-system", Some("uuid-of-/b")),
+        file.entry("file-system", Some("/c")),
+    ];
+    for own in own {
+        own.set(Setting::Warning, SettingValue::Level(11.0)).unwrap();
+    }
+    fixture
+        .monitors
+        .set_rules(rules.with_remote(remote).with_file(file));
+    let forgotten_after = |days: u64| {
+        fixture.clock.advance(Duration::from_secs(days * 86_400));
+        let rule = fixture.rule("file-system");
+        let round = fixture.monitors.judge(&rule, &[], "box");
+        let forgotten = round.forgotten.clone();
+        fixture.monitors.keep(&rule, round);
+        forgotten
+    };
+    assert_eq!(forgotten_after(1), []);
+    assert_eq!(forgotten_after(29), []);
+    let is_a = ("file-system".to_owned(), "uuid-of-/a".to_owned());
+    assert_eq!(forgotten_after(1), [is_a]);
+    let known = fixture.monitors.list();
+    let known = known.iter().filter_map(|view| view.instance.as_deref());
+    assert_eq!(
+        known.filter(|name| name.starts_with('/')).collect::<Vec<_>>(),
+        ["/b", "/c"]
+    );
+    assert_eq!(forgotten_after(60), []);
+}
+
+#[test]
 fn states_outlive_a_restart_and_what_changed_meanwhile_is_told_once() {
     let before = fixture(Vec::new());
     let (told, saved) = before.round(&[disk("/a", 9.0), disk("/b", 50.0)]);

@@ -20,6 +20,8 @@ use crate::time::BootTime;
 pub struct Change {
     /// Where monitors stand now.
     pub monitors: Vec<MonitorRow>,
+    /// Monitors that are forgotten: rule and identity.
+    pub gone_monitors: Vec<(String, String)>,
     /// Subscriptions whose lease ended, and until when their queues are kept.
     pub lapsed: Vec<(String, BootTime)>,
     /// Subscriptions that changed, as they are now.
@@ -114,6 +116,11 @@ impl Command for Change {
     fn run(self, db: &Db<'_>) -> Result<Changed, StoreError> {
         for row in &self.monitors {
             put_monitor(db, row)?;
+        }
+        for (rule, identity) in &self.gone_monitors {
+            db.sql
+                .prepare_cached("DELETE FROM monitor_states WHERE rule = ?1 AND identity = ?2")?
+                .execute([rule, identity])?;
         }
         let before = self.renumber.iter().map(|asked| Before::read(db, asked));
         let before: Vec<_> = before.collect::<Result<_, _>>()?;

@@ -335,3 +335,21 @@ async fn a_change_that_is_not_on_disk_is_found_again() {
     let world = world.restarted(folder.path()).await;
     world.check("/var", State::Critical, &["C0000302 /var"]);
 }
+
+#[tokio::test]
+async fn what_is_forgotten_is_so_on_disk_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path(), &[("/", "u-root", 50.0), ("/var", "u-var", 9.0)]).await;
+    world.check("/var", State::Warning, &["80000301 /var"]);
+    world.seen.mounted.lock().remove("/var");
+    world.interval().await;
+    world.clock.advance(Duration::from_secs(30 * 86_400));
+    world.until_sampled().await;
+    let world = world.restarted(folder.path()).await;
+    let views = world.monitors.list();
+    let known: Vec<_> = views.iter().filter_map(|view| view.instance.as_deref()).collect();
+    assert_eq!(known, ["/"]);
+    world.seen.mounted.lock().insert("/var", ("u-var", Some(9.0)));
+    world.interval().await;
+    world.check("/var", State::Warning, &["80000301 /var"]);
+}
