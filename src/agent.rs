@@ -5,6 +5,7 @@ mod change;
 pub mod greeting;
 mod health;
 pub mod identity;
+pub mod own_certificate;
 mod reports;
 mod services;
 mod settings;
@@ -128,7 +129,7 @@ impl Agent {
             tracing::warn!(%warning, "the configuration is allowed, but not safe");
         }
         let host = build::host(&config, &clock);
-        let (pair, _) = identity::ensure_certificate(&config, &host, clock.wall().timestamp())?;
+        let (pair, replaced) = own_certificate::ensure(&config, &host, clock.wall().timestamp())?;
         let accounts = open_accounts(&config)?;
         let schema = Arc::new(house()?);
         let supervisor = Arc::new(Supervisor::new(Arc::clone(&clock)));
@@ -203,6 +204,10 @@ impl Agent {
             if let Some(damage) = opened.damage {
                 let values = vec![damage.moved_to.display().to_string(), damage.found];
                 reports.raise(alerts::STORE_DAMAGED, "database", values).await;
+            }
+            if let Some(replaced) = replaced {
+                let (number, values) = own_certificate::alert(&replaced);
+                reports.raise(number, "certificate", values).await;
             }
             for fault in refused {
                 reports

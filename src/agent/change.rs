@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
-use super::identity::pair_paths;
+use super::own_certificate::{self, pair_paths};
 use super::services::Services;
 use super::upkeep::Reporting;
 use super::{Observer, build, open_accounts};
@@ -124,7 +124,13 @@ impl Change<'_> {
             running.tls.set_rules(rules);
         }
         if let Some(pair) = self.pair {
-            running.tls.replace(&pair);
+            let replaced = own_certificate::show(&running.tls, &pair, "the configuration names another");
+            if let (Some(replaced), Some(reporting)) = (replaced, &running.reporting) {
+                let (number, values) = own_certificate::alert(&replaced);
+                reporting
+                    .reports
+                    .raise_soon(number, "certificate".to_owned(), values);
+            }
         }
         if let Some(server) = &mut *running.server.lock() {
             server.set_limits(build::limits(new));

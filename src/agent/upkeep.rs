@@ -1,6 +1,7 @@
 //! What an agent does for itself: it looks after its certificate, its configuration and its clocks.
 
-use std::path::PathBuf;
+mod certificate;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,6 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::Observer;
-use super::identity::{self, Made};
 use super::reports::{ClockWatch, Reports};
 use super::settings::{InForce, Refused};
 use crate::alert::catalog::table::agent as alerts;
@@ -20,19 +20,19 @@ use crate::delivery::cimxml::CimXmlCourier;
 use crate::delivery::courier::Couriers;
 use crate::delivery::wsman::{WsmanCourier, WsmanCourierOptions};
 use crate::host::Host;
-use crate::net::certificate::{self, RENEW_DAYS_BEFORE_END};
 use crate::net::tls::server::ServerTls;
 use crate::store::Store;
 use crate::store::commands::Seen;
 use crate::subscription::Moment;
+use crate::time::BootTime;
+
+use certificate::CertificateWatch;
 
 /// How often files and clocks are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How often the names and addresses of the host are held against the certificate, and the agent notes on
 /// disk that it lives.
 const SLOW_LOOK: Duration = Duration::from_secs(60);
-/// How often an ending certificate is told of.
-const TELL_AGAIN: Duration = Duration::from_secs(86_400);
 
 /// What is looked after.
 pub(super) struct Upkeep {
@@ -89,29 +89,19 @@ impl AgentCouriers {
 pub(super) struct LastLook {
     clock: ClockWatch,
     config: FileStamp,
-    pair: PairStamp,
-    slow: crate::time::BootTime,
-    told_expiry: Option<crate::time::BootTime>,
+    certificate: CertificateWatch,
+    slow: BootTime,
 }
-
-/// When the two files of the pair were last changed.
-type PairStamp = [Option<std::time::SystemTime>; 2];
 
 impl LastLook {
     pub(super) fn new(config: &Config, clock: &SharedClock) -> Self {
         Self {
             clock: ClockWatch::new(clock.boot(), clock.wall()),
             config: config.file_stamp(),
-            pair: pair_stamp(config),
+            certificate: CertificateWatch::new(config),
             slow: clock.boot(),
-            told_expiry: None,
         }
     }
-}
-
-fn pair_stamp(config: &Config) -> PairStamp {
-    let changed = |path: &PathBuf| path.metadata().and_then(|metadata| metadata.modified()).ok();
-    [changed(&config.tls.certificate), changed(&config.tls.key)]
 }
 
 impl Upkeep {
@@ -191,26 +181,6 @@ impl Upkeep {
         }
     }
 
-    /// Takes a new pair as soon as it is there, whoever made it.
-    async fn look_at_certificate(&self) {
-        let config = self.config();
-        let stamp = pair_stamp(&config);
-        if std::mem::replace(&mut self.seen.lock().pair, stamp) == stamp {
-            return;
-        }
-        match certificate::read(&identity::pair_paths(&config)) {
-            Ok(pair) => {
-                self.tls.replace(&pair);
-                tracing::info!(fingerprint = %pair.description().fingerprint, "a new certificate is in use");
-            }
-            // The key and the certificate are two files: between them the pair may not fit for a moment.
-            Err(error) => {
-                tracing::warn!(%error, "the certificate changed and cannot be used; the old one stays in use");
-                self.seen.lock().pair = [None, None];
-            }
-        }
-    }
-
     async fn look_slowly(&self) {
         let now = self.clock.boot();
         if now.since(self.seen.lock().slow) < SLOW_LOOK {
@@ -224,34 +194,6 @@ impl Upkeep {
         if let Err(error) = self.store.ask(seen).await {
             tracing::error!(%error, "the database takes nothing");
         }
-        let (config, host, wall) = (self.config(), self.host.clone(), self.clock.wall());
-        let renewal = move || identity::ensure_certificate(&config, &host, wall.timestamp());
-        match tokio::task::spawn_blocking(renewal).await {
-            Ok(Ok((_, Some(Made::Anew(reason))))) => tracing::info!(%reason, "the certificate was made anew"),
-            Ok(Ok((pair, _))) => self.tell_expiry(pair.description(), now).await,
-            Ok(Err(error)) => tracing::warn!(%error, "the certificate cannot be looked after"),
-            Err(failed) => tracing::error!(error = %failed, "looking after the certificate failed"),
-        }
-    }
-
-    /// A certificate that ends and is not ours to renew is told of once a day.
-    async fn tell_expiry(&self, pair: &certificate::CertificateDescription, now: crate::time::BootTime) {
-        let ahead = jiff::SignedDuration::from_hours(24 * RENEW_DAYS_BEFORE_END);
-        let wall = self.clock.wall().timestamp();
-        let told = self.seen.lock().told_expiry;
-        if !pair.ends_within(ahead, wall) || told.is_some_and(|told| now.since(told) < TELL_AGAIN) {
-            return;
-        }
-        self.seen.lock().told_expiry = Some(now);
-        let days = pair.not_after.duration_since(wall).as_hours() / 24;
-        let date = pair.not_after.strftime("%Y-%m-%d").to_string();
-        tracing::warn!(date, days, "the certificate ends soon: replace it");
-        if let Some(reporting) = &self.reporting {
-            let values = vec![date, days.to_string()];
-            reporting
-                .reports
-                .raise(alerts::CERTIFICATE_EXPIRING, &pair.subject, values)
-                .await;
-        }
+        self.renew_certificate(now).await;
     }
 }

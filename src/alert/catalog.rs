@@ -97,7 +97,10 @@ impl Entry {
             Source::CpuPerf | Source::MemoryUsage | Source::FileSystem => 3,
             Source::Storage | Source::Common => 5,
             Source::Agent => match self.number {
-                agent::CERTIFICATE_EXPIRING => 8,
+                agent::CERTIFICATE_EXPIRING
+                | agent::CERTIFICATE_RENEWED
+                | agent::CERTIFICATE_REPLACED
+                | agent::CERTIFICATE_UNUSABLE => 8,
                 agent::LEASE_LAPSED | agent::DELIVERY_GIVEN_UP => 2,
                 agent::WORKER_RESTARTED
                 | agent::LOG_UNREADABLE

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::Global;
 use super::exit::{Exit, Failure};
 use super::output::{Output, TableOrJson, printable};
-use crate::agent::{identity, state_dir};
+use crate::agent::{own_certificate, state_dir};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::host::Host;
@@ -29,7 +29,7 @@ enum Action {
     /// Make a self-signed certificate (ECDSA P-256) and its key
     ///
     /// It is made out to the host name, the fully qualified name and every address of this machine. A
-    /// running agent takes it at once, and renews it in time.
+    /// running agent takes it at once, and renews it in time, for the same key.
     Create(CreateArgs),
     /// Show what the certificate says
     ///
@@ -43,7 +43,7 @@ enum Action {
 
 #[derive(Debug, clap::Args)]
 struct CreateArgs {
-    /// Replace the pair that is there
+    /// Replace the pair that is there, the key too: whoever pinned it must be told
     #[arg(long)]
     force: bool,
     /// A further host name or address; `tls.names` in the configuration keeps it over renewals
@@ -64,9 +64,9 @@ pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit
 
 fn create(args: &CreateArgs, config: &Config, out: &mut Output) -> Result<Exit, Failure> {
     let extra: Vec<String> = config.tls.names.iter().chain(&args.name).cloned().collect();
-    let names = identity::certificate_names(&Host::live(SystemClock::shared()), &extra);
+    let names = own_certificate::certificate_names(&Host::live(SystemClock::shared()), &extra);
     state_dir::make(&config.state_dir).map_err(|error| Failure::new(Exit::Local, error))?;
-    let paths = identity::pair_paths(config);
+    let paths = own_certificate::pair_paths(config);
     certificate::create(&paths, &names, args.days, args.force, Timestamp::now())?;
     describe(&certificate::describe(&paths.certificate)?, config, out)?;
     Ok(Exit::Done)

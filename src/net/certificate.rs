@@ -1,35 +1,31 @@
 //! The server's certificate and key: making a self-signed pair, reading one, saying what it holds.
 
+mod make;
+mod renewal;
+
 use std::collections::BTreeSet;
-use std::fmt;
 use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use rcgen::{
-    CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, KeyPair, KeyUsagePurpose,
-    PKCS_ECDSA_P256_SHA256, SanType,
-};
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use crate::net::fingerprint::Fingerprint;
-use crate::net::private_file;
+pub use self::make::{create, renew};
+pub use self::renewal::{Ensured, RENEW_DAYS_BEFORE_END, RenewalReason, Replaced, Wanted};
+
+use crate::net::fingerprint::{Fingerprint, Fingerprints};
 
 /// Days a self-signed certificate is valid when nothing else is asked: what strict clients accept at most.
 pub const DEFAULT_DAYS: u32 = 825;
-/// Days before its end at which our own pair is renewed.
-pub const RENEW_DAYS_BEFORE_END: i64 = 30;
 
 /// Marks a certificate as made here, so that it is renewed by us; one from elsewhere never is.
 const OWN_MARK: &str = "esm self-signed";
 const MAX_DAYS: u32 = 36_500;
-/// X.520 bounds a common name to 64 characters; longer host names stand in the alternative names alone.
-const MAX_COMMON_NAME_CHARS: usize = 64;
 
 /// Where the pair lies.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -122,44 +118,6 @@ pub enum CertificateError {
     Make(#[from] rcgen::Error),
 }
 
-/// Why our own pair should be made anew.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub enum RenewalReason {
-    /// It ends within 30 days, or has ended.
-    Ending {
-        /// Its last moment.
-        not_after: Timestamp,
-    },
-    /// The host has names or addresses that the certificate lacks.
-    NamesChanged,
-}
-
-/// Makes a self-signed ECDSA P-256 pair, valid from a day before `now` (clocks differ) for `days` days.
-///
-/// # Errors
-/// If a pair is there and `force` is false, a name or the days cannot be used, or writing fails. The files
-/// are replaced whole, the key (mode 0600) first; a pair of which one half is missing is not overwritten either.
-pub fn create(
-    paths: &PairPaths,
-    names: &CertificateNames,
-    days: u32,
-    force: bool,
-    now: Timestamp,
-) -> Result<(), CertificateError> {
-    for path in [&paths.certificate, &paths.key] {
-        if !force && path.symlink_metadata().is_ok() {
-            return Err(CertificateError::Exists(path.clone()));
-        }
-    }
-    let (certificate, key) = make(names, days, now)?;
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |error| CertificateError::File { path, error }
-    };
-    private_file::replace(&paths.key, key.as_bytes()).map_err(at(&paths.key))?;
-    private_file::replace_public(&paths.certificate, certificate.as_bytes()).map_err(at(&paths.certificate))
-}
-
 /// Reads a pair and checks that its halves belong together.
 ///
 /// # Errors
@@ -203,94 +161,40 @@ impl CertificatePair {
 }
 
 impl CertificateDescription {
-    /// Whether the pair should be made anew: only ever if it was made here, when it ends within 30 days or
-    /// lacks one of `names`. One that the host no longer has is no reason: it may have been asked for by hand.
-    pub fn renewal_reason(&self, names: &CertificateNames, now: Timestamp) -> Option<RenewalReason> {
-        if !self.own {
-            return None;
-        }
-        if self.ends_within(SignedDuration::from_hours(24 * RENEW_DAYS_BEFORE_END), now) {
-            return Some(RenewalReason::Ending {
-                not_after: self.not_after,
-            });
-        }
-        let hosts: BTreeSet<String> = names.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        let addresses: BTreeSet<IpAddr> = names.addresses.iter().copied().collect();
-        let has_all = hosts.is_subset(&self.hosts) && addresses.is_subset(&self.addresses);
-        (!has_all).then_some(RenewalReason::NamesChanged)
-    }
-
-    /// Whether its validity ends less than `span` after `now`, or has ended.
-    pub fn ends_within(&self, span: SignedDuration, now: Timestamp) -> bool {
-        self.not_after.duration_since(now) < span
-    }
-}
-
-impl fmt::Display for RenewalReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Ending { not_after } => write!(f, "its validity ends at {not_after}"),
-            Self::NamesChanged => f.write_str("the host's names or addresses changed"),
+    /// What it is recognised by.
+    pub fn fingerprints(&self) -> Fingerprints {
+        Fingerprints {
+            certificate: self.fingerprint,
+            key: self.key_fingerprint,
         }
     }
 }
 
-fn make(names: &CertificateNames, days: u32, now: Timestamp) -> Result<(String, String), CertificateError> {
-    if !(1..=MAX_DAYS).contains(&days) {
-        return Err(CertificateError::Days(days));
+impl CertificateNames {
+    /// Host names and addresses from their texts; what stands twice counts once.
+    pub fn of(texts: impl IntoIterator<Item = String>) -> Self {
+        let mut names = Self::default();
+        for text in texts {
+            match text.parse() {
+                Ok(address) if names.addresses.contains(&address) => {}
+                Ok(address) => names.addresses.push(address),
+                Err(_) if names.hosts.contains(&text) => {}
+                Err(_) => names.hosts.push(text),
+            }
+        }
+        names
     }
-    let mut params = CertificateParams::default();
-    params.subject_alt_names = alternative_names(names)?;
-    params.distinguished_name = DistinguishedName::new();
-    if let Some(host) = names
-        .hosts
-        .iter()
-        .find(|host| host.chars().count() <= MAX_COMMON_NAME_CHARS)
-    {
-        params.distinguished_name.push(DnType::CommonName, host.as_str());
+
+    /// Their texts, the host names first.
+    pub fn texts(&self) -> impl Iterator<Item = String> {
+        let addresses = self.addresses.iter().map(ToString::to_string);
+        self.hosts.iter().cloned().chain(addresses)
     }
-    params
-        .distinguished_name
-        .push(DnType::OrganizationalUnitName, OWN_MARK);
-    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-    let midnight = |(year, month, day)| rcgen::date_time_ymd(year, month, day);
-    params.not_before = midnight(date(now, -1));
-    params.not_after = midnight(date(now, i64::from(days)));
-    let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
-    let certificate = params.self_signed(&key)?;
-    Ok((certificate.pem(), key.serialize_pem()))
-}
 
-fn alternative_names(names: &CertificateNames) -> Result<Vec<SanType>, CertificateError> {
-    let hosts: BTreeSet<String> = names.hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-    let addresses: BTreeSet<IpAddr> = names.addresses.iter().copied().collect();
-    let mut alternatives = Vec::with_capacity(hosts.len() + addresses.len());
-    for host in hosts {
-        let fits = !host.is_empty() && host.len() <= 253 && host.bytes().all(is_host_byte);
-        let name = host.as_str().try_into().ok().filter(|_| fits);
-        alternatives.push(SanType::DnsName(name.ok_or(CertificateError::Name(host))?));
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.hosts.is_empty() && self.addresses.is_empty()
     }
-    alternatives.extend(addresses.into_iter().map(SanType::IpAddress));
-    Ok(alternatives)
-}
-
-/// Letters, digits, hyphens and dots (RFC 1123), the underscore that some hosts have, and a wildcard.
-fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'*')
-}
-
-/// The date (UTC) that lies `days` after `now`. The validity runs from midnight to midnight.
-fn date(now: Timestamp, days: i64) -> (i32, u8, u8) {
-    let moment = now
-        .saturating_add(SignedDuration::from_hours(24 * days))
-        .unwrap_or(now);
-    let date = moment.to_zoned(jiff::tz::TimeZone::UTC).date();
-    (
-        i32::from(date.year()),
-        date.month().unsigned_abs(),
-        date.day().unsigned_abs(),
-    )
 }
 
 fn read_chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, CertificateError> {
@@ -388,151 +292,32 @@ fn key_type(certificate: &X509Certificate<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     const NOW: &str = "2026-03-01T12:00:00Z";
 
-    fn now() -> Timestamp {
+    pub(super) fn now() -> Timestamp {
         NOW.parse().unwrap()
     }
 
-    fn days(count: i64) -> SignedDuration {
+    pub(super) fn days(count: i64) -> SignedDuration {
         SignedDuration::from_hours(24 * count)
     }
 
-    fn names(hosts: &[&str], addresses: &[&str]) -> CertificateNames {
+    pub(super) fn names(hosts: &[&str], addresses: &[&str]) -> CertificateNames {
         CertificateNames {
             hosts: hosts.iter().map(|&host| host.to_owned()).collect(),
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
         }
     }
 
-    fn paths(folder: &Path) -> PairPaths {
+    pub(super) fn paths(folder: &Path) -> PairPaths {
         PairPaths {
             certificate: folder.join("certs/server.pem"),
             key: folder.join("certs/server.key"),
         }
-    }
-
-    #[test]
-    fn a_pair_is_made_out_to_all_names() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = paths(folder.path());
-        let names = names(
-            &["Web1", "web1.example.org", "web1"],
-            &["192.0.2.7", "2001:db8::7"],
-        );
-        create(&paths, &names, DEFAULT_DAYS, false, now()).unwrap();
-
-        let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!((mode(&paths.key), mode(&paths.certificate)), (0o600, 0o644));
-        let pair = read(&paths).unwrap();
-        let description = pair.description();
-        assert_eq!(description, &describe(&paths.certificate).unwrap());
-        assert_eq!(description.subject, "CN=Web1, OU=esm self-signed");
-        assert_eq!(description.issuer, description.subject);
-        assert_eq!(
-            description.hosts.iter().collect::<Vec<_>>(),
-            ["web1", "web1.example.org"]
-        );
-        assert_eq!(description.addresses.len(), 2);
-        assert_eq!(description.not_before.to_string(), "2026-02-28T00:00:00Z");
-        assert_eq!(description.not_after.to_string(), "2028-06-03T00:00:00Z");
-        assert_eq!(description.key_type, "ECDSA P-256");
-        assert!(description.own);
-    }
-
-    #[test]
-    fn nothing_is_overwritten_unasked() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = paths(folder.path());
-        let names = names(&["h"], &[]);
-        create(&paths, &names, 10, false, now()).unwrap();
-        let old = describe(&paths.certificate).unwrap();
-        assert!(matches!(
-            create(&paths, &names, 10, false, now()),
-            Err(CertificateError::Exists(_))
-        ));
-        std::fs::remove_file(&paths.certificate).unwrap();
-        let error = create(&paths, &names, 10, false, now()).unwrap_err();
-        assert!(
-            matches!(&error, CertificateError::Exists(path) if *path == paths.key),
-            "a lone key is kept: {error}"
-        );
-        create(&paths, &names, 10, true, now()).unwrap();
-        assert_ne!(describe(&paths.certificate).unwrap().fingerprint, old.fingerprint);
-        read(&paths).unwrap();
-    }
-
-    #[test]
-    fn what_cannot_be_a_certificate_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let make = |host: &str, days| create(&paths(folder.path()), &names(&[host], &[]), days, false, now());
-        for host in ["", "two words", "a/b", "münchen", &"x".repeat(254)] {
-            assert!(
-                matches!(make(host, 1), Err(CertificateError::Name(_))),
-                "{host:?}"
-            );
-        }
-        for days in [0, MAX_DAYS + 1] {
-            assert!(
-                matches!(make("h", days), Err(CertificateError::Days(_))),
-                "{days}"
-            );
-        }
-        make(&format!("{}.example", "x".repeat(60)), 1).unwrap();
-        assert_eq!(
-            describe(&paths(folder.path()).certificate).unwrap().subject,
-            "OU=esm self-signed"
-        );
-    }
-
-    #[test]
-    fn our_own_pair_is_renewed_when_due_and_no_other_ever() {
-        let folder = tempfile::tempdir().unwrap();
-        let paths = paths(folder.path());
-        let made_out_to = names(&["web1", "web1.example.org"], &["192.0.2.7"]);
-        create(&paths, &made_out_to, 100, false, now()).unwrap();
-        let description = describe(&paths.certificate).unwrap();
-        let reason = |names: &CertificateNames, later| description.renewal_reason(names, now() + later);
-
-        assert_eq!(reason(&made_out_to, days(0)), None);
-        assert_eq!(
-            reason(&names(&["WEB1.example.org", "web1"], &["192.0.2.7"]), days(0)),
-            None,
-            "order and case"
-        );
-        assert_eq!(reason(&made_out_to, days(69)), None);
-        let ending = Some(RenewalReason::Ending {
-            not_after: description.not_after,
-        });
-        assert_eq!(reason(&made_out_to, days(70)), ending);
-        assert_eq!(reason(&made_out_to, days(1000)), ending);
-        let changed = Some(RenewalReason::NamesChanged);
-        assert_eq!(
-            reason(&names(&["web1", "web1.example.org"], &["192.0.2.8"]), days(0)),
-            changed
-        );
-        assert_eq!(
-            reason(&names(&["web2", "web1.example.org"], &["192.0.2.7"]), days(0)),
-            changed
-        );
-
-        assert_eq!(
-            reason(&names(&["web1"], &[]), days(0)),
-            None,
-            "more than is needed"
-        );
-
-        let foreign = CertificateDescription {
-            own: false,
-            ..description.clone()
-        };
-        assert_eq!(
-            foreign.renewal_reason(&names(&["other"], &[]), now() + days(1000)),
-            None
-        );
     }
 
     #[test]

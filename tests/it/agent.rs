@@ -128,6 +128,11 @@ impl Agent {
         self.after("SHA-256 ")
     }
 
+    /// SHA-256 of the certificate's key.
+    pub fn key_fingerprint(&self) -> &str {
+        self.after("its key        SHA-256 ")
+    }
+
     /// The certificate, in PEM; it is its own authority.
     pub fn certificate(&self) -> PathBuf {
         self.folder().join("state/certs/cert.pem")

@@ -3,6 +3,7 @@
 
 mod around;
 mod first_start;
+mod certificate;
 mod identity;
 mod local_socket;
 mod reload;

@@ -52,6 +52,12 @@ pub mod agent {
     pub const CONFIGURATION_REFUSED: u16 = 0x60A;
     /// A test.
     pub const TEST: u16 = 0x60B;
+    /// The agent has a new certificate for the same key. Arguments: SHA-256 of the new one, of the old one, why.
+    pub const CERTIFICATE_RENEWED: u16 = 0x60C;
+    /// The agent has a new certificate with another key. Arguments: SHA-256 of the new one, of the old one, why.
+    pub const CERTIFICATE_REPLACED: u16 = 0x60D;
+    /// A changed certificate cannot be used. Arguments: file, error.
+    pub const CERTIFICATE_UNUSABLE: u16 = 0x60E;
 }
 
 /// Numbers of hardware alerts.
@@ -827,5 +833,57 @@ const AGENT: &[Entry] = &[
             "これは通報経路のテストです。",
         ),
         remedy: NOTHING_TO_DO,
+    },
+    Entry {
+        source: Source::Agent,
+        number: agent::CERTIFICATE_RENEWED,
+        severity: Warning,
+        probable_cause: 1,
+        arguments: &["new", "old", "reason"],
+        trap_name: both("Certificate renewed", "証明書の更新"),
+        message: both(
+            "The agent has a new certificate for the same key ({reason}). SHA-256: {new}, before {old}.",
+            "エージェントの証明書を同じ鍵のまま更新しました ({reason})。SHA-256: {new} (更新前: {old})",
+        ),
+        remedy: both(
+            "No action is needed where the key is pinned. Managers that pinned the certificate itself must be given the \
+             new fingerprint.",
+            "鍵をピン留めしている場合、対処の必要はありません。証明書そのものをピン留めしているマネージャーには、\
+             新しいフィンガープリントを設定してください。",
+        ),
+    },
+    Entry {
+        source: Source::Agent,
+        number: agent::CERTIFICATE_REPLACED,
+        severity: Warning,
+        probable_cause: 1,
+        arguments: &["new", "old", "reason"],
+        trap_name: both("Certificate replaced", "証明書の交換"),
+        message: both(
+            "The agent has a new certificate with another key ({reason}). SHA-256: {new}, before {old}.",
+            "エージェントの証明書が別の鍵のものに変わりました ({reason})。SHA-256: {new} (変更前: {old})",
+        ),
+        remedy: both(
+            "If this was done on purpose, give the new fingerprint to the managers that pinned the old one. Else find \
+             out who replaced the files.",
+            "意図した変更の場合は、以前のフィンガープリントをピン留めしているマネージャーに新しいものを設定してください。\
+             意図しない場合は、ファイルの変更元を確認してください。",
+        ),
+    },
+    Entry {
+        source: Source::Agent,
+        number: agent::CERTIFICATE_UNUSABLE,
+        severity: Warning,
+        probable_cause: 8,
+        arguments: &["file", "error"],
+        trap_name: both("Certificate unusable", "証明書の使用不可"),
+        message: both(
+            "The certificate {file} or its key cannot be used, the pair before stays in use: {error}",
+            "証明書 {file} またはその鍵を使用できないため、変更前のもので動作を続けます: {error}",
+        ),
+        remedy: both(
+            "Put a certificate and the key that belongs to it in place; the agent takes them without a restart.",
+            "証明書とそれに対応する鍵を配置してください。エージェントの再起動は必要ありません。",
+        ),
     },
 ];

@@ -5,24 +5,21 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::Args;
-use crate::agent::identity::certificate_names;
+use crate::agent::own_certificate::certificate_names;
 use crate::cli::Global;
 use crate::cli::connect::password;
 use crate::cli::exit::{Exit, Failure};
 use crate::clock::SystemClock;
 use crate::host::Host;
 use crate::net::accounts::Accounts;
-use crate::net::certificate::{self, CertificatePair, DEFAULT_DAYS, PairPaths};
+use crate::net::certificate::{self, CertificateNames, CertificatePair, Ensured, PairPaths, Wanted};
 use crate::net::fingerprint::Fingerprint;
 use crate::net::rights::OwnersRights;
 use crate::net::tls::server::ServerTls;
 use crate::server::Authenticator;
-
-/// A certificate of our own is made anew when it ends sooner.
-const RENEW_BEFORE: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 /// The listener's part of TLS and of authentication.
 pub struct Identity {
@@ -84,17 +81,17 @@ fn own_pair(folder: &Path) -> Result<CertificatePair, Failure> {
         certificate: folder.join("cert.pem"),
         key: folder.join("key.pem"),
     };
-    let now = Timestamp::now();
-    let is_there = paths.certificate.exists();
-    if is_there {
-        let pair = certificate::read(&paths)?;
-        if !pair.description().ends_within(RENEW_BEFORE, now) {
-            return Ok(pair);
-        }
+    let wanted = Wanted {
+        paths,
+        names: certificate_names(&Host::live(SystemClock::shared()), &[]),
+        required: CertificateNames::default(),
+        place_is_ours: true,
+    };
+    let (pair, ensured) = wanted.ensure(Timestamp::now())?;
+    if let Ensured::Due { reason, error } = ensured {
+        eprintln!("esm: the certificate was not renewed, and {reason}: {error}");
     }
-    let names = certificate_names(&Host::live(SystemClock::shared()), &[]);
-    certificate::create(&paths, &names, DEFAULT_DAYS, is_there, now)?;
-    Ok(certificate::read(&paths)?)
+    Ok(pair)
 }
 
 /// The account that deliveries must log in with.

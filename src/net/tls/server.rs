@@ -68,7 +68,7 @@ impl ServerTls {
     /// If the authority holds no certificate, or the system gives no random bytes.
     pub fn new(pair: &CertificatePair, clients: Option<ClientCertificates>) -> Result<Self, TlsError> {
         let certificate = Arc::new(ReplaceableCertificate {
-            current: RwLock::new(Arc::clone(&pair.certified)),
+            current: RwLock::new(pair.clone()),
         });
         let rules = RwLock::new(HandshakeRules::new(&certificate, clients)?);
         Ok(Self { certificate, rules })
@@ -92,9 +92,9 @@ impl ServerTls {
         *self.rules.write() = rules;
     }
 
-    /// Presents `pair` from the next handshake on. Connections that are open stay so.
-    pub fn replace(&self, pair: &CertificatePair) {
-        *self.certificate.current.write() = Arc::clone(&pair.certified);
+    /// Presents `pair` from the next handshake on; returns the one before. Connections that are open stay so.
+    pub fn replace(&self, pair: &CertificatePair) -> CertificatePair {
+        std::mem::replace(&mut self.certificate.current.write(), pair.clone())
     }
 
     /// The principal that the client's certificate stands for, once the handshake is finished.
@@ -159,11 +159,11 @@ fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
 
 #[derive(Debug)]
 struct ReplaceableCertificate {
-    current: RwLock<Arc<CertifiedKey>>,
+    current: RwLock<CertificatePair>,
 }
 
 impl ResolvesServerCert for ReplaceableCertificate {
     fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        Some(Arc::clone(&self.current.read()))
+        Some(Arc::clone(&self.current.read().certified))
     }
 }
