@@ -174,7 +174,8 @@ impl Worker {
     /// Heartbeats, ends and losses are told once: nobody relies on them.
     async fn send_note(&mut self, note: &Parcel) -> Then {
         match self.offer(note).await {
-            Some(Ok(receipt)) => self.succeeded(&receipt, 0).await,
+            Some(Ok(receipt)) if receipt.from_destination => self.succeeded(&receipt, 0).await,
+            Some(Ok(_)) => {}
             Some(Err(error)) => {
                 self.line = None;
                 tracing::debug!(%error, "a notice was not taken");
