@@ -1,6 +1,6 @@
 //! Accounts: names and password hashes in a file of `htpasswd` form, and the check of a Basic credential.
 //!
-//! - A changed file takes effect at once: every check compares what `stat` says.
+//! - A changed file takes effect at once: every check compares what the system says of the open file.
 //! - An unknown user costs the same time as a wrong password.
 //! - Hashing runs off the reactor, at most two at a time; a credential verified in the last minute
 //!   needs none, and so never waits for the hashing of others.
@@ -10,12 +10,14 @@ mod file;
 mod hash;
 mod memory;
 
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Instant;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::alphabet;
@@ -29,7 +31,7 @@ pub use self::file::{EntryFault, LineFault};
 pub use self::hash::HashFault;
 pub(in crate::net) use self::memory::Memory;
 
-use self::file::{AccountsFile, FileStamp};
+use self::file::{AccountsFile, FileRead, FileStamp};
 use crate::net::credential::CredentialCheck;
 use crate::net::principal::Principal;
 
@@ -41,6 +43,8 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// Each may take up to 128 MiB.
 const HASHINGS_AT_ONCE: usize = 2;
 const MAX_USER_BYTES: usize = 255;
+/// How long an open file may stand for its path.
+const PATH_STANDS: Duration = Duration::from_millis(100);
 
 /// The accounts of one file. Shared behind an `Arc` by all who check credentials.
 pub struct Accounts {
@@ -48,6 +52,7 @@ pub struct Accounts {
     loaded: RwLock<Loaded>,
     memory: Memory,
     hashings: Arc<Semaphore>,
+    started: Instant,
 }
 
 #[derive(Default)]
@@ -56,6 +61,11 @@ struct Loaded {
     file: Arc<AccountsFile>,
     /// Whether it was said that the file cannot be read for the moment.
     told: bool,
+    /// The file that was read: to look at it takes a third of the time that its path takes.
+    open: Option<File>,
+    /// When the path was last looked at, in microseconds since the start. A file that is changed or replaced shows it
+    /// itself; this is for what leads to it, a symbolic link or a folder, being exchanged.
+    path_seen_micros: AtomicU64,
 }
 
 /// Why an account could not be set or deleted.
@@ -94,6 +104,7 @@ impl Accounts {
             loaded: RwLock::default(),
             memory,
             hashings: Arc::new(Semaphore::new(HASHINGS_AT_ONCE)),
+            started: Instant::now(),
         };
         accounts.refresh();
         Ok(accounts)
@@ -197,16 +208,15 @@ impl Accounts {
     /// Reads the file anew if it is not the one that was read last. Where the system is short of something, what
     /// was read last stays in force, and the next question tries again.
     fn refresh(&self) {
-        let stamp = FileStamp::of(&self.path);
-        if self.loaded.read().stamp == stamp {
+        if self.is_current(&self.loaded.read()) {
             return;
         }
         let mut loaded = self.loaded.write();
-        if loaded.stamp == stamp {
+        if self.is_current(&loaded) {
             return;
         }
-        let file = match AccountsFile::read(&self.path) {
-            Ok(file) => file,
+        let FileRead { file, stamp, open } = match AccountsFile::read(&self.path) {
+            Ok(read) => read,
             Err(error) if is_passing(&error) => {
                 if !std::mem::replace(&mut loaded.told, true) {
                     tracing::warn!(file = %self.path.display(), %error, "accounts file unreadable for the moment: the accounts that were read last stay");
@@ -215,7 +225,11 @@ impl Accounts {
             }
             Err(error) => {
                 tracing::error!(file = %self.path.display(), %error, "accounts file unreadable: no account can log in");
-                AccountsFile::default()
+                FileRead {
+                    file: AccountsFile::default(),
+                    stamp: FileStamp::of(&self.path),
+                    open: None,
+                }
             }
         };
         for fault in file.faults() {
@@ -225,8 +239,30 @@ impl Accounts {
             stamp,
             file: Arc::new(file),
             told: false,
+            open,
+            path_seen_micros: AtomicU64::new(self.micros()),
         };
         self.memory.forget_all();
+    }
+
+    /// Whether the file is still the one that was read.
+    fn is_current(&self, loaded: &Loaded) -> bool {
+        let now = self.micros();
+        let path_seen = Duration::from_micros(loaded.path_seen_micros.load(Relaxed));
+        if let Some(open) = &loaded.open
+            && Duration::from_micros(now) < path_seen + PATH_STANDS
+        {
+            return FileStamp::of_open(open) == Some(loaded.stamp);
+        }
+        let is_current = FileStamp::of(&self.path) == loaded.stamp;
+        if is_current {
+            loaded.path_seen_micros.store(now, Relaxed);
+        }
+        is_current
+    }
+
+    fn micros(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 }
 
@@ -287,7 +323,6 @@ fn check_name(user: &str) -> Result<(), AccountError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn accounts() -> (tempfile::TempDir, Accounts) {
         let folder = tempfile::tempdir().unwrap();
@@ -374,6 +409,50 @@ mod tests {
             FileStamp::of(&path),
             "which is final"
         );
+    }
+
+    #[tokio::test]
+    async fn whatever_becomes_of_the_file_is_seen_at_once() {
+        let (folder, accounts) = accounts();
+        let path = folder.path().join("accounts");
+        let entry = std::fs::read_to_string(&path).unwrap();
+        let right = credential("ann:secret:with colon");
+        let moved = folder.path().join("moved");
+        for change in [
+            &|| std::fs::write(&path, "").unwrap(),
+            &|| std::fs::rename(&path, &moved).unwrap(),
+            &|| std::fs::remove_file(&path).unwrap(),
+            &|| {
+                std::fs::hard_link(&path, &moved).unwrap();
+                std::fs::write(folder.path().join("new"), "").unwrap();
+                std::fs::rename(folder.path().join("new"), &path).unwrap();
+            },
+        ] as [&dyn Fn(); 4]
+        {
+            let _ = std::fs::remove_file(&moved);
+            std::fs::write(&path, &entry).unwrap();
+            assert_eq!(accounts.verify(&right).await.unwrap().name(), "ann");
+            change();
+            assert_eq!(accounts.recall(&right), None);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_link_that_leads_elsewhere_is_seen_soon() {
+        let folder = tempfile::tempdir().unwrap();
+        let (link, empty) = (folder.path().join("accounts"), folder.path().join("empty"));
+        let (_other, target) = accounts();
+        std::os::unix::fs::symlink(target.path(), &link).unwrap();
+        let accounts = Accounts::open(&link).unwrap();
+        let right = credential("ann:secret:with colon");
+        accounts.verify(&right).await.unwrap();
+        std::fs::write(&empty, "").unwrap();
+        std::os::unix::fs::symlink(&empty, folder.path().join("new")).unwrap();
+        std::fs::rename(folder.path().join("new"), &link).unwrap();
+        let changed = Instant::now();
+        while accounts.recall(&right).is_some() {
+            assert!(changed.elapsed() < Duration::from_secs(10), "it is never seen");
+        }
     }
 
     #[tokio::test]

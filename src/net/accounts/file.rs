@@ -52,10 +52,24 @@ pub enum EntryFault {
     },
 }
 
+/// An accounts file that was read.
+#[derive(Debug)]
+pub(super) struct FileRead {
+    pub(super) file: AccountsFile,
+    pub(super) stamp: FileStamp,
+    /// Still open; none where there is no file.
+    pub(super) open: Option<File>,
+}
+
 impl AccountsFile {
     /// Reads the file. One that does not exist holds no accounts.
-    pub(super) fn read(path: &Path) -> io::Result<Self> {
-        read_bytes(File::open(path)).map(|bytes| Self::parse(&bytes))
+    pub(super) fn read(path: &Path) -> io::Result<FileRead> {
+        let open = existing(File::open(path))?;
+        // Before it is read: what is written meanwhile is another file.
+        let stamp = open.as_ref().and_then(FileStamp::of_open).unwrap_or_default();
+        let bytes = read_bytes(open.as_ref())?;
+        let file = Self::parse(&bytes);
+        Ok(FileRead { file, stamp, open })
     }
 
     /// Never fails: a bad line is a fault in the list and does not lock out the others.
@@ -123,6 +137,7 @@ impl AccountsFile {
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct FileStamp {
     inode: u64,
+    links: u64,
     size: u64,
     modified_ns: i128,
     changed_ns: i128,
@@ -135,6 +150,11 @@ impl FileStamp {
             .map(|metadata| Self::from(&metadata))
             .unwrap_or_default()
     }
+
+    /// The stamp of an open file, whatever its name is by now. To be replaced or renamed changes it, too.
+    pub(super) fn of_open(file: &File) -> Option<Self> {
+        file.metadata().ok().map(|metadata| Self::from(&metadata))
+    }
 }
 
 impl From<&Metadata> for FileStamp {
@@ -142,6 +162,7 @@ impl From<&Metadata> for FileStamp {
         let nanos = |secs: i64, nanos: i64| i128::from(secs) * 1_000_000_000 + i128::from(nanos);
         Self {
             inode: metadata.ino(),
+            links: metadata.nlink(),
             size: metadata.size(),
             modified_ns: nanos(metadata.mtime(), metadata.mtime_nsec()),
             changed_ns: nanos(metadata.ctime(), metadata.ctime_nsec()),
@@ -153,7 +174,7 @@ impl From<&Metadata> for FileStamp {
 /// other lines stay as they are, to the byte. Returns whether the user had an entry before.
 pub(super) fn replace_entry(path: &Path, user: &str, hash: Option<&str>) -> io::Result<bool> {
     let _lock = private_file::lock_beside(path)?;
-    let old = read_bytes(private_file::open_to_replace(path))?;
+    let old = read_bytes(existing(private_file::open_to_replace(path))?.as_ref())?;
     let mut new = Vec::with_capacity(old.len() + 160);
     let mut pending = hash;
     let mut found = false;
@@ -196,15 +217,20 @@ fn split_entry(line: &str) -> Option<(&str, &str)> {
     line.split_once(':').filter(|(user, _)| !user.is_empty())
 }
 
+/// An opened file; none where there is none.
+fn existing(opened: io::Result<File>) -> io::Result<Option<File>> {
+    match opened {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 /// All of an opened file; nothing where there is none.
-fn read_bytes(opened: io::Result<File>) -> io::Result<Vec<u8>> {
+fn read_bytes(open: Option<&File>) -> io::Result<Vec<u8>> {
     use io::Read;
-    let file = match opened {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
     let mut bytes = Vec::new();
+    let Some(file) = open else { return Ok(bytes) };
     file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(io::Error::new(
@@ -306,7 +332,7 @@ mod tests {
     fn the_file_is_private_and_made_with_its_folder() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("new/accounts");
-        assert!(AccountsFile::read(&path).unwrap().users().next().is_none());
+        assert!(AccountsFile::read(&path).unwrap().file.users().next().is_none());
         replace_entry(&path, "ann", Some(APR1)).unwrap();
         assert_eq!(path.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
@@ -347,6 +373,6 @@ mod tests {
                 scope.spawn(move || replace_entry(path, &format!("user{user}"), Some(APR1)).unwrap());
             }
         });
-        assert_eq!(AccountsFile::read(&path).unwrap().users().count(), 8);
+        assert_eq!(AccountsFile::read(&path).unwrap().file.users().count(), 8);
     }
 }
