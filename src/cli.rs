@@ -72,6 +72,41 @@ enum Command {
     PamHelper(pam_helper::Args),
 }
 
+/// The agent's command alone. The parser of all commands is large, and the agent would carry for as long as it runs
+/// what the parser touched once.
+#[derive(Debug, Parser)]
+#[command(name = "esm")]
+struct AgentCli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: AgentCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum AgentCommand {
+    Serve(serve::Args),
+}
+
+impl From<AgentCli> for Cli {
+    fn from(agent: AgentCli) -> Self {
+        let AgentCommand::Serve(args) = agent.command;
+        Self {
+            global: agent.global,
+            command: Command::Serve(args),
+        }
+    }
+}
+
+impl Cli {
+    /// Whatever is not the agent's command, a call for help too, is for the parser of all commands.
+    fn parse_arguments(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        AgentCli::try_parse_from(arguments)
+            .map(Self::from)
+            .or_else(|_| Self::try_parse_from(arguments))
+    }
+}
+
 impl Global {
     /// Options that name this configuration file.
     pub const fn of_file(config: PathBuf) -> Self {
@@ -126,7 +161,8 @@ pub fn main() -> ExitCode {
 }
 
 fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::parse_arguments(&arguments) {
         Ok(cli) => cli,
         Err(refusal) => return exit::of_refusal(&refusal),
     };
@@ -167,5 +203,30 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+        AgentCli::command().debug_assert();
+    }
+
+    #[track_caller]
+    fn check(line: &str, expect: Result<Option<&str>, clap::error::ErrorKind>) {
+        let arguments: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        let parsed = Cli::parse_arguments(&arguments);
+        let found = parsed.map(|cli| {
+            assert!(matches!(cli.command, Command::Serve(_)), "{line}");
+            cli.global.config
+        });
+        let expect = expect.map(|config| config.map(PathBuf::from));
+        assert_eq!(found.map_err(|refusal| refusal.kind()), expect, "{line}");
+    }
+
+    #[test]
+    fn the_agents_command_is_read_as_among_all_commands() {
+        use clap::error::ErrorKind;
+        check("esm serve", Ok(None));
+        check("esm --config a.toml serve", Ok(Some("a.toml")));
+        check("esm serve --config a.toml", Ok(Some("a.toml")));
+        check("esm serve --help", Err(ErrorKind::DisplayHelp));
+        check("esm --version", Err(ErrorKind::DisplayVersion));
+        check("esm serve more", Err(ErrorKind::UnknownArgument));
+        check("esm serv", Err(ErrorKind::InvalidSubcommand));
     }
 }
