@@ -1,19 +1,18 @@
 //! Logs, always on standard error.
 
+mod fields;
 mod output;
 
 use std::io::IsTerminal as _;
 
-use tracing_subscriber::field::MakeExt as _;
 use tracing_subscriber::filter::LevelFilter;
-use tracing_subscriber::fmt::FormatFields;
-use tracing_subscriber::fmt::format::debug_fn;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{Layer as _, Registry, fmt, reload};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
+use fields::PlainFields;
 use output::LogOutput;
 
 /// The log of this process, whose level can be changed. Dropped, it leaves no line in a buffer.
@@ -49,22 +48,12 @@ fn start(config: &LogConfig, output: Option<LogOutput>) -> Logging {
     let lines = fmt::layer().with_writer(writer).with_ansi(is_terminal);
     let lines = match config.format {
         LogFormat::Text if is_terminal => lines.boxed(),
-        LogFormat::Text => lines.fmt_fields(plain_fields()).boxed(),
+        LogFormat::Text => lines.fmt_fields(PlainFields).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // An error means that a subscriber is set already: then that one stays.
     let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
     Logging { level, output }
-}
-
-/// Fields as they are written by default, without the styles of a terminal, which take their time even where
-/// there is none: every request has a line.
-fn plain_fields() -> impl for<'writer> FormatFields<'writer> + Send + Sync + 'static {
-    let plain = debug_fn(|writer, field, value| match field.name() {
-        "message" => write!(writer, "{value:?}"),
-        name => write!(writer, "{name}={value:?}"),
-    });
-    plain.delimited(" ")
 }
 
 impl Logging {

@@ -9,7 +9,7 @@ mod filter;
 mod target;
 mod transfer;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hyper::Method;
@@ -125,7 +125,7 @@ impl WsmanService {
             Err(refused) => return media.fault(&refused, encoding),
         };
         if decoded.body == Body::Identify {
-            return media.reply(200, identity(request.head.transport).encode(), encoding);
+            return media.reply(200, identity(request.head.transport).to_owned(), encoding);
         }
         let Some(principal) = caller else {
             let fault = Fault::access_denied(format!("Only Identify is answered at {ANONYMOUS_PATH}."));
@@ -215,7 +215,7 @@ impl WsmanService {
                 self.reply(exchange, false, move |exchange| shared.invoke(exchange, &call))
                     .await
             }
-            Body::Identify => Ok(identity(Transport::Tls).encode()),
+            Body::Identify => Ok(identity(Transport::Tls).to_owned()),
             Body::Subscribe(request) => shared.subscribe(exchange, &request).await,
             Body::Renew(request) => shared.renew(exchange, &request).await,
             Body::GetStatus => shared.subscription_status(exchange),
@@ -292,17 +292,24 @@ impl HttpService for WsmanService {
     }
 }
 
-/// Who answers here (DSP0226, 11). A program that knows neither account nor certificate may read it.
-fn identity(transport: Transport) -> IdentifyResponse {
-    let profile = match transport {
-        Transport::Tls | Transport::Local => HTTPS_BASIC,
-        Transport::Plain => HTTP_BASIC,
-    };
-    IdentifyResponse {
+/// Who answers here (DSP0226, 11): the same each time. A program that knows neither account nor certificate may read
+/// it.
+fn identity(transport: Transport) -> &'static str {
+    static OVER_TLS: LazyLock<String> = LazyLock::new(|| identity_of(HTTPS_BASIC));
+    static PLAIN: LazyLock<String> = LazyLock::new(|| identity_of(HTTP_BASIC));
+    match transport {
+        Transport::Tls | Transport::Local => &OVER_TLS,
+        Transport::Plain => &PLAIN,
+    }
+}
+
+fn identity_of(profile: &str) -> String {
+    let identity = IdentifyResponse {
         product_vendor: "esm".to_owned(),
         product_version: env!("CARGO_PKG_VERSION").to_owned(),
         security_profiles: vec![profile.to_owned()],
-    }
+    };
+    identity.encode()
 }
 
 /// A reply is UTF-8, unless a client is known to want the encoding of its request back.
