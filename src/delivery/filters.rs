@@ -127,8 +127,10 @@ fn compile_query(
         Language::from_name(language).ok_or_else(|| FilterError::UnknownLanguage(language.to_owned()))?;
     let query = Query::parse(known, text).map_err(|error| FilterError::Query(error.to_string()))?;
     let checked = match query.from_class() {
-        Some(class) => {
-            indication_class(classes, class, namespace)?;
+        Some(named) => {
+            // The name may be one that the query language alone knows.
+            let meant = query.class_meant(classes).map_or(named, |class| &class.name);
+            indication_class(classes, meant, namespace)?;
             query.check(classes)
         }
         None => query.check_for(&Name::from_static("CIM_AlertIndication"), classes),

@@ -34,7 +34,12 @@ impl Query {
         self.check_class(class, schema)
     }
 
-    /// The same for a query whose class is said elsewhere, as with the filter of an enumeration: that class
+    /// The class that FROM means, which WMI's names of events say by another name; `None` if there is none.
+    pub fn class_meant<'a>(&self, schema: &'a dyn ClassLookup) -> Option<&'a Class> {
+        find_class(self.language, schema, self.from_class()?)
+    }
+
+    /// As [`Query::check`], for a query whose class is said elsewhere, as with the filter of an enumeration: that class
     /// takes the place of the one after FROM.
     ///
     /// # Errors

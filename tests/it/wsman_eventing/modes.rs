@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{EVENTS, PULL, PUSH, PUSH_WITH_ACK, Source, deliver, manage, numbers, subscribe};
+use super::{EVENTS, PULL, PUSH, PUSH_WITH_ACK, Source, Subscribed, deliver, manage, numbers, subscribe};
 use crate::element::Element;
 use crate::manager::Manager;
 use crate::message::{ADDRESSING_10, Message};
@@ -284,5 +284,55 @@ fn a_filter_lets_through_what_it_says() {
     paths.sort();
     assert_eq!(paths, ["/cql", "/wql"]);
     manager.nothing_more(Duration::from_millis(1000));
+    source.agent.stop();
+}
+
+/// Windows clients name namespaces and events as WMI does. What they mean is subscribed to; what they are told of
+/// has the names of CIM.
+#[test]
+fn events_may_be_named_as_wmi_names_them() {
+    const ALL: &str = "http://schemas.microsoft.com/wbem/wsman/1/wmi/root/ESMPRO/AS/*";
+    let wql = |text: &str| {
+        format!("<w:Filter Dialect=\"http://schemas.microsoft.com/wbem/wsman/1/WQL\">{text}</w:Filter>")
+    };
+    let manager = Manager::start(None, &[]);
+    let source = Source::start();
+    let ask = |query: &str| {
+        let delivery = deliver(PUSH, &manager.url("/"), "");
+        source.ask(&subscribe(&delivery, &wql(query)).on(ALL))
+    };
+    let modified = "SELECT * FROM __InstanceModificationEvent WITHIN 5 \
+                    WHERE TargetInstance ISA 'ESM_MonitorSetting' AND TargetInstance.Enabled = TRUE";
+    Subscribed::of(&ask(modified));
+    let put = |enabled| {
+        let setting = Message::transfer("Put", "ESM_MonitorSetting").selector("InstanceID", "cpu");
+        let changed = format!("<c:Enabled>{enabled}</c:Enabled><c:InstanceID>cpu</c:InstanceID>");
+        let reply = source.ask(&setting.instance("ESM_MonitorSetting", &changed));
+        assert_eq!(reply.status, 200, "{}", String::from_utf8_lossy(&reply.body));
+    };
+    put(true);
+    let told = manager.next();
+    let (class, event) = (&told["events"][0][0], &told["events"][0][1]);
+    assert_eq!(
+        (class, &event["ChangedPropertyNames"]),
+        (&"CIM_InstModification".into(), &"Enabled".into())
+    );
+
+    let enumerate = Message::enumerate(ALL, &wql("SELECT * FROM __InstanceCreationEvent"));
+    let of_no_class = "SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Win32_Process'";
+    for (reply, expect) in [
+        (
+            ask("SELECT * FROM __TimerEvent"),
+            "there is no class `__TimerEvent`",
+        ),
+        (
+            ask(of_no_class),
+            "line 1, column 64: there is no class `Win32_Process`",
+        ),
+        (source.ask(&enumerate), "stands for events"),
+    ] {
+        let fault = reply.fault();
+        assert!(fault.contains(expect), "{expect}: {fault}");
+    }
     source.agent.stop();
 }
