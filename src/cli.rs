@@ -229,4 +229,53 @@ mod tests {
         check("esm serve more", Err(ErrorKind::UnknownArgument));
         check("esm serv", Err(ErrorKind::InvalidSubcommand));
     }
+
+    /// Every command that can be given, with the words that lead to it.
+    fn commands() -> Vec<(String, clap::Command)> {
+        use clap::CommandFactory as _;
+        let mut all = Vec::new();
+        let mut rest = vec![(String::new(), Cli::command())];
+        while let Some((before, command)) = rest.pop() {
+            let path = format!("{before} {}", command.get_name());
+            let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+            rest.extend(shown.map(|command| (path.clone(), command.clone())));
+            all.push((path, command));
+        }
+        all
+    }
+
+    #[test]
+    fn help_shows_examples_and_fits_the_terminal() {
+        let after = |command: &clap::Command| command.get_after_help().map(ToString::to_string);
+        for (path, command) in commands() {
+            let help = after(&command).unwrap_or_default();
+            assert!(
+                path == " esm" || help.contains("esm ") && help.contains("Example"),
+                "{path} --help has no example: {help}"
+            );
+            let long = help.lines().find(|line| line.chars().count() > 100);
+            assert_eq!(
+                long, None,
+                "a line of {path} --help is broken where it should not be"
+            );
+        }
+    }
+
+    #[test]
+    fn help_says_the_units_of_lengths() {
+        for (path, command) in commands() {
+            for argument in command.get_arguments() {
+                let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+                let name = argument.get_value_names().unwrap_or_default();
+                assert!(
+                    name != ["LENGTH"]
+                        || help.contains("m or ")
+                        || help.contains("s or ")
+                        || help.contains("h or "),
+                    "{path} --{}: {help}",
+                    argument.get_id()
+                );
+            }
+        }
+    }
 }

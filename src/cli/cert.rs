@@ -34,6 +34,10 @@ enum Action {
     /// Show what the certificate says
     ///
     /// Exits with 1 if it is not valid now.
+    #[command(after_help = "\
+Examples:
+  esm cert show
+  esm cert show --output json | jq -r .sha256      the fingerprint for --pin")]
     Show {
         /// The form of the answer
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
@@ -42,6 +46,11 @@ enum Action {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  esm cert create                                  where there is none yet
+  esm cert create --name esm.example.com --name 192.0.2.7
+  esm cert create --force --days 90                in place of the pair that is there")]
 struct CreateArgs {
     /// Replace the pair that is there, the key too: whoever pinned it must be told
     #[arg(long)]
@@ -49,7 +58,7 @@ struct CreateArgs {
     /// A further host name or address; `tls.names` in the configuration keeps it over renewals
     #[arg(long, value_name = "HOST", num_args = 1..)]
     name: Vec<String>,
-    /// How long it is valid
+    /// How long it is valid, in days
     #[arg(long, value_name = "N", default_value_t = DEFAULT_DAYS)]
     days: u32,
 }

@@ -34,8 +34,16 @@ enum Action {
     /// Check the configuration and tell every fault with file, line, key, value and allowed range
     ///
     /// Exits with 1 if there is one. Values that were set remotely are listed, and what they override in the file.
+    #[command(after_help = "\
+Examples:
+  esm config check                            the file that the agent uses
+  esm config check --config ./esm.toml        one that is to be put in its place")]
     Check,
     /// Show every value in force and where it comes from: default, file and line, or set remotely
+    #[command(after_help = "\
+Examples:
+  esm config show | grep -v default           what differs from the defaults
+  esm config show --output json | jq .        for programs")]
     Show {
         /// The form of the answer
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
@@ -44,6 +52,9 @@ enum Action {
     /// Drop values that were set remotely, so that the file's hold again; prints the key of each
     Reset(ResetArgs),
     /// Write a commented example with every key and its default
+    #[command(after_help = "\
+Example:
+  esm config default > /etc/esm/esm.toml      every key is there, as a comment")]
     Default,
     /// Write the reference part of docs/configuration.md
     #[command(hide = true)]
@@ -51,6 +62,11 @@ enum Action {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  esm config reset monitor.cpu.warning        the file's value holds again
+  esm config reset monitor.file-system:/var   all values of this monitor
+  esm config reset --all")]
 struct ResetArgs {
     /// Keys as `esm config show` prints them (monitor.cpu.warning), or all keys of a section or monitor
     /// (monitor.file-system:/var)

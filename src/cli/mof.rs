@@ -29,6 +29,10 @@ enum Action {
     /// Compile files as one unit and tell every fault with file, line and column
     ///
     /// Declarations may stand in any order. Exits with 1 if there is a fault.
+    #[command(after_help = "\
+Examples:
+  esm mof check cim_schema_2.49.0.mof
+  esm mof check qualifiers.mof vendor.mof -I /usr/share/mof --output json")]
     Check(Check),
 }
 

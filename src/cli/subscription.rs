@@ -42,12 +42,19 @@ pub struct Args {
 #[derive(Debug, clap::Subcommand)]
 enum Action {
     /// List all subscriptions
+    #[command(after_help = "\
+Examples:
+  esm subscription list
+  esm subscription list --output json | jq '.[].Destination'")]
     List {
         /// The form of the answer
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
         output: TableOrJson,
     },
     /// Show everything about one subscription
+    #[command(after_help = "\
+Example:
+  esm subscription show 0059f4d7     the ID as `esm subscription list` prints it, or its beginning")]
     Show {
         /// Its ID
         #[arg(value_name = "ID")]
@@ -61,6 +68,10 @@ enum Action {
     /// It goes by the way that every indication takes, whatever the filter of the subscription says, after all that
     /// is queued before it. Ends with 0 when it was acknowledged, and with 1 when it was not: it is then
     /// taken out of the queue again.
+    #[command(after_help = "\
+Examples:
+  esm subscription test 0059f4d7
+  esm subscription test --output json     all subscriptions")]
     Test(test::TestArgs),
     /// Delete subscriptions; prints the ID of each
     ///
@@ -70,6 +81,10 @@ enum Action {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  esm subscription delete 0059f4d7
+  esm subscription delete --destination manager.example --yes")]
 struct DeleteArgs {
     /// Their IDs
     #[arg(value_name = "ID", required_unless_present = "destination")]

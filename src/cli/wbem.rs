@@ -97,7 +97,7 @@ Options of wbemcli:
   -nl               a line for each property
   -t                mark arrays [], references & and keys #
   -dr               references in braces
-  -dx, -d           show what is sent and received, on standard error
+  -dx               show what is sent and received, on standard error
   -ac CLASS         class of the association (ai, ain)
   -arc CLASS        class of the results (ai, ain, ri, rin)
   -ar ROLE          role of the object in the association (ai, ain, ri, rin)
@@ -114,7 +114,7 @@ Options of esm:
   --output FORM         wbemcli (default), table, json, or xml, which is the answer as it came
   --url URL             the server: https://HOST[:5989], or HOST alone
   --socket PATH         the local socket of the agent of this machine
-  --user NAME           the account; its password is in ESM_PASSWORD or in --password-file, or asked for
+  --user NAME           the account; its password: ESM_PASSWORD, --password-file, or asked for
   --password-file FILE  a file whose first line is the password
   --ca FILE             trust the certificates in this PEM file, and what they have signed
   --pin SHA256          trust the certificate, or the key, with this SHA-256; `esm cert show` prints both

@@ -181,19 +181,23 @@ fn a_subscription_is_renewed_pulled_and_ended() {
     let config = agent.folder().join("esm.toml");
     let text = std::fs::read_to_string(&config).unwrap();
     std::fs::write(&config, format!("{text}\n[nonsense]\n")).unwrap();
-    let mut events = Vec::new();
-    while events.is_empty() {
+    let take = || {
         let pulled = run(&mut agent.wsman(&["pull", context, "--wait", "20s", "--output", "json"]));
         assert_eq!(pulled.code, Some(0), "{pulled:#?}");
         let json: Json = serde_json::from_str(&pulled.out).unwrap();
-        events.extend(
-            json.as_array()
-                .unwrap()
-                .iter()
-                .map(|event| event["EventID"].clone()),
-        );
-    }
+        let events = json.as_array().unwrap().iter();
+        let events: Vec<Json> = events.map(|event| event["EventID"].clone()).collect();
+        (events, pulled.err)
+    };
+    let (events, next) = take();
     assert_eq!(events, ["8000060A"]);
+    assert_eq!(
+        take(),
+        (events, next.clone()),
+        "nobody has said that they arrived"
+    );
+    let none = run(&mut agent.wsman(&["pull", next.trim_end(), "--wait", "1s"]));
+    assert_eq!((none.code, none.out.as_str()), (Some(1), ""), "{none:#?}");
     std::fs::write(&config, text).unwrap();
 
     let renew = |code, args: &[&str]| {

@@ -43,10 +43,10 @@ pub struct SubscriptionArgs {
     /// A WQL query for the events, in place of the class
     #[arg(long, value_name = "QUERY", conflicts_with = "events", requires = "subscribe")]
     filter: Option<String>,
-    /// The lease to ask for
+    /// The lease to ask for, as 90s, 5m, 1h or 2d
     #[arg(long, value_name = "LENGTH", default_value = "10m", value_parser = parse_length, requires = "subscribe")]
     expires: Duration,
-    /// Have a sign of life sent at least that often
+    /// Have a sign of life sent at least that often, as 30s or 5m
     #[arg(long, value_name = "LENGTH", value_parser = parse_length, requires = "subscribe")]
     heartbeat: Option<Duration>,
     /// Where the agents deliver to [default: the address that they are reached from]

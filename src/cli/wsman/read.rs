@@ -14,6 +14,10 @@ use crate::wsman::RawInstance;
 
 /// Ask who is there; over the network everybody may
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  esm wsman identify                                    the agent of this machine
+  esm wsman --url https://server --pin SHA256 identify  no login is needed")]
 pub struct IdentifyArgs {}
 
 /// Read one instance

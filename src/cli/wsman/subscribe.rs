@@ -57,13 +57,13 @@ pub struct SubscribeArgs {
     /// How long the subscription is wanted for, as 90s, 5m, 1h or 2d [default: what the agent gives]
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     expires: Option<Duration>,
-    /// Have a sign of life sent at least that often
+    /// Have a sign of life sent at least that often, as 30s or 5m
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     heartbeat: Option<Duration>,
     /// How many events one batch may hold (mode events)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
-    /// How long a batch may wait to be filled (mode events)
+    /// How long a batch may wait to be filled, as 5s or 1m (mode events)
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     batch_wait: Option<Duration>,
     /// Have bookmarks sent with the events
@@ -79,17 +79,30 @@ pub struct SubscribeArgs {
 
 /// Prolong a subscription; prints the lease that was granted
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Examples:
+  esm wsman renew uuid:0059f4d7-9a0b-4b5e-8a54-6cfd5e9e3d11
+  esm wsman renew uuid:0059f4d7-9a0b-4b5e-8a54-6cfd5e9e3d11 --expires 1h
+
+The identifier is the one that `esm wsman subscribe` printed. A subscription whose lease has ended
+cannot be renewed: subscribe again.")]
 pub struct RenewArgs {
     /// The subscription's identifier
     #[arg(value_name = "ID")]
     id: String,
-    /// How long it is wanted for [default: what the agent gives]
+    /// How long it is wanted for, as 90s, 5m, 1h or 2d [default: what the agent gives]
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     expires: Option<Duration>,
 }
 
 /// End a subscription
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Example:
+  esm wsman unsubscribe uuid:0059f4d7-9a0b-4b5e-8a54-6cfd5e9e3d11
+
+The identifier is the one that `esm wsman subscribe` printed. What is queued for the subscription is
+dropped.")]
 pub struct UnsubscribeArgs {
     /// The subscription's identifier
     #[arg(value_name = "ID")]
@@ -98,17 +111,20 @@ pub struct UnsubscribeArgs {
 
 /// Take the next events of a subscription in the mode pull
 ///
-/// Exits with 1 if there was none in time. What was taken is not sent again.
+/// Exits with 1 if there was none in time. The last line on standard error is the context to go on with: by it the
+/// agent learns that these events have arrived. With the old one they come again.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Example:
-  esm wsman subscribe CIM_Indication --mode pull      prints the context
-  esm wsman pull CONTEXT --wait 30s --output json")]
+Examples:
+  esm wsman subscribe CIM_Indication --mode pull      prints the first context
+  esm wsman pull CONTEXT --wait 30s
+  next=$(esm wsman pull CONTEXT --output json 2>&1 >>events.json)
+  esm wsman pull \"$next\" --output json")]
 pub struct PullArgs {
-    /// The context that `subscribe` printed
+    /// The context that `subscribe` printed, or the last `pull`
     #[arg(value_name = "CONTEXT")]
     context: String,
-    /// How long to wait for an event
+    /// How long to wait for an event, as 30s or 5m [default: what the agent gives]
     #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
     wait: Option<Duration>,
     /// At most so many
@@ -196,6 +212,11 @@ pub async fn pull(args: &PullArgs, session: &mut Session<'_>) -> Result<Exit, Fa
     let mut printer = Printer::new(common.output, None, true, classes, out);
     printer.take(Batch { items, envelope })?;
     printer.finish()?;
+    if let Some(context) = content.context {
+        // They count as taken once the agent is given it: not before they are written.
+        out.flush()?;
+        eprintln!("{context}");
+    }
     Ok(exit)
 }
 

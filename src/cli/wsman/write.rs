@@ -69,8 +69,8 @@ pub struct DeleteArgs {
 /// Exits with 1 where the method says with its return value that it failed.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Example:
-  esm wsman invoke ESM_GeneralInformation RequestStateChange RequestedState=11")]
+Examples:
+  esm wsman invoke ESM_Alive SendTestAlert     every subscriber is told of alert 60B")]
 pub struct InvokeArgs {
     #[command(flatten)]
     instance: InstanceArgs,
