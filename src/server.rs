@@ -13,6 +13,7 @@
 mod access_log;
 mod auth;
 mod body;
+mod caller;
 pub mod cimxml;
 mod connection;
 pub mod contexts;

@@ -62,7 +62,8 @@ impl Running {
         }
         let has = |section| changed.contains(&section);
         let courier = build::courier_options(new).map_err(text)?;
-        let rules = if has(Section::Tls) {
+        // The file of the authorities may be another one by now, though it has the same name.
+        let rules = if has(Section::Tls) || new.tls.client_ca.is_some() {
             let clients = build::client_certificates(new).map_err(text)?;
             Some(self.tls.rules(clients).map_err(text)?)
         } else {

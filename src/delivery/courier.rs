@@ -118,12 +118,9 @@ impl Item {
     }
 }
 
-/// What was taken.
+/// What the destination took.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Receipt {
-    /// Whether the destination itself took it. Where there was nothing to send, or it went to another server, as the
-    /// end of a subscription may, that says nothing about the destination.
-    pub from_destination: bool,
     /// How many of the items, from the first on: fewer than offered where they did not fit.
     pub accepted: usize,
     /// The certificate that the destination showed, if it was not known.

@@ -58,6 +58,12 @@ pub fn read_authorities(path: &Path) -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
+/// Whether a handshake failed because the certificate of the other side is not accepted.
+pub fn refuses_certificate(error: &io::Error) -> bool {
+    let error = error.get_ref().and_then(|error| error.downcast_ref());
+    matches!(error, Some(rustls::Error::InvalidCertificate(_)))
+}
+
 /// The error of a handshake, with what would be right where the TLS library has a bare word for what is wrong.
 pub fn explained(error: io::Error) -> io::Error {
     match advice(&error) {
@@ -76,11 +82,12 @@ fn advice(error: &io::Error) -> Option<&'static str> {
     match other.to_string().as_str() {
         "CaUsedAsEndEntity" => Some(
             "the certificate is that of an authority (basic constraints CA:TRUE) and is not accepted as that of a \
-             server or client; have the authority issue one with CA:FALSE, or trust this one by its SHA-256",
+             server or client; have the authority issue one with CA:FALSE (a server's can also be trusted by its \
+             SHA-256)",
         ),
         "UnsupportedCertVersion" => Some(
-            "the certificate is of X.509 version 1, which can hold no names; have one of version 3 issued, with its \
-             host in subjectAltName",
+            "the certificate is of X.509 version 1, which can hold no names; have one of version 3 issued (a server's \
+             with its host in subjectAltName)",
         ),
         _ => None,
     }

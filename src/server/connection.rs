@@ -19,10 +19,10 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::net::carrier::Carrier;
-use crate::net::principal::Principal;
-use crate::net::tls::explained;
-use crate::net::tls::server::ServerTls;
+use crate::net::tls::server::{ServerTls, ShownCertificate};
+use crate::net::tls::{explained, refuses_certificate};
 use crate::server::body::OutgoingBody;
+use crate::server::caller::Caller;
 use crate::server::http::{Peer, Transport};
 use crate::server::limits::Limits;
 use crate::server::registry::{Place, Source, Standing};
@@ -42,8 +42,7 @@ pub(super) struct Connection {
     pub(super) source: Source,
     pub(super) local: Option<SocketAddr>,
     pub(super) transport: Transport,
-    /// Who the connection itself speaks for: the local peer or the client certificate.
-    pub(super) principal: Option<Principal>,
+    pub(super) caller: Caller,
     place: Place,
     proven: AtomicBool,
 }
@@ -79,7 +78,7 @@ pub(super) async fn run(
         peer,
         local: None,
         transport: Transport::Plain,
-        principal: None,
+        caller: Caller::Unknown,
         place,
         proven: AtomicBool::new(false),
     };
@@ -87,7 +86,7 @@ pub(super) async fn run(
         Accepted::Local(stream) => {
             connection.transport = Transport::Local;
             if let Peer::Local { uid, gid, .. } = peer {
-                connection.principal = connection.shared.settings().authenticator.local_peer(uid, gid);
+                connection.caller = Caller::local(uid, gid);
             }
             Carrier::Local(stream)
         }
@@ -104,11 +103,14 @@ pub(super) async fn run(
             let Some(stream) = handshake(&connection, stream, &tls).await else {
                 return;
             };
-            connection.principal = tls.principal(stream.get_ref().1);
+            if let Some(shown) = ShownCertificate::of(stream.get_ref().1) {
+                connection.caller = Caller::certificate(shown, &tls);
+            }
             Carrier::Tls(Box::new(stream.into()))
         }
     };
-    match &connection.principal {
+    let authenticator = &connection.shared.settings().authenticator;
+    match connection.caller.principal(authenticator) {
         Some(_) => connection.note_proven(),
         None => connection.place.rise(Standing::Unproven),
     }
@@ -142,8 +144,12 @@ async fn handshake(
     connection.place.rise(Standing::Handshaking);
     match tokio::time::timeout_at(end, TlsAcceptor::from(tls.config()).accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
-        Ok(Err(error)) => {
+        Ok(Err(error)) if refuses_certificate(&error) => {
             let error = explained(error);
+            tracing::info!(peer = %connection.peer, %error, "a client certificate is refused");
+            None
+        }
+        Ok(Err(error)) => {
             tracing::debug!(peer = %connection.peer, %error, "TLS handshake failed");
             None
         }

@@ -68,7 +68,9 @@ fn challenge(text: &str) -> HttpReply {
 pub(super) fn raw_reply(status: StatusCode) -> Vec<u8> {
     let text = match status {
         StatusCode::REQUEST_TIMEOUT => "The head of the request did not come in time.\n",
-        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => "The head of the request is too large.\n",
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            "The head of the request is too large: it may have 100 lines, and as many bytes as `limits.max_head_bytes` says.\n"
+        }
         StatusCode::URI_TOO_LONG => "The path of the request is too long.\n",
         _ => "This is no valid HTTP/1.1 request.\n",
     };

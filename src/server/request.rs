@@ -60,6 +60,17 @@ async fn answer(
         Ok(body) => body,
         Err(refusal) => return refuse_and_close(connection, refusal),
     };
+    // A stranger's request counts once it is there whole: those that are sent slowly lock nobody out.
+    let _in_flight = match entry.in_flight {
+        Some(in_flight) => in_flight,
+        None => {
+            let limit = connection.shared.settings().limits.requests_in_flight;
+            match InFlight::enter(connection, limit) {
+                Some(in_flight) => in_flight,
+                None => return Refusal::Busy.reply(false),
+            }
+        }
+    };
     log.note_received(body.len());
     call(connection, HttpRequest { head, body }, entry.principal).await
 }
@@ -73,7 +84,8 @@ fn refuse_and_close(connection: &Connection, refusal: Refusal) -> HttpReply {
 struct Entry<'a> {
     principal: Option<Principal>,
     body_limit: usize,
-    _in_flight: InFlight<'a>,
+    /// Of a caller who is known: large bodies are bounded by it in number.
+    in_flight: Option<InFlight<'a>>,
 }
 
 /// Everything that can be said about a request before its body is read.
@@ -97,11 +109,14 @@ async fn admit<'a>(
     if body.size_hint().lower() > body_limit as u64 {
         return Err(Refusal::BodyTooLarge { limit: body_limit });
     }
-    let in_flight = InFlight::enter(connection, limits.requests_in_flight).ok_or(Refusal::Busy)?;
+    let in_flight = match &principal {
+        Some(_) => Some(InFlight::enter(connection, limits.requests_in_flight).ok_or(Refusal::Busy)?),
+        None => None,
+    };
     Ok(Entry {
         principal,
         body_limit,
-        _in_flight: in_flight,
+        in_flight,
     })
 }
 
@@ -110,8 +125,8 @@ async fn authenticate(
     settings: &Settings,
     headers: &HeaderMap,
 ) -> Result<Principal, Refusal> {
-    let authenticated = match &connection.principal {
-        Some(principal) => Authentication::Authenticated(principal.clone()),
+    let authenticated = match connection.caller.principal(&settings.authenticator) {
+        Some(principal) => Authentication::Authenticated(principal),
         None => {
             let longest_pause = settings.limits.failed_login_pause;
             settings

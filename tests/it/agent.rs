@@ -330,9 +330,12 @@ fn configure(home: &Path, more: &str) {
     } else {
         "cimxml.https_listen = [\"127.0.0.1:0\"]\ncimxml.http_listen = [\"127.0.0.1:0\"]\n"
     };
-    let config = format!(
-        "state_dir = '{shown}/state'\nlocal.socket = '{shown}/esm.sock'\n{listen}{cimxml}{syslog}{more}\n"
-    );
+    let socket = if more.contains("local.socket") {
+        String::new()
+    } else {
+        format!("local.socket = '{shown}/esm.sock'\n")
+    };
+    let config = format!("state_dir = '{shown}/state'\n{socket}{listen}{cimxml}{syslog}{more}\n");
     let new = home.join("esm.toml.new");
     std::fs::write(&new, config).unwrap();
     std::fs::rename(new, home.join("esm.toml")).unwrap();

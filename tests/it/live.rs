@@ -2,6 +2,7 @@
 //! its database, its service manager, who speaks to it.
 
 mod around;
+mod client_certificates;
 mod first_start;
 mod certificate;
 mod identity;

@@ -11,7 +11,9 @@ import threading
 import time
 
 import pywbem
-from connected import connect
+
+for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(variable, None)
 
 NAMESPACE = "test/TestProvider"
 CLASS = "Test_IndicationProviderClass"
@@ -39,7 +41,12 @@ def main():
     listener = pywbem.WBEMListener("127.0.0.1", http_port=port)
     listener.add_callback(note)
     listener.start()
-    client = connect()
+    client = pywbem.WBEMConnection(
+        os.environ["ESM_URL"],
+        (os.environ["ESM_USER"], os.environ["ESM_PASSWORD"]),
+        ca_certs=os.environ["ESM_CA"],
+        timeout=120,
+    )
     manager = pywbem.WBEMSubscriptionManager("esm-test")
     server = manager.add_server(pywbem.WBEMServer(client))
     destination = manager.add_destination(

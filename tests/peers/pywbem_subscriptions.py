@@ -11,9 +11,21 @@ import os
 import sys
 
 import pywbem
-from connected import connect as connection
+
+# The library behind pywbem prefers these to the certificate that it is told.
+for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+    os.environ.pop(variable, None)
 
 paths = []
+
+
+def connection():
+    return pywbem.WBEMConnection(
+        os.environ["ESM_URL"],
+        (os.environ["ESM_USER"], os.environ["ESM_PASSWORD"]),
+        ca_certs=os.environ["ESM_CA"],
+        timeout=120,
+    )
 
 
 def argument(value):

@@ -272,7 +272,7 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "max_requests_in_flight",
                 count(1, 100_000),
                 Default::Integer(256),
-                "Requests worked on at once; others wait their turn.",
+                "Requests worked on at once; beyond it others are told to come again (503).",
             ),
             key(
                 "stop_secs",

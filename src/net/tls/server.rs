@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use parking_lot::RwLock;
 use rustls::crypto::ring;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{ClientHello, ResolvesServerCert, ServerSessionMemoryCache, WebPkiClientVerifier};
 use rustls::sign::CertifiedKey;
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
@@ -23,14 +24,33 @@ const REMEMBERED_SESSIONS: usize = 256;
 #[derive(Debug)]
 pub struct ServerTls {
     certificate: Arc<ReplaceableCertificate>,
-    rules: RwLock<HandshakeRules>,
+    rules: RwLock<Arc<HandshakeRules>>,
 }
 
 /// What handshakes follow: made by [`ServerTls::rules`], put in force by [`ServerTls::set_rules`].
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HandshakeRules {
     config: Arc<ServerConfig>,
-    mapping: Option<ClientMapping>,
+    clients: Option<Clients>,
+}
+
+/// Whose certificates are accepted, and whom they stand for.
+#[derive(Debug)]
+struct Clients {
+    verifier: Arc<dyn ClientCertVerifier>,
+    mapping: ClientMapping,
+}
+
+/// The certificate that a client showed, and those that lead from it to an authority.
+#[derive(Clone, Debug)]
+pub struct ShownCertificate(Vec<CertificateDer<'static>>);
+
+impl ShownCertificate {
+    /// What the client at the other end of a finished handshake showed, if anything.
+    pub fn of(connection: &ServerConnection) -> Option<Self> {
+        let chain = connection.peer_certificates()?;
+        (!chain.is_empty()).then(|| Self(chain.to_vec()))
+    }
 }
 
 /// Which client certificates stand for whom.
@@ -70,7 +90,7 @@ impl ServerTls {
         let certificate = Arc::new(ReplaceableCertificate {
             current: RwLock::new(pair.clone()),
         });
-        let rules = RwLock::new(HandshakeRules::new(&certificate, clients)?);
+        let rules = RwLock::new(Arc::new(HandshakeRules::new(&certificate, clients)?));
         Ok(Self { certificate, rules })
     }
 
@@ -87,20 +107,19 @@ impl ServerTls {
         HandshakeRules::new(&self.certificate, clients)
     }
 
+    /// The rules that are in force.
+    pub fn rules_in_force(&self) -> Arc<HandshakeRules> {
+        Arc::clone(&self.rules.read())
+    }
+
     /// Follows these rules from the next handshake on. Sessions are not resumed across the change.
     pub fn set_rules(&self, rules: HandshakeRules) {
-        *self.rules.write() = rules;
+        *self.rules.write() = Arc::new(rules);
     }
 
     /// Presents `pair` from the next handshake on; returns the one before. Connections that are open stay so.
     pub fn replace(&self, pair: &CertificatePair) -> CertificatePair {
         std::mem::replace(&mut self.certificate.current.write(), pair.clone())
-    }
-
-    /// The principal that the client's certificate stands for, once the handshake is finished.
-    pub fn principal(&self, connection: &ServerConnection) -> Option<Principal> {
-        let certificate = connection.peer_certificates()?.first()?;
-        self.rules.read().mapping.as_ref()?.principal(certificate)
     }
 }
 
@@ -112,14 +131,16 @@ impl HandshakeRules {
         let provider = Arc::new(ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()?;
-        let (builder, mapping) = match clients {
-            None => (builder.with_no_client_auth(), None),
-            Some(clients) => {
-                let roots = Arc::new(clients.authority);
-                let verifier = WebPkiClientVerifier::builder_with_provider(roots, provider);
+        let clients = clients
+            .map(|ClientCertificates { authority, mapping }| {
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(authority), provider);
                 let verifier = verifier.allow_unauthenticated().build()?;
-                (builder.with_client_cert_verifier(verifier), Some(clients.mapping))
-            }
+                Ok::<_, TlsError>(Clients { verifier, mapping })
+            })
+            .transpose()?;
+        let builder = match &clients {
+            None => builder.with_no_client_auth(),
+            Some(clients) => builder.with_client_cert_verifier(Arc::clone(&clients.verifier)),
         };
         let mut config = builder.with_cert_resolver(Arc::clone(certificate) as Arc<dyn ResolvesServerCert>);
         // A client that hears of h2 believes it.
@@ -128,8 +149,25 @@ impl HandshakeRules {
         config.ticketer = ring::Ticketer::new()?;
         Ok(Self {
             config: Arc::new(config),
-            mapping,
+            clients,
         })
+    }
+
+    /// The principal that a client's certificate stands for. It is verified here, too: it may have been shown when
+    /// other rules were in force.
+    pub fn principal(&self, shown: &ShownCertificate) -> Option<Principal> {
+        let clients = self.clients.as_ref()?;
+        let (certificate, intermediates) = shown.0.split_first()?;
+        let verified = clients
+            .verifier
+            .verify_client_cert(certificate, intermediates, UnixTime::now());
+        match verified {
+            Ok(_) => clients.mapping.principal(certificate),
+            Err(error) => {
+                tracing::debug!(%error, "the certificate of an open connection is not accepted any more");
+                None
+            }
+        }
     }
 }
 

@@ -14,7 +14,8 @@ use esm::net::http_client::{BasicCredentials, ClientLimits, ClientRequest, HttpC
 use esm::net::tls::client::{ClientTls, Trust};
 
 use crate::agent::{Agent, USER};
-use crate::command::run;
+use crate::command::{esm, run};
+use crate::manager::Pair;
 use crate::message::Message;
 
 /// A connection that shows which certificate its handshake was made with.
@@ -62,6 +63,26 @@ async fn a_new_certificate_is_shown_to_the_next_and_open_connections_go_on() {
     assert!(line.contains(&new), "{line}");
     assert!(run(&mut agent.esm(&["cert", "show"])).out.contains(&new));
     assert_eq!(open.ask().await, old, "an open connection goes on as it is");
+    agent.stop();
+}
+
+#[test]
+fn a_pair_of_its_own_that_ends_soon_is_renewed_and_another_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = run(esm(folder.path()).args(["cert", "create", "--days", "20"]));
+    assert_eq!(made.code, Some(0), "{made:#?}");
+    let agent = Agent::start_in(folder.path(), "");
+    assert!(!made.out.contains(agent.fingerprint()));
+    agent.wait_for_log("a new certificate is in use");
+    agent.stop();
+
+    let pair = Pair::make(folder.path());
+    for (from, to) in [(&pair.certificate, "cert.pem"), (&pair.key, "key.pem")] {
+        std::fs::copy(from, folder.path().join("state/certs").join(to)).unwrap();
+    }
+    let shown = run(esm(folder.path()).args(["cert", "show"]));
+    let agent = Agent::start_in(folder.path(), "");
+    assert!(shown.out.contains(agent.fingerprint()), "{shown:#?}");
     agent.stop();
 }
 

@@ -4,6 +4,8 @@ use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
+use rustix::process::Signal;
+
 use crate::agent::Agent;
 use crate::command::run;
 use crate::message::Message;
@@ -67,5 +69,18 @@ fn the_configured_group_is_let_in() {
     let group = |id| ["--reuid=65534", id, "--clear-groups"];
     assert_eq!(status_for(&agent, &group("--regid=1")), "200");
     assert_eq!(status_for(&agent, &group("--regid=2")), "401");
+    agent.stop();
+}
+
+#[test]
+fn another_group_is_let_in_from_the_next_request_on() {
+    let agent = agent("local.group = \"daemon\"");
+    let group = |id| ["--reuid=65534", id, "--clear-groups"];
+    assert_eq!(status_for(&agent, &group("--regid=1")), "200");
+    agent.configure("local.group = \"bin\"");
+    agent.signal(Signal::HUP);
+    agent.wait_for_log("the configuration was read again");
+    assert_eq!(status_for(&agent, &group("--regid=1")), "401");
+    assert_eq!(status_for(&agent, &group("--regid=2")), "200");
     agent.stop();
 }

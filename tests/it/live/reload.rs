@@ -1,7 +1,8 @@
 //! The configuration is changed while the agent runs: taken whole, or refused whole.
 
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
-use std::os::unix::net::UnixDatagram;
+use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -208,6 +209,102 @@ fn other_accounts_are_taken_and_a_file_that_is_not_there_is_refused() {
     ];
     let as_bob = run(agent.esm(&args).env("ESM_PASSWORD", "password"));
     assert_eq!(as_bob.code, Some(0), "{as_bob:#?}");
+    agent.stop();
+}
+
+#[test]
+fn the_local_socket_can_move() {
+    let agent = Agent::start();
+    let old = agent.socket();
+    let new = agent.folder().join("moved/esm.sock");
+    let get = Message::transfer("Get", "ESM_OperatingSystem").text();
+    let ask = |stream: &mut UnixStream| {
+        let head = format!(
+            "POST /wsman HTTP/1.1\r\nHost: x\r\nContent-Type: application/soap+xml\r\nContent-Length: {}\r\n\r\n",
+            get.len()
+        );
+        stream
+            .write_all(&[head.as_bytes(), get.as_bytes()].concat())
+            .unwrap();
+        let mut reply = [0; 65536];
+        let length = stream.read(&mut reply).unwrap();
+        String::from_utf8_lossy(&reply[..length]).into_owned()
+    };
+    let mut open = UnixStream::connect(&old).unwrap();
+    assert!(ask(&mut open).starts_with("HTTP/1.1 200"));
+
+    reload(&agent, &format!("local.socket = '{}'", new.display()));
+    let list = run(&mut agent.esm(&["subscription", "list"]));
+    assert_eq!(
+        list.code,
+        Some(0),
+        "by the socket that the configuration names now: {list:#?}"
+    );
+    let until = Instant::now() + Duration::from_secs(60);
+    while old.exists() {
+        assert!(Instant::now() < until, "{} is never removed", old.display());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(
+        ask(&mut open).starts_with("HTTP/1.1 200"),
+        "a connection outlives its socket"
+    );
+    agent.stop();
+    assert!(!new.exists());
+}
+
+#[test]
+fn a_socket_that_cannot_be_made_is_refused_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let taken = folder.path().join("file");
+    std::fs::write(&taken, "").unwrap();
+    let agent = Agent::start();
+    agent.configure(&format!("local.socket = '{}'", taken.display()));
+    let line = agent.wait_for_log("the old one stays in force");
+    assert!(line.contains("is no socket"), "{line}");
+    let socket = agent.socket();
+    let named = run(&mut agent.esm(&["subscription", "list", "--socket", socket.to_str().unwrap()]));
+    assert_eq!(named.code, Some(0), "{named:#?}");
+    agent.stop();
+}
+
+#[tokio::test]
+async fn another_pair_can_be_named() {
+    check_refused(
+        "tls.certificate = \"/nowhere/cert.pem\"\ntls.key = \"/nowhere/key.pem\"",
+        &["/nowhere/cert.pem"],
+    );
+
+    let agent = Agent::start();
+    let mut open = agent.client();
+    open.identify().await.unwrap();
+    let pair = Pair::make(agent.folder());
+    reload(
+        &agent,
+        &format!(
+            "tls.certificate = '{}'\ntls.key = '{}'",
+            pair.certificate.display(),
+            pair.key.display()
+        ),
+    );
+    open.identify().await.unwrap();
+    let pinned = run(&mut agent.wsman(&["identify"]));
+    assert_eq!(pinned.code, Some(3), "the old fingerprint: {pinned:#?}");
+    let shown = run(&mut agent.esm(&["cert", "show", "--output", "json"]));
+    let shown: Value = serde_json::from_str(&shown.out).unwrap();
+    let fingerprint = shown["sha256"].as_str().unwrap_or_else(|| panic!("{shown}"));
+    let mut new = agent.esm(&[
+        "wsman",
+        "--url",
+        agent.url(),
+        "--user",
+        USER,
+        "--pin",
+        fingerprint,
+        "identify",
+    ]);
+    let new = run(new.env("ESM_PASSWORD", agent.password()));
+    assert_eq!(new.code, Some(0), "{new:#?}");
     agent.stop();
 }
 

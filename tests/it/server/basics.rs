@@ -1,5 +1,6 @@
 //! What any HTTP client meets: authentication, errors with a text, kept connections.
 
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
@@ -178,6 +179,30 @@ fn a_streamed_reply_keeps_the_connection_and_a_broken_one_shows() {
         Some(18),
         "curl says that the transfer was partial"
     );
+}
+
+/// Whoever sends the body of a request without a login, and sends it slowly.
+#[test]
+fn strangers_who_send_slowly_lock_nobody_out() {
+    let limits = Limits {
+        requests_in_flight: 1,
+        ..Limits::default()
+    };
+    let server = TestServer::start_with(limits, |_| None);
+    let mut slow = std::net::TcpStream::connect(server.plain).unwrap();
+    slow.write_all(b"POST /open HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        .unwrap();
+    let mut reply = [0; 1000];
+    let length = slow.read(&mut reply).unwrap();
+    assert!(
+        reply[..length].starts_with(b"HTTP/1.1 100"),
+        "its body is waited for"
+    );
+    let answer = server.curl(&["-u", &credentials(), "-d", "x", "/echo"]);
+    assert_eq!(text(&answer), "ann:x");
+    slow.write_all(b"body").unwrap();
+    let length = slow.read(&mut reply).unwrap();
+    assert!(reply[..length].starts_with(b"HTTP/1.1 200"));
 }
 
 #[test]

@@ -90,8 +90,9 @@ fn what_is_no_request_is_told_so() {
     check(
         &server,
         &[&long],
-        "HTTP/1.1 431 Request Header Fields Too Large\nContent-Type: text/plain; charset=utf-8\nContent-Length: 38\n\
-         Connection: close\n\nThe head of the request is too large.\n",
+        "HTTP/1.1 431 Request Header Fields Too Large\nContent-Type: text/plain; charset=utf-8\nContent-Length: 112\n\
+         Connection: close\n\nThe head of the request is too large: it may have 100 lines, and as many bytes as \
+         `limits.max_head_bytes` says.\n",
     );
     check(
         &server,
