@@ -42,7 +42,7 @@ pub use memory::Memory;
 pub use monitored::{FileSystemRule, Unmonitored};
 pub use mounts::Mount;
 pub use netlink::{AddressScope, InterfaceAddress};
-pub use network::{Counters, Interface, Traffic};
+pub use network::{Counters, Interface, Traffic, outward};
 pub use os::{General, OsRelease};
 pub use processor::{Processor, ProcessorModel, Processors};
 pub use root::Root;

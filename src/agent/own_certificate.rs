@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::alert::catalog::table::agent as alerts;
 use crate::config::Config;
-use crate::host::{AddressScope, Host};
+use crate::host::{self, AddressScope, Host};
 use crate::net::certificate::{
     self, CertificateError, CertificateNames, CertificatePair, Ensured, PairPaths, Replaced, Wanted,
 };
@@ -27,17 +27,18 @@ pub fn pair_paths(config: &Config) -> PairPaths {
     }
 }
 
-/// What a certificate of this machine is made out to: its host name and FQDN, `localhost`, every address but
-/// those of one link alone, and the names of the configuration.
+/// What a certificate of this machine is made out to: its host name and FQDN, `localhost`, the names of the
+/// configuration, and every address at which others reach it. Those of one link alone are none, nor those that come
+/// and go as IPv6 privacy addresses do, nor those of bridges for containers.
 pub fn certificate_names(host: &Host, extra: &[String]) -> CertificateNames {
     let general = host.general();
     let hosts = [general.name(), &general.host_name, "localhost"].map(str::to_owned);
     let mut names = CertificateNames::of(hosts.into_iter().chain(extra.iter().cloned()));
     let interfaces = host.interfaces();
-    let addresses = interfaces.iter().flat_map(|interface| &interface.addresses);
+    let addresses = host::outward(&interfaces).flat_map(|interface| &interface.addresses);
     names.addresses.extend(
         addresses
-            .filter(|own| own.scope != AddressScope::Link)
+            .filter(|own| own.scope != AddressScope::Link && own.is_lasting)
             .map(|own| own.address),
     );
     names.addresses.sort_unstable();
@@ -148,11 +149,8 @@ pub(super) fn alert(replaced: &Replaced) -> (u16, Vec<String>) {
     } else {
         alerts::CERTIFICATE_REPLACED
     };
-    let fingerprints = [replaced.new, replaced.old].map(|one| one.certificate.to_string());
-    (
-        number,
-        [fingerprints.as_slice(), &[replaced.reason.clone()]].concat(),
-    )
+    let [new, old] = [replaced.new, replaced.old].map(|one| one.certificate.to_string());
+    (number, vec![new, old, replaced.reason.clone()])
 }
 
 /// Since when names and addresses have been there that the certificate lacks.

@@ -18,6 +18,9 @@ pub struct InterfaceAddress {
     pub prefix_length: u8,
     /// How far it is valid.
     pub scope: AddressScope,
+    /// Whether it is here to stay: neither temporary (RFC 8981), nor deprecated, nor tentative or found to be
+    /// another's (RFC 4862).
+    pub is_lasting: bool,
 }
 
 /// How far an address is valid.
@@ -39,6 +42,12 @@ const RTM_NEWADDR: u16 = 20;
 const RTM_GETADDR: u16 = 22;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
+const IFA_FLAGS: u16 = 8;
+/// Of an IPv6 address; of an IPv4 address it says that it is not the first of its network.
+const IFA_F_TEMPORARY: u32 = 0x01;
+const IFA_F_DADFAILED: u32 = 0x08;
+const IFA_F_DEPRECATED: u32 = 0x20;
+const IFA_F_TENTATIVE: u32 = 0x40;
 const NLM_F_REQUEST: u16 = 0x001;
 const NLM_F_DUMP: u16 = 0x300;
 const MESSAGE_HEADER: usize = 16;
@@ -102,7 +111,7 @@ pub fn parse_addresses(dump: &[u8]) -> HashMap<u32, Vec<InterfaceAddress>> {
 /// the local address is not the one that is called the address.
 fn interface_address(body: &[u8]) -> Option<(u32, InterfaceAddress)> {
     let (header, attributes) = body.split_first_chunk::<ADDRESS_HEADER>()?;
-    let [_, prefix_length, _, scope, interface @ ..] = *header;
+    let [_, prefix_length, few_flags, scope, interface @ ..] = *header;
     let find = |wanted: u16| {
         Attributes(attributes)
             .find(|(kind, _)| *kind == wanted)
@@ -111,6 +120,9 @@ fn interface_address(body: &[u8]) -> Option<(u32, InterfaceAddress)> {
     let address = find(IFA_LOCAL)
         .or_else(|| find(IFA_ADDRESS))
         .and_then(ip_address)?;
+    let flags = find(IFA_FLAGS)
+        .and_then(|flags| flags.try_into().ok())
+        .map_or_else(|| u32::from(few_flags), u32::from_ne_bytes);
     let scope = match scope {
         0 => AddressScope::Global,
         1..=200 => AddressScope::Site,
@@ -123,8 +135,17 @@ fn interface_address(body: &[u8]) -> Option<(u32, InterfaceAddress)> {
             address,
             prefix_length,
             scope,
+            is_lasting: is_lasting(address, flags),
         },
     ))
+}
+
+fn is_lasting(address: IpAddr, flags: u32) -> bool {
+    let mut passing = IFA_F_DADFAILED | IFA_F_DEPRECATED | IFA_F_TENTATIVE;
+    if address.is_ipv6() {
+        passing |= IFA_F_TEMPORARY;
+    }
+    flags & passing == 0
 }
 
 fn ip_address(bytes: &[u8]) -> Option<IpAddr> {
@@ -175,23 +196,39 @@ impl<'a> Iterator for Attributes<'a> {
 /// A dump of these addresses, for recorded trees.
 #[cfg(test)]
 pub(super) fn encode_addresses(addresses: &[(u32, &str, u8, u8)]) -> Vec<u8> {
-    let mut dump = Vec::new();
-    for (interface, address, prefix_length, scope) in addresses {
-        let bytes = match address.parse().unwrap() {
-            IpAddr::V4(address) => address.octets().to_vec(),
-            IpAddr::V6(address) => address.octets().to_vec(),
-        };
-        let length = MESSAGE_HEADER + ADDRESS_HEADER + 4 + bytes.len();
-        dump.extend((length as u32).to_ne_bytes());
-        dump.extend(RTM_NEWADDR.to_ne_bytes());
-        dump.extend([0; 10]);
-        dump.extend([if bytes.len() == 4 { 2 } else { 10 }, *prefix_length, 0, *scope]);
-        dump.extend(interface.to_ne_bytes());
-        dump.extend(((bytes.len() + 4) as u16).to_ne_bytes());
-        dump.extend(IFA_ADDRESS.to_ne_bytes());
-        dump.extend(bytes);
-    }
-    dump
+    let encode = |&(interface, address, prefix_length, scope): &(u32, &str, u8, u8)| {
+        encode_address(interface, address, prefix_length, scope, 0)
+    };
+    addresses.iter().flat_map(encode).collect()
+}
+
+/// One of them, with its flags.
+#[cfg(test)]
+pub(super) fn encode_address(
+    interface: u32,
+    address: &str,
+    prefix_length: u8,
+    scope: u8,
+    flags: u32,
+) -> Vec<u8> {
+    let bytes = match address.parse().unwrap() {
+        IpAddr::V4(address) => address.octets().to_vec(),
+        IpAddr::V6(address) => address.octets().to_vec(),
+    };
+    let family = if bytes.len() == 4 { 2 } else { 10 };
+    let length = MESSAGE_HEADER + ADDRESS_HEADER + 4 + bytes.len() + 8;
+    let mut message = (length as u32).to_ne_bytes().to_vec();
+    message.extend(RTM_NEWADDR.to_ne_bytes());
+    message.extend([0; 10]);
+    message.extend([family, prefix_length, flags as u8, scope]);
+    message.extend(interface.to_ne_bytes());
+    message.extend(((bytes.len() + 4) as u16).to_ne_bytes());
+    message.extend(IFA_ADDRESS.to_ne_bytes());
+    message.extend(bytes);
+    message.extend(8u16.to_ne_bytes());
+    message.extend(IFA_FLAGS.to_ne_bytes());
+    message.extend(flags.to_ne_bytes());
+    message
 }
 
 #[cfg(test)]
@@ -216,6 +253,24 @@ mod tests {
             second,
             ["192.0.2.7/24 Global", "fe80::1/64 Link", "2001:db8::1/64 Global"]
         );
+    }
+
+    #[test]
+    fn addresses_that_come_and_go_are_told_from_those_that_stay() {
+        for (address, flags, expect) in [
+            ("2001:db8::1", 0x080, true),
+            ("2001:db8::1", 0x980, true),
+            ("2001:db8::1", 0x001, false),
+            ("2001:db8::1", 0x040, false),
+            ("2001:db8::1", 0x048, false),
+            ("2001:db8::1", 0x1a0, false),
+            ("192.0.2.7", 0x080, true),
+            ("192.0.2.7", 0x081, true),
+            ("192.0.2.7", 0x020, false),
+        ] {
+            let found = parse_addresses(&encode_address(2, address, 24, 0, flags));
+            assert_eq!(found[&2][0].is_lasting, expect, "{address} {flags:x}");
+        }
     }
 
     #[test]

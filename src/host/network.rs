@@ -40,6 +40,9 @@ pub struct Interface {
     pub bus_address: Option<String>,
     /// The bond or bridge that it is part of.
     pub master: Option<String>,
+    /// The number of the interface that it lies on, or of the other end of a pair, which may be in another namespace;
+    /// its own number if there is none.
+    pub linked_to: Option<u32>,
     /// Its IP addresses.
     pub addresses: Vec<InterfaceAddress>,
     /// What went through it; `None` if it went away in between.
@@ -70,6 +73,31 @@ impl Interface {
     pub fn has_device(&self) -> bool {
         self.bus_address.is_some()
     }
+
+    /// Whether it is one end of a pair (veth(4)), of which a container mostly has the other.
+    fn is_pair_end(&self) -> bool {
+        let is_plain = self.hardware_type == Some(1) && self.device_type.is_none() && !self.has_device();
+        is_plain && self.linked_to.is_some_and(|other| Some(other) != self.index)
+    }
+}
+
+/// The interfaces by which other machines may reach this one. Bridges to which nothing is connected that leads out
+/// are those of containers and virtual machines; the ends of pairs lead to containers, unless this machine has no
+/// hardware of its own and so is a container itself.
+pub fn outward(interfaces: &[Interface]) -> impl Iterator<Item = &Interface> {
+    let in_container = !interfaces.iter().any(Interface::has_device);
+    let leads_out = move |port: &Interface| {
+        let over_others = matches!(port.device_type.as_deref(), Some("bond" | "vlan" | "wlan"));
+        port.has_device() || over_others || in_container && port.is_pair_end()
+    };
+    interfaces
+        .iter()
+        .filter(move |interface| match interface.device_type.as_deref() {
+            Some("bridge") => interfaces
+                .iter()
+                .any(|port| port.master.as_ref() == Some(&interface.name) && leads_out(port)),
+            _ => in_container || !interface.is_pair_end(),
+        })
 }
 
 /// What went through an interface since it came up.
@@ -211,6 +239,7 @@ fn interface(
         driver: link("device/driver"),
         bus_address: link("device"),
         master: link("master"),
+        linked_to: small("iflink"),
         addresses: index
             .and_then(|index| addresses.get(&index))
             .cloned()
@@ -273,6 +302,64 @@ mod tests {
             assert_eq!(interface.counters.unwrap().received.octets, at as u64 * 1000);
             assert_eq!(interface.addresses[0].address.to_string(), format!("10.0.{at}.1"));
         }
+    }
+
+    /// An interface of these files, as `name: file=content …`; a file `device` or `master` is a link.
+    fn one(tree: &TestTree, index: u32, text: &str) {
+        let (name, files) = text.split_once(": ").unwrap();
+        let home = format!("sys/class/net/{name}");
+        tree.file(&format!("{home}/ifindex"), index.to_string())
+            .file(&format!("{home}/type"), "1");
+        for (file, content) in files.split(' ').filter_map(|file| file.split_once('=')) {
+            let path = format!("{home}/{file}");
+            match file {
+                "device" | "master" => tree.link(&path, format!("../{content}")),
+                "kind" => tree.file(&format!("{home}/uevent"), format!("DEVTYPE={content}\n")),
+                _ => tree.file(&path, content),
+            };
+        }
+    }
+
+    #[track_caller]
+    fn check_outward(interfaces: &[&str], expect: &[&str]) {
+        let tree = TestTree::new();
+        for (at, text) in interfaces.iter().enumerate() {
+            one(&tree, at as u32 + 2, text);
+        }
+        let (host, _) = tree.host(HostOptions::default());
+        let interfaces = host.interfaces();
+        let names: Vec<&str> = outward(&interfaces).map(|one| one.name.as_str()).collect();
+        assert_eq!(names, expect);
+    }
+
+    #[test]
+    fn what_containers_and_virtual_machines_are_connected_to_leads_nowhere() {
+        let hardware = "eth0: iflink=2 device=0000:00:03.0";
+        check_outward(
+            &[
+                hardware,
+                "docker0: iflink=3 kind=bridge",
+                "veth1a2b3c: iflink=2 master=docker0",
+                "virbr0: iflink=5 kind=bridge",
+                "vnet0: iflink=6 master=virbr0",
+                "wg0: iflink=7 kind=wireguard",
+                "eth0.7: iflink=2 kind=vlan",
+            ],
+            &["eth0", "vnet0", "wg0", "eth0.7"],
+        );
+        // The bridge that has the machine's own link, as a host of virtual machines has it.
+        check_outward(
+            &[
+                "eth0: iflink=2 device=0000:00:03.0 master=br0",
+                "br0: iflink=3 kind=bridge",
+                "vnet0: iflink=4 master=br0",
+                "bond0: iflink=5 kind=bond master=br1",
+                "br1: iflink=6 kind=bridge",
+            ],
+            &["eth0", "br0", "vnet0", "bond0", "br1"],
+        );
+        // In a container, which is reached by its end of a pair.
+        check_outward(&["eth0: iflink=57", "docker0: iflink=3 kind=bridge"], &["eth0"]);
     }
 
     #[test]

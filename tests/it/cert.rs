@@ -60,17 +60,24 @@ fn a_pair_is_made_out_to_this_machine() {
     );
 }
 
-/// Every address that `ip` knows but those of one link alone.
+/// Every address that `ip` knows but those of one link alone, those that come and go, and those of bridges: of a
+/// bridge it depends on what is connected to it.
 fn addresses_by_ip() -> BTreeSet<IpAddr> {
-    let listed = run(Command::new("ip").args(["-j", "address"])).out;
+    let listed = run(Command::new("ip").args(["-j", "-d", "address"])).out;
     let interfaces: serde_json::Value = serde_json::from_str(&listed).unwrap();
     let addresses = interfaces
         .as_array()
         .unwrap()
         .iter()
+        .filter(|one| one["linkinfo"]["info_kind"] != "bridge")
         .flat_map(|one| one["addr_info"].as_array().unwrap());
+    let passes = |address: &serde_json::Value| {
+        ["temporary", "deprecated", "tentative", "dadfailed"]
+            .iter()
+            .any(|flag| address[flag] == true)
+    };
     addresses
-        .filter(|address| address["scope"] != "link")
+        .filter(|address| address["scope"] != "link" && !passes(address))
         .map(|address| address["local"].as_str().unwrap().parse().unwrap())
         .collect()
 }
