@@ -97,7 +97,7 @@ Options of wbemcli:
   -nl               a line for each property
   -t                mark arrays [], references & and keys #
   -dr               references in braces
-  -dx               show what is sent and received, on standard error
+  -dx, -d           show what is sent and received, on standard error
   -ac CLASS         class of the association (ai, ain)
   -arc CLASS        class of the results (ai, ain, ri, rin)
   -ar ROLE          role of the object in the association (ai, ain, ri, rin)

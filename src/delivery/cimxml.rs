@@ -87,6 +87,7 @@ impl Line for CimXmlLine {
 }
 
 const NOTHING: Receipt = Receipt {
+    from_destination: false,
     accepted: 0,
     learned_pin: None,
 };
@@ -97,6 +98,7 @@ impl CimXmlLine {
         let answer = self.connection.send(&request).await?;
         judge_export(&answer)?;
         Ok(Receipt {
+            from_destination: true,
             accepted: 1,
             learned_pin: self.connection.learn_pin(),
         })

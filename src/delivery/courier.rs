@@ -118,9 +118,12 @@ impl Item {
     }
 }
 
-/// What the destination took.
+/// What was taken.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Receipt {
+    /// Whether the destination itself took it. Where there was nothing to send, or it went to another server, as the
+    /// end of a subscription may, that says nothing about the destination.
+    pub from_destination: bool,
     /// How many of the items, from the first on: fewer than offered where they did not fit.
     pub accepted: usize,
     /// The certificate that the destination showed, if it was not known.

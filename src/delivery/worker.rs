@@ -139,7 +139,13 @@ impl Worker {
     async fn load(&mut self, after: i64) -> Then {
         let of = QueueOf::Destination(self.station.id);
         let limit = u32::try_from(IN_MEMORY).unwrap_or(u32::MAX);
-        match self.shared.store.ask(FetchQueue { of, after, limit }).await {
+        let fetch = FetchQueue {
+            of,
+            after,
+            limit,
+            max_bytes: u64::MAX,
+        };
+        match self.shared.store.ask(fetch).await {
             Ok(queued) => {
                 let more = queued.len() >= IN_MEMORY;
                 let last = queued.last().map_or(after, |row| row.id);
@@ -174,7 +180,8 @@ impl Worker {
     /// Heartbeats, ends and losses are told once: nobody relies on them.
     async fn send_note(&mut self, note: &Parcel) -> Then {
         match self.offer(note).await {
-            Some(Ok(receipt)) => self.succeeded(&receipt, 0).await,
+            Some(Ok(receipt)) if receipt.from_destination => self.succeeded(&receipt, 0).await,
+            Some(Ok(_)) => {}
             Some(Err(error)) => {
                 self.line = None;
                 tracing::debug!(%error, "a notice was not taken");

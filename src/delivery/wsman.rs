@@ -165,6 +165,7 @@ impl WsmanLine {
     ) -> Result<Receipt, SendError> {
         let Some(end_to) = options(subscription).end_to.clone() else {
             return Ok(Receipt {
+                from_destination: false,
                 accepted: 0,
                 learned_pin: None,
             });
@@ -187,6 +188,7 @@ impl WsmanLine {
         let request = request(&end_to.url, text, options(subscription).utf16);
         let answer = self.connection.send_to(&end_to.url, &request).await?;
         judge(&answer).map(|()| Receipt {
+            from_destination: end_to.url.same_origin(self.connection.url()),
             accepted: 0,
             learned_pin: None,
         })
@@ -221,6 +223,7 @@ impl WsmanLine {
             ));
         }
         Ok(Receipt {
+            from_destination: true,
             accepted,
             learned_pin: self.connection.learn_pin(),
         })

@@ -12,7 +12,8 @@ use crate::delivery::Registry;
 use crate::delivery::wbem::{CIMXML_CLASS, WSMAN_CLASS, WbemError};
 use crate::store::commands::StoredListener;
 use crate::subscription::{
-    Credentials, DeliveryMode, Labels, ListenerDestination, ObjectName, Persistence, WsmanDestination,
+    Credentials, DeliveryMode, DestinationUrl, Labels, ListenerDestination, ObjectName, Persistence,
+    WsmanDestination,
 };
 
 /// `Protocol`: CIM-XML.
@@ -82,9 +83,11 @@ impl ListenerDestinationProvider {
             .ok_or_else(|| CimError::not_found(format!("there is no destination {path}")))
     }
 
-    /// Puts what `given` has into a destination.
-    fn apply(&self, given: &Instance, stored: &mut StoredListener) -> Result<(), WbemError> {
+    /// Puts what `given` has into a destination. Who leads it elsewhere, or has it log in as somebody else, makes it
+    /// its own.
+    fn apply(&self, caller: &str, given: &Instance, stored: &mut StoredListener) -> Result<(), WbemError> {
         self.check_protocol(given)?;
+        let old = stored.clone();
         let listener = &mut stored.listener;
         let address = text_or(given, "Destination", &Some(listener.destination.clone()))
             .filter(|address| !address.is_empty())
@@ -101,7 +104,12 @@ impl ListenerDestinationProvider {
         if let Some(wsman) = &mut listener.wsman {
             self.apply_wsman(given, wsman)?;
         }
-        self.apply_login(given, stored)
+        stored.credentials = login(given, &old, &stored.listener.url)?;
+        stored.listener.user = stored.credentials.as_ref().map(|login| login.user.clone());
+        if stored.listener.url != old.listener.url || stored.credentials != old.credentials {
+            caller.clone_into(&mut stored.listener.owner);
+        }
+        Ok(())
     }
 
     fn check_protocol(&self, given: &Instance) -> Result<(), WbemError> {
@@ -113,26 +121,6 @@ impl ListenerDestinationProvider {
             )),
             _ => Ok(()),
         }
-    }
-
-    fn apply_login(&self, given: &Instance, stored: &mut StoredListener) -> Result<(), WbemError> {
-        let user = text_or(given, "username", &stored.listener.user).filter(|user| !user.is_empty());
-        let password = match given.get_str("password").filter(|password| !password.is_empty()) {
-            Some(password) => Some(password.to_owned().into()),
-            None => stored.credentials.as_ref().map(|old| old.password.clone()),
-        };
-        stored.credentials = match (&user, password) {
-            (Some(user), Some(password)) => Some(Credentials {
-                user: user.clone(),
-                password,
-            }),
-            (Some(_), None) => {
-                return Err(WbemError::Value("username without password".to_owned()));
-            }
-            (None, _) => None,
-        };
-        stored.listener.user = user;
-        Ok(())
     }
 
     fn apply_wsman(&self, given: &Instance, wsman: &mut WsmanDestination) -> Result<(), WbemError> {
@@ -158,6 +146,31 @@ impl ListenerDestinationProvider {
         wsman.delivery_auth = text_or(given, "DeliveryAuth", &wsman.delivery_auth);
         Ok(())
     }
+}
+
+/// What deliveries to `url` log in with after a change of the destination `old`. A stored password is for the server
+/// and the user that it came with: whoever may change a destination cannot read it, and must not have it sent anywhere
+/// else.
+fn login(
+    given: &Instance,
+    old: &StoredListener,
+    url: &DestinationUrl,
+) -> Result<Option<Credentials>, WbemError> {
+    let user = text_or(given, "username", &old.listener.user).filter(|user| !user.is_empty());
+    let Some(user) = user else {
+        return Ok(None);
+    };
+    if let Some(password) = given.get_str("password").filter(|password| !password.is_empty()) {
+        let password = password.to_owned().into();
+        return Ok(Some(Credentials { user, password }));
+    }
+    let stored = old.credentials.as_ref().filter(|stored| stored.user == user);
+    let stored = stored.filter(|_| url.same_origin(&old.listener.url));
+    stored.cloned().map(Some).ok_or_else(|| {
+        WbemError::Value(
+            "password is missing: it comes with username, and anew with another user or server".to_owned(),
+        )
+    })
 }
 
 const fn mode_value(mode: DeliveryMode) -> u16 {
@@ -223,7 +236,7 @@ impl InstanceProvider for ListenerDestinationProvider {
             },
             credentials: None,
         };
-        self.apply(&instance, &mut stored)
+        self.apply(context.caller.name(), &instance, &mut stored)
             .map_err(|error| cim_error(&error))?;
         self.changes
             .wait(registry.create_listener(stored.listener, stored.credentials))?;
@@ -232,12 +245,12 @@ impl InstanceProvider for ListenerDestinationProvider {
 
     fn modify(
         &self,
-        _context: &RequestContext,
+        context: &RequestContext,
         path: &InstancePath,
         changes: Instance,
     ) -> Result<(), CimError> {
         let name = self.find(path)?;
-        let change = |stored: &mut StoredListener| self.apply(&changes, stored);
+        let change = |stored: &mut StoredListener| self.apply(context.caller.name(), &changes, stored);
         self.changes
             .wait(self.changes.registry.modify_listener(&name, change))
     }
@@ -245,5 +258,93 @@ impl InstanceProvider for ListenerDestinationProvider {
     fn delete(&self, _context: &RequestContext, path: &InstancePath) -> Result<(), CimError> {
         let name = self.find(path)?;
         self.changes.wait(self.changes.registry.delete_listener(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stored(user: Option<&str>) -> StoredListener {
+        let text = "https://manager.example:6736/events";
+        let name = |part: &str| part.to_owned();
+        StoredListener {
+            listener: ListenerDestination {
+                name: ObjectName {
+                    class: name(WSMAN_CLASS),
+                    system_class: name("S"),
+                    system: name("s"),
+                    name: name("n"),
+                },
+                owner: name("alice"),
+                labels: Labels::default(),
+                destination: text.to_owned(),
+                url: text.parse().unwrap(),
+                persistence: Persistence::default(),
+                other_persistence: None,
+                user: user.map(name),
+                subscriber: None,
+                wsman: None,
+            },
+            credentials: user.map(|user| Credentials {
+                user: name(user),
+                password: name("secret").into(),
+            }),
+        }
+    }
+
+    /// The login `user:password` after a change to `url` by an instance with these properties; `-` if there is none.
+    #[track_caller]
+    fn check(old: Option<&str>, url: &str, given: &[(&str, &str)], expect: Result<&str, &str>) {
+        let mut instance = Instance::new(Name::from_static(WSMAN_CLASS));
+        for (name, value) in given {
+            instance.set(*name, *value);
+        }
+        let found = login(&instance, &stored(old), &url.parse().unwrap());
+        let found = found.map(|login| {
+            login.map_or("-".to_owned(), |login| {
+                format!("{}:{}", login.user, *login.password)
+            })
+        });
+        match (&found, expect) {
+            (Ok(found), Ok(expect)) => assert_eq!(found, expect),
+            (Err(found), Err(expect)) => assert!(found.to_string().contains(expect), "{found}"),
+            _ => panic!("{found:?} instead of {expect:?}"),
+        }
+    }
+
+    #[test]
+    fn a_stored_password_goes_to_the_server_and_the_user_that_it_came_with() {
+        const SAME: &str = "https://manager.example:6736/events";
+        const ELSEWHERE: &str = "https://collector.example:6736/events";
+        let missing = Err("password is missing");
+        check(None, SAME, &[], Ok("-"));
+        check(None, SAME, &[("username", "u")], missing);
+        check(None, SAME, &[("username", "u"), ("password", "p")], Ok("u:p"));
+        check(Some("u"), SAME, &[], Ok("u:secret"));
+        check(
+            Some("u"),
+            SAME,
+            &[("username", "u"), ("password", "")],
+            Ok("u:secret"),
+        );
+        check(
+            Some("u"),
+            "https://manager.example:6736/other",
+            &[],
+            Ok("u:secret"),
+        );
+        check(Some("u"), SAME, &[("username", "v")], missing);
+        check(Some("u"), SAME, &[("username", "")], Ok("-"));
+        for url in [
+            ELSEWHERE,
+            "https://manager.example:6737/events",
+            "http://manager.example:6736/events",
+        ] {
+            check(Some("u"), url, &[], missing);
+            check(Some("u"), url, &[("username", "u")], missing);
+            check(Some("u"), url, &[("username", "")], Ok("-"));
+            check(Some("u"), url, &[("password", "p")], Ok("u:p"));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Programs that nobody here wrote, driven from the tests: `tests/peers/` holds what joins them to a pipe, one
 //! JSON text in and one out per line.
 
+use std::fs::File;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -8,12 +9,21 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use serde_json::Value;
 
 use crate::agent::{Agent, USER};
+use crate::dsp0203::check_reply;
 
 /// A running peer. Dropped, it is told to end.
 pub struct Peer {
     child: Child,
     questions: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
+    replies: Replies,
+}
+
+/// The CIM-XML replies that pywbem writes down in a script of ours (`tests/peers/connected.py`), each of which is
+/// checked.
+pub struct Replies {
+    file: tempfile::NamedTempFile,
+    lines: BufReader<File>,
 }
 
 impl Peer {
@@ -49,6 +59,7 @@ impl Peer {
 
     #[track_caller]
     fn start(command: &mut Command, environment: &[(&str, &str)]) -> Self {
+        let replies = Replies::of(command);
         let started = command
             .envs(environment.iter().copied())
             .stdin(Stdio::piped())
@@ -59,6 +70,7 @@ impl Peer {
             questions: child.stdin.take(),
             answers: BufReader::new(child.stdout.take().unwrap()),
             child,
+            replies,
         }
     }
 
@@ -75,8 +87,35 @@ impl Peer {
     pub fn next(&mut self) -> Value {
         let mut line = String::new();
         self.answers.read_line(&mut line).unwrap();
+        self.replies.check();
         serde_json::from_str(&line)
             .unwrap_or_else(|error| panic!("{error} in `{line}`: what it wrote before that says why"))
+    }
+}
+
+impl Replies {
+    /// Has them written down by a command that is going to be started.
+    #[track_caller]
+    pub fn of(command: &mut Command) -> Self {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        command.env("ESM_REPLIES", file.path());
+        let lines = BufReader::new(file.reopen().unwrap());
+        Self { file, lines }
+    }
+
+    /// Checks those that came since the last time.
+    #[track_caller]
+    pub fn check(&mut self) {
+        let mut line = String::new();
+        while self.lines.read_line(&mut line).unwrap() > 0 {
+            check_reply(&serde_json::from_str::<String>(&line).unwrap());
+            line.clear();
+        }
+    }
+
+    /// How many bytes of them there are.
+    pub fn len(&self) -> u64 {
+        self.file.as_file().metadata().unwrap().len()
     }
 }
 

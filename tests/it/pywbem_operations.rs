@@ -6,7 +6,6 @@ mod queries;
 use serde_json::{Value, json};
 
 use crate::agent::{Agent, USER};
-use crate::dsp0203::check_reply;
 use crate::peers::Peer;
 use crate::wsman_service::Service;
 use crate::wsman_service::classes::HUGE;
@@ -51,11 +50,7 @@ impl Client {
     #[track_caller]
     fn outcome(&mut self, call: &str, arguments: Value, named: Value) -> Value {
         let question = json!({"call": call, "arguments": arguments, "named": named, "pull": self.pull});
-        let outcome = self.peer.ask(&question);
-        if let Some(reply) = outcome["reply"].as_str() {
-            check_reply(reply);
-        }
-        outcome
+        self.peer.ask(&question)
     }
 
     /// Calls a method, which must succeed.

@@ -21,7 +21,11 @@ fn look(agent: &Agent, arguments: &[&str]) -> Json {
         .env("ESM_CA", agent.certificate())
         .env("ESM_USER", USER)
         .env("ESM_PASSWORD", agent.password());
-    serde_json::from_str(&output(&mut command)).unwrap()
+    let mut replies = peers::Replies::of(&mut command);
+    let found = serde_json::from_str(&output(&mut command)).unwrap();
+    assert!(replies.len() > 0, "no reply was written down");
+    replies.check();
+    found
 }
 
 /// What a command prints; it must succeed.
@@ -189,40 +193,19 @@ fn pywbemcli_works_on_classes_and_instances() {
         &["ESM_SystemDevice"],
     );
     check(&["qualifier", "get", "Key"], &["Qualifier Key : boolean = false"]);
-    for pull in ["yes", "no", "either"] {
-        let check = |arguments: &[&str], expected: &[&str]| {
-            let words = [&["--use-pull", pull, "--pull-max-cnt", "2"], arguments].concat();
-            check(&words, expected);
+    for pull in ["yes", "no"] {
+        let check = |words: &str, expected: &str| {
+            let words = format!("--use-pull {pull} --pull-max-cnt 2 instance {words}");
+            check(&words.split(' ').collect::<Vec<_>>(), &[expected]);
         };
-        let processors = ["instance", "enumerate", "CIM_Processor"];
-        check(
-            &[&processors[..], &["--pl", "DeviceID"]].concat(),
-            &["DeviceID = \"_Total\";"],
-        );
-        check(&[&processors[..], &["--no"]].concat(), &["DeviceID=\"cpu0\""]);
+        check("enumerate CIM_Processor --pl DeviceID", "DeviceID = \"_Total\";");
+        check("enumerate CIM_Processor --no", "DeviceID=\"cpu0\"");
         let system = "ESM_GeneralInformation.?";
-        check(&["instance", "associators", system, "--no"], &["ESM_Processor."]);
+        check(&format!("associators {system} --no"), "ESM_Processor.");
         check(
-            &[
-                "instance",
-                "associators",
-                system,
-                "--rc",
-                "CIM_Processor",
-                "--pl",
-                "DeviceID",
-            ],
-            &["DeviceID = \"_Total\";"],
+            &format!("references {system} --rc ESM_RunningOS"),
+            "instance of ESM_RunningOS",
         );
-        check(
-            &["instance", "references", system, "--no"],
-            &["ESM_SystemDevice."],
-        );
-        check(
-            &["instance", "references", system, "--rc", "ESM_RunningOS"],
-            &["instance of ESM_RunningOS"],
-        );
-        check(&["instance", "count", "ESM_Alive"], &["ESM_Alive"]);
     }
     let filtered = [
         "--use-pull",
@@ -244,10 +227,6 @@ fn pywbemcli_works_on_classes_and_instances() {
         &["Critical = 96.0;"],
     );
     check(&["instance", "delete", setting], &[]);
-    check(
-        &["instance", "get", setting, "--pl", "Critical"],
-        &["Critical = 95.0;"],
-    );
     let filter = [
         "instance",
         "create",

@@ -11,9 +11,7 @@ import threading
 import time
 
 import pywbem
-
-for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-    os.environ.pop(variable, None)
+from connected import connect
 
 NAMESPACE = "test/TestProvider"
 CLASS = "Test_IndicationProviderClass"
@@ -41,12 +39,7 @@ def main():
     listener = pywbem.WBEMListener("127.0.0.1", http_port=port)
     listener.add_callback(note)
     listener.start()
-    client = pywbem.WBEMConnection(
-        os.environ["ESM_URL"],
-        (os.environ["ESM_USER"], os.environ["ESM_PASSWORD"]),
-        ca_certs=os.environ["ESM_CA"],
-        timeout=120,
-    )
+    client = connect()
     manager = pywbem.WBEMSubscriptionManager("esm-test")
     server = manager.add_server(pywbem.WBEMServer(client))
     destination = manager.add_destination(

@@ -2,7 +2,7 @@
 
 An operation names a method of pywbem.WBEMConnection and its arguments; `pull` says whether its Iter methods use the
 pulled operations. A path among the arguments stands as {"path": URI}. The outcome is what the method returned, or the
-code of the CIMError that it raised, with the XML of the last reply.
+code of the CIMError that it raised.
 """
 
 import json
@@ -10,23 +10,7 @@ import os
 import sys
 
 import pywbem
-
-# The library behind pywbem prefers these to the certificate that it is told.
-for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-    os.environ.pop(variable, None)
-
-
-def connection(pull):
-    made = pywbem.WBEMConnection(
-        os.environ["ESM_URL"],
-        (os.environ["ESM_USER"], os.environ["ESM_PASSWORD"]),
-        default_namespace=os.environ["ESM_NAMESPACE"],
-        ca_certs=os.environ["ESM_CA"],
-        use_pull_operations=pull,
-        timeout=120,
-    )
-    made.debug = True
-    return made
+from connected import connect
 
 
 def argument(value):
@@ -84,7 +68,8 @@ def shown(value):
 
 
 def main():
-    connections = {pull: connection(pull) for pull in (None, True, False)}
+    namespace = os.environ["ESM_NAMESPACE"]
+    connections = {pull: connect(namespace, use_pull_operations=pull) for pull in (None, True, False)}
     for line in sys.stdin:
         operation = json.loads(line)
         client = connections[operation.get("pull")]
@@ -96,8 +81,6 @@ def main():
             outcome = {"code": error.status_code, "text": error.status_description}
         except pywbem.Error as error:
             outcome = {"broken": f"{type(error).__name__}: {error}"}
-        reply = client.last_raw_reply
-        outcome["reply"] = reply.decode("utf-8") if isinstance(reply, bytes) else reply
         print(json.dumps(outcome), flush=True)
 
 

@@ -14,26 +14,13 @@ import warnings
 
 import pywbem
 import pywbem_mock
+from connected import connect as connection
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "../it/mof"))
 import dump  # noqa: E402
 
 warnings.simplefilter("error")
-# The library behind pywbem prefers these to the certificate that it is told.
-for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-    os.environ.pop(variable, None)
-
 INTEROP = "interop"
-
-
-def connection(namespace=None):
-    return pywbem.WBEMConnection(
-        os.environ["ESM_URL"],
-        (os.environ["ESM_USER"], os.environ["ESM_PASSWORD"]),
-        default_namespace=namespace,
-        ca_certs=os.environ["ESM_CA"],
-        timeout=120,
-    )
 
 
 def bare(path):

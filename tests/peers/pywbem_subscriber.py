@@ -9,17 +9,9 @@ import os
 import sys
 
 import pywbem
+from connected import connect
 
-# The library behind pywbem prefers these to the certificate that it is told.
-for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-    os.environ.pop(variable, None)
-
-connection = pywbem.WBEMConnection(
-    os.environ["ESM_URL"],
-    (os.environ["ESM_USER"], os.environ["ESM_PASSWORD"]),
-    ca_certs=os.environ["ESM_CA"],
-    timeout=60,
-)
+connection = connect()
 server = pywbem.WBEMServer(connection)
 manager = pywbem.WBEMSubscriptionManager("tests")
 server_id = manager.add_server(server)

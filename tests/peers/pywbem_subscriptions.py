@@ -11,21 +11,9 @@ import os
 import sys
 
 import pywbem
-
-# The library behind pywbem prefers these to the certificate that it is told.
-for variable in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-    os.environ.pop(variable, None)
+from connected import connect as connection
 
 paths = []
-
-
-def connection():
-    return pywbem.WBEMConnection(
-        os.environ["ESM_URL"],
-        (os.environ["ESM_USER"], os.environ["ESM_PASSWORD"]),
-        ca_certs=os.environ["ESM_CA"],
-        timeout=120,
-    )
 
 
 def argument(value):

@@ -192,7 +192,7 @@ impl Options {
             "-nl" => self.one_per_line = true,
             "-t" => self.marks = true,
             "-dr" => self.braces = true,
-            "-dx" => self.shows_messages = true,
+            "-dx" | "-d" => self.shows_messages = true,
             // Chunked replies and waiting for "100 Continue" need not be asked for; OpenWBEM's ways are known.
             "-cte" | "-e100" | "-ow" => {}
             "-w" => self.wait = Some(Duration::from_secs(value.number(0..=86_400)?.into())),
@@ -334,6 +334,12 @@ mod tests {
         };
         check("ei -nl -t O", EnumerateInstances, None, nl_t());
         check("-t gi O -nl A,B", GetInstance, Some("A,B"), nl_t());
+        let shows_messages = || Options {
+            shows_messages: true,
+            ..Options::default()
+        };
+        check("ei -d O", EnumerateInstances, None, shows_messages());
+        check("ei O -dx", EnumerateInstances, None, shows_messages());
         check("cm O -- -x", InvokeMethod, Some("-x"), Options::default());
         check(
             "ai -ac C_A -arc C_R -ar From -arr To -dr -dx -cte -e100 O",

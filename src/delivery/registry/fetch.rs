@@ -10,9 +10,15 @@ use super::Registry;
 use crate::store::StoreError;
 use crate::store::commands::{AcknowledgeUpTo, FetchQueue, QueueOf};
 
+/// How many events are read at once, however many are asked for.
+const MAX_EVENTS: u32 = 256;
+/// How many bytes of stored events are read at once.
+const MAX_BYTES: u64 = 1 << 20;
+
 impl Registry {
     /// Fetches up to `max` events of a subscription in the mode Pull, those after `position`, and waits up to
-    /// `wait` for the first. What came up to `position` is taken as arrived.
+    /// `wait` for the first. What came up to `position` is taken as arrived. Whatever is asked for, no more come at
+    /// once than a reply may hold.
     ///
     /// # Errors
     /// There is no such subscription for this account, its lease is over, or its events are sent.
@@ -51,7 +57,8 @@ impl Registry {
                 .ask(FetchQueue {
                     of,
                     after: position,
-                    limit: max.max(1),
+                    limit: max.clamp(1, MAX_EVENTS),
+                    max_bytes: MAX_BYTES,
                 })
                 .await
                 .map_err(failed)?;

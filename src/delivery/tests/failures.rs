@@ -2,7 +2,7 @@
 
 use super::harness::{Mood, Passing, RETRY, What, World, identifiers, numbers, request, settings, until};
 use crate::delivery::{DeliveryState, RetrySchedule, Settings};
-use crate::subscription::{DeliveryMode, OnFatalError};
+use crate::subscription::{DeliveryMode, EndTo, OnFatalError, Protocol};
 
 #[tokio::test]
 async fn what_was_missed_comes_in_order_once_the_destination_is_back() {
@@ -108,6 +108,40 @@ async fn a_destination_that_refuses_is_suspended_and_tried_again() {
     world.courier.set("a.example", Mood::Takes);
     world.subscribe("a.example").await;
     world.until_events("a.example", 1).await;
+}
+
+/// Else a destination that is dead would have its time anew with each of its subscriptions that ends.
+#[tokio::test]
+async fn an_end_that_is_told_elsewhere_says_nothing_about_the_destination() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    let mut asked = request("a.example", DeliveryMode::Push);
+    let Protocol::Eventing(options) = &mut asked.protocol else {
+        panic!()
+    };
+    options.end_to = Some(EndTo {
+        url: "https://b.example:6736/end".parse().unwrap(),
+        reference_parameters: String::new(),
+    });
+    let ending = world.registry.subscribe(asked).await.unwrap().id;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    world.until_failures("a.example", 1).await;
+    let give_up = world.destination("a.example").unwrap().fare.give_up;
+    assert!(give_up.is_some());
+    world.advance(5);
+    world.registry.cancel(&ending, None).await.unwrap();
+    until(
+        || world.courier.at("b.example").len() == 1,
+        || format!("{:?}", world.courier.at("b.example")),
+    )
+    .await;
+    world.advance(1_000);
+    world.until_failures("a.example", 2).await;
+    let fare = world.destination("a.example").unwrap().fare;
+    assert_eq!((fare.give_up, fare.state), (give_up, DeliveryState::Retrying));
+    assert_eq!(fare.last_success, None);
 }
 
 #[tokio::test]

@@ -106,7 +106,14 @@ impl TestCourier {
         events.flatten().collect()
     }
 
-    fn take(&self, host: &str, parcel: &Parcel) -> Result<Receipt, SendError> {
+    fn take(&self, line_to: &str, parcel: &Parcel) -> Result<Receipt, SendError> {
+        let end_to = match parcel {
+            Parcel::End { subscription, .. } => {
+                subscription.eventing().and_then(|options| options.end_to.clone())
+            }
+            _ => None,
+        };
+        let host = end_to.as_ref().map_or(line_to, |end_to| &end_to.url.host);
         let (subscription, mut what) = match parcel {
             Parcel::Events { subscription, items } => {
                 let event = |item: &crate::delivery::courier::Item| Event {
@@ -163,6 +170,7 @@ impl TestCourier {
             return Err(SendError::Unreachable("no whole answer".to_owned()));
         }
         Ok(Receipt {
+            from_destination: host == line_to,
             accepted,
             learned_pin: Some(vec![7; 32]),
         })

@@ -146,6 +146,23 @@ async fn events_are_fetched_and_stay_until_they_are_known_to_have_arrived() {
     );
 }
 
+/// A whole queue must not come into memory because a client says that it wants all of it.
+#[tokio::test]
+async fn no_fetch_takes_everything() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    let asked = request("", DeliveryMode::Pull);
+    let id = world.registry.subscribe(asked).await.unwrap().id;
+    world.alerts(300).await;
+    let mut position = 0;
+    for expect in [256, 44] {
+        let fetched = world.registry.pull(&id, None, position, u32::MAX, Duration::ZERO);
+        let fetched = fetched.await.unwrap();
+        assert_eq!(fetched.items.len(), expect);
+        position = fetched.position;
+    }
+}
+
 #[tokio::test]
 async fn an_idle_subscription_is_told_that_it_lives() {
     let folder = tempfile::tempdir().unwrap();

@@ -199,6 +199,7 @@ impl World {
                         of: QueueOf::Subscription(id.clone()),
                         after: 0,
                         limit: 1_000,
+                        max_bytes: u64::MAX,
                     })
                     .unwrap();
                 assert_eq!(stored.queued, rows.len() as u64);
@@ -407,6 +408,7 @@ impl World {
                 of,
                 after: 0,
                 limit: count.into(),
+                max_bytes: u64::MAX,
             })
             .unwrap();
         self.store()
@@ -489,6 +491,31 @@ fn the_history_is_bounded_but_keeps_what_is_queued() {
         })
         .unwrap();
     assert_eq!(newest.iter().map(|row| row.seq).collect::<Vec<_>>(), [10, 11]);
+}
+
+#[test]
+fn a_read_is_bounded_by_number_and_bytes() {
+    let mut world = World::new();
+    world.add(0, 0, true, None);
+    for _ in 0..5 {
+        world.tell(&[0]);
+    }
+    let found = |limit, max_bytes| {
+        let queue = FetchQueue {
+            of: QueueOf::Subscription("0".to_owned()),
+            after: 0,
+            limit,
+            max_bytes,
+        };
+        world.store().call(queue).unwrap().len()
+    };
+    assert_eq!(found(u32::MAX, u64::MAX), 5);
+    assert_eq!(found(4, u64::MAX), 4);
+    // However large the first one is, it must come.
+    assert_eq!(found(u32::MAX, 0), 1);
+    let one = alert_tests::sample(State::Warning);
+    let one = serde_json::to_string(&Event::Alert(one)).unwrap().len() as u64;
+    assert_eq!(found(u32::MAX, 3 * one + one / 2), 3);
 }
 
 #[test]

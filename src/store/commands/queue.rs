@@ -37,6 +37,8 @@ pub struct FetchQueue {
     pub after: i64,
     /// How many at most.
     pub limit: u32,
+    /// How many bytes of stored events at most; one event comes however large it is.
+    pub max_bytes: u64,
 }
 
 /// An event that is still to be told.
@@ -74,13 +76,19 @@ impl Command for FetchQueue {
             "{COLUMNS} WHERE outbox.{wanted} ORDER BY outbox.id LIMIT ?3"
         ))?;
         let rows = statement.query_map(params![key, self.after, self.limit], |row| {
-            Ok((row.get::<_, i64>(0)?, queued_event(row)))
+            let bytes = row.get_ref(3)?.as_bytes()?.len() as u64;
+            Ok((row.get::<_, i64>(0)?, bytes, queued_event(row)))
         })?;
+        let mut room = self.max_bytes;
         let (mut queued, mut unreadable) = (Vec::new(), Vec::new());
         for row in rows {
             match row? {
-                (_, Ok(event)) => queued.push(event),
-                (id, Err(error)) => {
+                (_, bytes, Ok(_)) if bytes > room && !queued.is_empty() => break,
+                (_, bytes, Ok(event)) => {
+                    room = room.saturating_sub(bytes);
+                    queued.push(event);
+                }
+                (id, _, Err(error)) => {
                     tracing::error!(row = id, %error, "a queued event cannot be read and is dropped");
                     unreadable.push(id);
                 }
