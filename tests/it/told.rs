@@ -122,7 +122,7 @@ fn a_file_system_that_fills_is_told_of_once_per_state_and_its_recovery_too() {
          [[monitor]]\nrule = \"file-system\"\ninterval_secs = 1\n",
         disk.0.display()
     ));
-    let reply = subscribe(&agent, "CIM_Indication", &manager.url("/events"), "");
+    let reply = subscribe(&agent, "CIM_ProcessIndication", &manager.url("/events"), "");
     assert!(reply.contains("<wse:Expires>PT600S</wse:Expires>"), "{reply}");
 
     disk.fill("most", 59);

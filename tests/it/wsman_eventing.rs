@@ -65,7 +65,8 @@ impl Source {
             .ask(message)
     }
 
-    /// Subscribes to everything, delivered as `delivery` says.
+    /// Subscribes to everything that happens, delivered as `delivery` says. What comes and goes among the instances,
+    /// as other subscriptions do, would come between a test's own alerts.
     #[track_caller]
     fn subscribe(&self, delivery: &str, more: &str) -> Subscribed {
         Subscribed::of(&self.ask(&subscribe(delivery, more)))
@@ -130,7 +131,7 @@ fn descendants<'e>(element: &'e Element, local: &str) -> Vec<&'e Element> {
 fn subscribe(delivery: &str, more: &str) -> Message {
     let body = format!("<e:Subscribe>{delivery}{more}</e:Subscribe>");
     Message::new(&format!("{EVENTING}/Subscribe"))
-        .on("CIM_Indication")
+        .on("CIM_ProcessIndication")
         .body(&body)
 }
 

@@ -226,7 +226,10 @@ fn a_subscription_that_is_deleted_tells_its_end() {
     let listed = listed.body().at("EnumerateResponse/Items").children[0].clone();
     assert_eq!(format!("uuid:{}", listed.text_at("SubscriptionID")), id);
     let told = ["Owner", "DeliveryMode", "Filter", "State"].map(|name| listed.text_at(name).to_owned());
-    assert_eq!(told, ["admin", "Push", "SELECT * FROM CIM_Indication", "active"]);
+    assert_eq!(
+        told,
+        ["admin", "Push", "SELECT * FROM CIM_ProcessIndication", "active"]
+    );
     let delete = Message::transfer("Delete", "ESM_Subscription");
     let delete = delete.selector("InstanceID", listed.text_at("InstanceID"));
     assert_eq!(source.ask(&delete).status, 200);
