@@ -171,6 +171,51 @@ impl Newcomers {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Clock as _;
+    use crate::config::Environment;
+    use crate::host::HostOptions;
+    use crate::host::testtree::TestTree;
+
+    #[test]
+    fn a_certificate_follows_what_the_host_has_come_to_be_and_keeps_its_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = format!("state_dir = '{}'", folder.path().display());
+        let config = Config::parse(&config, &Environment::default()).unwrap();
+        let tree = TestTree::new();
+        tree.interfaces(1);
+        let (host, clock) = tree.host(HostOptions::default());
+        let wall = "2026-03-01T12:00:00Z".parse().unwrap();
+        let (first, _) = ensure(&config, &host, wall).unwrap();
+        let mut newcomers = Newcomers::default();
+        // `count` addresses for a minute.
+        let mut minute = |count: u32| {
+            tree.interfaces(count);
+            clock.advance(Duration::from_secs(60));
+            renew_if_due(&config, &host, &mut newcomers, wall, clock.boot()).unwrap()
+        };
+
+        for _ in 0..10 {
+            let (_, ensured) = minute(2);
+            assert!(matches!(ensured, Ensured::AsItWas), "{ensured:?}");
+        }
+        let (pair, ensured) = minute(2);
+        let Ensured::Replaced(replaced) = ensured else {
+            panic!("{ensured:?}");
+        };
+        assert_eq!(replaced.reason, "the host is also 10.0.1.1");
+        assert_eq!(replaced.old, first.description().fingerprints());
+        assert!(replaced.keeps_key());
+        assert!(
+            pair.description()
+                .addresses
+                .contains(&"10.0.1.1".parse().unwrap())
+        );
+        tree.remove("sys/class/net/eth1");
+        for _ in 0..20 {
+            let (_, ensured) = minute(1);
+            assert!(matches!(ensured, Ensured::AsItWas), "what is gone is no reason");
+        }
+    }
 
     #[test]
     fn what_has_come_counts_once_it_has_stayed() {
