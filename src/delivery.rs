@@ -48,5 +48,5 @@ pub use self::request::{
 pub use self::retry::{RetrySchedule, UNBOUNDED};
 pub use self::rule::{DestinationRule, Forbidden};
 pub use self::shared::Settings;
-pub use self::status::{DeliveryState, DestinationStatus, Fare, SubscriptionStatus};
+pub use self::status::{DeliveryState, DestinationStatus, Fare, SubscriptionState, SubscriptionStatus};
 pub use self::trace::{TestError, TestOutcome, TestReport};

@@ -17,7 +17,7 @@ pub use self::filter::{Filter, SharedFilters};
 pub use self::lease::{Expiry, Lease, LeaseError, LeaseTerms, Moment};
 pub use self::named::{IndicationFilter, Labels, ListenerDestination, Persistence, WsmanDestination};
 pub use self::repeat::{RepeatError, RepeatPolicy, RepeatProperties, Repeats};
-pub use self::wbem::{FatalErrorPolicy, ObjectName, OnFatalError, TextFormat, Wbem};
+pub use self::wbem::{FatalErrorPolicy, MADE_UP, ObjectName, OnFatalError, TextFormat, Wbem};
 
 /// One subscription. Where its lease stands is kept beside it, see [`Lease`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,6 +64,14 @@ impl Subscription {
     /// Whether it was disabled, and is told nothing until it is enabled again.
     pub fn is_disabled(&self) -> bool {
         self.wbem.as_ref().is_some_and(|wbem| !wbem.enabled)
+    }
+
+    /// The name of its filter as a CIM instance: its client's own, or one that is made up.
+    pub fn filter_name(&self) -> String {
+        match &self.wbem {
+            Some(wbem) => wbem.filter.name.clone(),
+            None => format!("{MADE_UP}{}", self.id),
+        }
     }
 
     /// What is done with repetitions of the same event.

@@ -10,6 +10,7 @@ use super::entry::{Entry, Phase};
 use super::publisher::Publication;
 use super::shared::Shared;
 use super::station::Hold;
+use super::status::SubscriptionState;
 use crate::alert::catalog::table::agent::LEASE_LAPSED;
 use crate::subscription::EndReason;
 use crate::time::BootTime;
@@ -158,6 +159,7 @@ async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
     let mut stations = BTreeMap::new();
     for Lapsed { entry, hold, .. } in lapsed {
         drop(hold);
+        shared.tell_state(&entry, SubscriptionState::Disabled);
         shared.tell_end(&entry, EndReason::Lapsed);
         if let Some(station) = entry.station() {
             stations.insert(station.id, Arc::clone(station));

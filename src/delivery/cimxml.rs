@@ -71,7 +71,8 @@ impl Line for CimXmlLine {
                     Some(item) => self.export(subscription, item).await,
                     None => Ok(NOTHING),
                 },
-                // There is no export that says either.
+                Parcel::StateChange { subscription, item } => self.export(subscription, item).await,
+                // There is no export that says any of these.
                 Parcel::Dropped { .. } | Parcel::Heartbeat { .. } | Parcel::End { .. } => Ok(NOTHING),
             }
         })

@@ -83,6 +83,13 @@ pub enum Parcel {
         /// Whose.
         subscription: Arc<Subscription>,
     },
+    /// The state of the subscription is another one, and it wants to be told so.
+    StateChange {
+        /// Whose.
+        subscription: Arc<Subscription>,
+        /// What is told, in a series of its own: it belongs to no queue.
+        item: Item,
+    },
     /// The subscription has ended.
     End {
         /// Whose.
@@ -107,13 +114,11 @@ pub struct Item {
 
 impl Item {
     /// The indication as it is delivered to `subscription`: with its place in the series, and the name of the filter
-    /// that chose it, where that has one (DSP1054, 7.9).
+    /// that chose it (DSP1054, 7.9).
     pub fn indication_for(&self, subscription: &Subscription) -> Instance {
         let mut indication = Instance::clone(&self.indication);
         number(&mut indication, &self.context, self.number);
-        if let Some(wbem) = &subscription.wbem {
-            indication.set("IndicationFilterName", wbem.filter.name.as_str());
-        }
+        indication.set("IndicationFilterName", subscription.filter_name());
         indication
     }
 }

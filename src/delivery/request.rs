@@ -1,13 +1,14 @@
 //! What a subscription is asked for with, what is granted, and why not.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::courier::Item;
 use super::filters::FilterError;
 use super::rule::Forbidden;
 use crate::subscription::{
-    Credentials, DeliveryMode, DestinationUrl, Expiry, Filter, Lease, LeaseError, Protocol,
+    Credentials, DeliveryMode, DestinationUrl, Expiry, Filter, Lease, LeaseError, Protocol, Subscription,
 };
 use crate::time::WallTime;
 
@@ -112,6 +113,8 @@ pub enum SubscriptionError {
 /// Events that were fetched.
 #[derive(Clone, Debug)]
 pub struct PullBatch {
+    /// Whose.
+    pub subscription: Arc<Subscription>,
     /// The events, in order.
     pub items: Vec<Item>,
     /// What the next fetch names: it says that these have arrived.

@@ -8,7 +8,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::sync::{Notify, mpsc, watch};
 
 use super::book::Book;
-use super::courier::{Courier, Parcel};
+use super::courier::{Courier, Item, Parcel};
 use super::entry::{Entry, Series};
 use super::gate::Gate;
 use super::interest::Interest;
@@ -17,8 +17,11 @@ use super::registry::AlertObserver;
 use super::retry::RetrySchedule;
 use super::rule::DestinationRule;
 use super::station::Station;
+use super::status::SubscriptionState;
 use super::trace::Traces;
 use super::worker;
+use crate::alert::catalog::table::agent::SUBSCRIPTION_STATE;
+use crate::alert::indication::indication;
 use crate::alert::{Alert, Occasion, Target, catalog};
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
@@ -144,6 +147,34 @@ impl Shared {
         let entry = self.book.lock().entries.get(id).cloned()?;
         let is_live = entry.is_live();
         is_live.then_some(entry)
+    }
+
+    /// Tells a subscription that its state is another one, if it asked for that (`AlertOnStateChange`). Tried once,
+    /// apart from its queue: nothing else is told to one that is disabled.
+    pub fn tell_state(self: &Arc<Self>, entry: &Entry, state: SubscriptionState) {
+        let subscription = entry.subscription();
+        let is_asked = subscription
+            .wbem
+            .as_ref()
+            .is_some_and(|wbem| wbem.alert_on_state_change);
+        let Some(station) = entry.station().filter(|_| is_asked) else {
+            return;
+        };
+        let values = vec![entry.id.to_string(), state.to_string()];
+        let Some(alert) = self.own_alert(SUBSCRIPTION_STATE, &entry.id, values) else {
+            return;
+        };
+        let item = Item {
+            indication: Arc::new(indication(&alert)),
+            context: self.new_series(0).context,
+            number: 0,
+            seq: 0,
+        };
+        station
+            .queue
+            .lock()
+            .note(Parcel::StateChange { subscription, item });
+        self.wake(station);
     }
 
     /// Tells a subscription that it has ended, if it asked for that. Tried once.

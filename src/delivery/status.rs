@@ -1,5 +1,6 @@
 //! How destinations fare, as people see it.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::subscription::{Carrier, DeliveryMode, Destination, Filter, Lease};
@@ -25,6 +26,39 @@ impl DeliveryState {
             Self::Retrying => "retrying",
             Self::Suspended => "suspended",
         }
+    }
+}
+
+/// `SubscriptionState` of a subscription as a CIM instance.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum SubscriptionState {
+    /// In force (2).
+    Enabled,
+    /// In force, but deliveries fail (3).
+    Degraded,
+    /// It is told nothing: it was disabled, or its duration is over (4).
+    Disabled,
+}
+
+impl SubscriptionState {
+    /// Its number.
+    pub const fn value(self) -> u16 {
+        match self {
+            Self::Enabled => 2,
+            Self::Degraded => 3,
+            Self::Disabled => 4,
+        }
+    }
+}
+
+impl fmt::Display for SubscriptionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Enabled => "Enabled",
+            Self::Degraded => "Enabled Degraded",
+            Self::Disabled => "Disabled",
+        };
+        write!(f, "{} ({name})", self.value())
     }
 }
 

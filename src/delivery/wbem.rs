@@ -22,11 +22,7 @@ use crate::store::StoreError;
 use crate::store::commands::{Loaded, StoredListener};
 use crate::subscription::{IndicationFilter, ObjectName, Persistence, UrlError, Wbem};
 
-pub use self::subscriptions::{WbemState, WbemStatus};
-
-/// What stands before the identifier of a subscription in the name of a filter or destination that was made up
-/// for it.
-const MADE_UP: &str = "ESM:Subscription:";
+pub use self::subscriptions::WbemStatus;
 
 /// The class of the system that our own instances belong to.
 pub(super) const SYSTEM_CLASS: &str = "ESM_GeneralInformation";

@@ -10,7 +10,7 @@ use super::gate::PATIENCE;
 use super::queue::{IN_MEMORY, Next, Row};
 use super::shared::{Shared, TaskCount};
 use super::station::Station;
-use super::status::DeliveryState;
+use super::status::{DeliveryState, SubscriptionState};
 use crate::store::commands::{Acknowledge, FetchQueue, LearnPin, QueueOf, SetGiveUp};
 
 /// How long a connection is kept when there is nothing to send.
@@ -275,6 +275,7 @@ impl Worker {
         if was_failing {
             let url = self.station.target.lock().destination.url.to_string();
             tracing::info!(destination = %url, "destination answers again");
+            self.tell_recovery();
             self.end_outage().await;
         }
         if let Some(pin) = receipt.learned_pin.clone()
@@ -286,6 +287,17 @@ impl Worker {
                 pin,
             })
             .await;
+        }
+    }
+
+    /// What was degraded is simply enabled again.
+    fn tell_recovery(&self) {
+        let entries: Vec<_> = {
+            let book = self.shared.book.lock();
+            book.of_station(self.station.id).cloned().collect()
+        };
+        for entry in entries.iter().filter(|entry| entry.is_live()) {
+            self.shared.tell_state(entry, SubscriptionState::Enabled);
         }
     }
 
@@ -413,7 +425,10 @@ impl Worker {
                 .first()
                 .and_then(|item| item.indication.get_str("IndicationIdentifier"))
                 .unwrap_or(""),
-            Parcel::Dropped { .. } | Parcel::Heartbeat { .. } | Parcel::End { .. } => "",
+            Parcel::Dropped { .. }
+            | Parcel::Heartbeat { .. }
+            | Parcel::StateChange { .. }
+            | Parcel::End { .. } => "",
         };
         let events = ids.len() as u64;
         tracing::error!(

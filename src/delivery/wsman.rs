@@ -88,6 +88,7 @@ impl Line for WsmanLine {
                     let text = head.encode_dropped_events(mode(subscription), *count);
                     self.deliver(subscription, &head, text, 0).await
                 }
+                Parcel::StateChange { subscription, item } => self.send_state(subscription, item).await,
                 Parcel::End { subscription, reason } => self.send_end(subscription, *reason).await,
             }
         })
@@ -139,6 +140,22 @@ impl WsmanLine {
         let head = self.head(subscription, id, options.bookmarks.then_some(last.seq));
         let text = head.encode_events(mode(subscription), &events);
         self.deliver(subscription, &head, text, events.len()).await
+    }
+
+    /// Tells an event that belongs to no queue.
+    async fn send_state(&mut self, subscription: &Subscription, item: &Item) -> Result<Receipt, SendError> {
+        let style = Style {
+            addressing: addressing(options(subscription)),
+            ..Style::default()
+        };
+        let event = self.encode(subscription, item, &style)?;
+        let head = self.head(
+            subscription,
+            message_id(&[&subscription.id, "state", &unique()]),
+            None,
+        );
+        let text = head.encode_events(mode(subscription), &[event]);
+        self.deliver(subscription, &head, text, 1).await
     }
 
     fn encode(

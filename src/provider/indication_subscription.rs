@@ -19,6 +19,13 @@ const POLICIES: [(u64, OnFatalError); 3] = [
     (4, OnFatalError::Remove),
 ];
 
+/// What would say more of a value Other, which no policy and no state here has.
+const OTHERS: [&str; 3] = [
+    "OtherOnFatalErrorPolicy",
+    "OtherSubscriptionState",
+    "OtherRepeatNotificationPolicy",
+];
+
 /// Serves the subscriptions of one class, as associations of a filter and a destination.
 pub struct IndicationSubscriptionProvider {
     class: Arc<Class>,
@@ -185,6 +192,13 @@ fn apply(given: &Instance, wbem: &mut Wbem) -> Result<(), WbemError> {
                 )));
             }
         };
+    }
+    for other in OTHERS {
+        if given.get(other).is_some() {
+            let text =
+                format!("{other} must be NULL: no property of the subscription can have the value 1 (Other)");
+            return Err(WbemError::Value(text));
+        }
     }
     wbem.info = text_or(given, "SubscriptionInfo", &wbem.info);
     if let Some(alert) = given.get("AlertOnStateChange").and_then(Value::as_bool) {

@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::RepeatPolicy;
 
+/// What stands before the identifier of a subscription in the name of a filter or destination that was made up for it.
+pub const MADE_UP: &str = "ESM:Subscription:";
+
 /// The keys of a filter or a destination as a CIM instance, spelled as their client spelled them.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Ord, PartialOrd, Hash, Serialize, Deserialize)]
 pub struct ObjectName {

@@ -60,8 +60,31 @@ impl Agent {
         Self::spawn(Home::Kept(folder.to_owned()), more, &[])
     }
 
+    /// Starts one in a network of its own, where `ip link` can do what it likes: see [`Agent::in_its_network`].
+    #[track_caller]
+    pub fn start_in_own_network() -> Self {
+        let folder = Home::Own(tempfile::tempdir().unwrap());
+        let command = command::esm_in_own_network(folder.path(), &["serve"]);
+        Self::run(folder, "", command)
+    }
+
+    /// A command in the network of an agent that has one of its own.
+    pub fn in_its_network(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        let pid = self.pid().as_raw_nonzero().to_string();
+        command.args(["--net", "--target", &pid, program]).args(args);
+        command
+    }
+
     #[track_caller]
     fn spawn(folder: Home, more: &str, environment: &[(&str, &str)]) -> Self {
+        let mut command = command::esm(folder.path());
+        command.arg("serve").envs(environment.iter().copied());
+        Self::run(folder, more, command)
+    }
+
+    #[track_caller]
+    fn run(folder: Home, more: &str, mut command: Command) -> Self {
         let home = folder.path();
         configure(home, more);
         let log = OpenOptions::new()
@@ -69,13 +92,7 @@ impl Agent {
             .append(true)
             .open(home.join("log"))
             .unwrap();
-        let mut child = command::esm(home)
-            .arg("serve")
-            .envs(environment.iter().copied())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let lines = read_lines(child.stdout.take().unwrap());
         let mut agent = Self {
             folder,

@@ -18,6 +18,26 @@ pub fn esm(home: &Path) -> Command {
     command
 }
 
+/// [`esm`] with `args` in a network of its own, which has a loopback interface and nothing else, and where `/sys` shows
+/// that one.
+pub fn esm_in_own_network(home: &Path, args: &[&str]) -> Command {
+    let plain = esm(home);
+    let mut command = Command::new("unshare");
+    command
+        .args(["--net", "--mount", "sh", "-c"])
+        .arg("mount -t sysfs sysfs /sys && ip link set lo up && exec \"$0\" \"$@\"")
+        .arg(plain.get_program())
+        .args(args)
+        .env_clear()
+        .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+        .current_dir(home)
+        .stdin(Stdio::null());
+    for (name, value) in plain.get_envs() {
+        command.envs(value.map(|value| (name, value)));
+    }
+    command
+}
+
 /// How a command ended.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ended {

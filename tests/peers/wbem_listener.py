@@ -1,13 +1,16 @@
 """A pywbem listener that says what it is sent: first {"port": N}, then one line of JSON for each export.
 
-Usage: wbem_listener.py [--cert FILE --key FILE] [--port N] [--keep-alive] [--no-length] [--answer NUMBER:CODE[,CODE...]]...
+Usage: wbem_listener.py [--cert FILE --key FILE] [--port N] [--keep-alive] [--no-length]
+       [--user NAME --password WORD] [--answer NUMBER:CODE[,CODE...]]...
 
 As pywbem has it, it answers in HTTP/1.0 and closes after each request; with --keep-alive it keeps the connection, with
 --no-length its answers end with the connection. --answer says what an indication with that SequenceNumber is answered
-with, time after time; 0 is success, which is what comes after the last code, too. -1 as NUMBER means all.
+with, time after time; 0 is success, which is what comes after the last code, too. -1 as NUMBER means all. With --user it answers 401 to whoever does not log in so, and prints
+{"refused": AUTHORIZATION}.
 """
 
 import argparse
+import base64
 import json
 import socket
 import threading
@@ -27,6 +30,8 @@ options.add_argument("--key")
 options.add_argument("--port", type=int, default=0)
 options.add_argument("--keep-alive", action="store_true")
 options.add_argument("--no-length", action="store_true")
+options.add_argument("--user")
+options.add_argument("--password")
 options.add_argument("--answer", action="append", default=[], type=parse)
 options = options.parse_args()
 answers = dict(options.answer)
@@ -59,6 +64,20 @@ class Handler(_listener.ListenerRequestHandler):
 
     if options.keep_alive:
         protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        if options.user is not None:
+            login = base64.b64encode(f"{options.user}:{options.password}".encode()).decode()
+            given = self.headers.get("Authorization")
+            if given != "Basic " + login:
+                say({"refused": given})
+                self.rfile.read(int(self.headers["Content-Length"]))
+                self.send_response(401)
+                self.send_header("WWW-Authenticate", 'Basic realm="manager"')
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+        super().do_POST()
 
     def send_success_response(self, msgid, methodname, instance):
         number = int(instance["SequenceNumber"])

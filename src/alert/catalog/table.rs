@@ -58,6 +58,8 @@ pub mod agent {
     pub const CERTIFICATE_REPLACED: u16 = 0x60D;
     /// A changed certificate cannot be used. Arguments: file, error.
     pub const CERTIFICATE_UNUSABLE: u16 = 0x60E;
+    /// The state of a subscription is another one; told to that subscription alone. Arguments: subscription, state.
+    pub const SUBSCRIPTION_STATE: u16 = 0x60F;
 }
 
 /// Numbers of hardware alerts.
@@ -884,6 +886,22 @@ const AGENT: &[Entry] = &[
         remedy: both(
             "Put a certificate and the key that belongs to it in place; the agent takes them without a restart.",
             "証明書とそれに対応する鍵を配置してください。エージェントの再起動は必要ありません。",
+        ),
+    },
+    Entry {
+        source: Source::Agent,
+        number: agent::SUBSCRIPTION_STATE,
+        severity: Information,
+        probable_cause: 1,
+        arguments: &["subscription", "state"],
+        trap_name: both("Subscription state", "サブスクリプションの状態"),
+        message: both(
+            "SubscriptionState of the subscription {subscription} is {state} now.",
+            "サブスクリプション {subscription} の SubscriptionState が {state} になりました。",
+        ),
+        remedy: both(
+            "If this was not wanted, enable the subscription again, or make it anew where it has expired.",
+            "意図しない変更の場合は、サブスクリプションを再度有効にしてください。期限切れの場合は、作成し直してください。",
         ),
     },
 ];

@@ -39,6 +39,16 @@ pub(super) async fn run(
     let mut exit = Exit::Done;
     let mut reports = Vec::new();
     for subscription in wanted {
+        let state = subscription.get_str("State").unwrap_or_default();
+        if args.id.is_none() && NOT_LIVE.contains(&state) {
+            exit = Exit::Negative;
+            let id = id_of(subscription);
+            match args.output {
+                TableOrJson::Table => out.line(&format!("{}  not tested: it is {state}", printable(id)))?,
+                TableOrJson::Json => reports.push(json!({ "id": id, "outcome": state })),
+            }
+            continue;
+        }
         let report = Report {
             id: id_of(subscription).to_owned(),
             result: send_test(agent, uri, subscription, args.timeout).await?,
@@ -59,6 +69,9 @@ pub(super) async fn run(
     }
     Ok(exit)
 }
+
+/// The states in which a subscription is told nothing.
+const NOT_LIVE: [&str; 2] = ["disabled", "lapsed"];
 
 async fn send_test(
     agent: &mut LocalAgent,

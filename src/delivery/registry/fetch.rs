@@ -40,6 +40,11 @@ impl Registry {
             seq: position,
         };
         self.shared.store.begin(acknowledge).await.map_err(failed)?;
+        let nothing = || PullBatch {
+            subscription: entry.subscription(),
+            items: Vec::new(),
+            position,
+        };
         let deadline = self.shared.clock.sleep(wait);
         tokio::pin!(deadline);
         loop {
@@ -70,14 +75,15 @@ impl Registry {
                     seq: row.seq,
                 });
                 return Ok(PullBatch {
+                    subscription: entry.subscription(),
                     items: items.collect(),
                     position: last,
                 });
             }
             tokio::select! {
                 () = &mut arrived => {}
-                () = &mut deadline => return Ok(PullBatch { items: Vec::new(), position }),
-                () = self.shared.stopped() => return Ok(PullBatch { items: Vec::new(), position }),
+                () = &mut deadline => return Ok(nothing()),
+                () = self.shared.stopped() => return Ok(nothing()),
             }
         }
     }

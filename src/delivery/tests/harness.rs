@@ -59,6 +59,7 @@ pub(super) enum What {
     Events(Vec<Event>),
     Heartbeat,
     Dropped(u64),
+    State(String),
     End(crate::subscription::EndReason),
 }
 
@@ -101,7 +102,7 @@ impl TestCourier {
             .into_iter()
             .filter_map(|delivered| match delivered.what {
                 What::Events(events) => Some(events),
-                What::Heartbeat | What::Dropped(_) | What::End(_) => None,
+                What::Heartbeat | What::Dropped(_) | What::State(_) | What::End(_) => None,
             });
         events.flatten().collect()
     }
@@ -131,6 +132,10 @@ impl TestCourier {
             }
             Parcel::Dropped { subscription, count } => (subscription, What::Dropped(*count)),
             Parcel::Heartbeat { subscription } => (subscription, What::Heartbeat),
+            Parcel::StateChange { subscription, item } => {
+                let message = item.indication.get_str("Message").unwrap();
+                (subscription, What::State(message.to_owned()))
+            }
             Parcel::End { subscription, reason } => (subscription, What::End(*reason)),
         };
         let mood = self.moods.lock().get(host).cloned().unwrap_or_default();

@@ -124,7 +124,7 @@ async fn an_heir_gets_what_its_predecessor_missed() {
         .into_iter()
         .flat_map(|delivered| match delivered.what {
             What::Events(events) => events,
-            What::Heartbeat | What::Dropped(_) | What::End(_) => Vec::new(),
+            What::Heartbeat | What::Dropped(_) | What::State(_) | What::End(_) => Vec::new(),
         })
         .collect();
     assert_eq!(identifiers(&told), expect);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::harness::{Event, World, numbers, until};
 use super::wbem::wbem;
 use crate::delivery::Registry;
-use crate::delivery::wbem::WbemState;
+use crate::delivery::SubscriptionState;
 
 const ROUNDS: usize = 60;
 
@@ -39,7 +39,7 @@ async fn disabling_and_enabling_loses_and_repeats_nothing() {
         world.alerts(3).await;
     }
     flipping.await.unwrap();
-    world.until_state(&id, WbemState::Enabled).await;
+    world.until_state(&id, SubscriptionState::Enabled).await;
     let last = world.alert().await;
     let has_last = || {
         let events = world.courier.events("a.example");
@@ -73,7 +73,8 @@ async fn a_lease_that_ends_loses_and_repeats_nothing() {
         ending.await.unwrap();
         let over = || {
             let all = world.registry.wbem_subscriptions();
-            all.iter().all(|status| status.state == WbemState::Disabled)
+            all.iter()
+                .all(|status| status.state == SubscriptionState::Disabled)
         };
         until(over, || format!("{:?}", world.registry.wbem_subscriptions())).await;
         // The heir gets what its predecessor was still to be told.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::harness::{Event, Mood, World, identifiers, numbers, until};
 use super::wbem::wbem;
-use crate::delivery::wbem::WbemState;
+use crate::delivery::SubscriptionState;
 use crate::delivery::{TestError, TestOutcome};
 
 const HOST: &str = "a.example";
@@ -129,7 +129,7 @@ async fn the_end_of_one_lease_leaves_no_gap_for_the_others() {
     let expect = world.alerts(2).await;
     world.until_failures(HOST, 1).await;
     world.advance(60);
-    world.until_state(&lapsing, WbemState::Disabled).await;
+    world.until_state(&lapsing, SubscriptionState::Disabled).await;
     world.courier.set(HOST, Mood::Takes);
     world.advance(1_000);
     // With the alert that says so.

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::harness::{Mood, RETRY, World, identifiers, numbers, until};
+use super::harness::{Mood, RETRY, What, World, identifiers, numbers, until};
 use crate::clock::Clock;
 use crate::delivery::SubscriptionError;
-use crate::delivery::wbem::{CIMXML_CLASS, FILTER_CLASS, WbemError, WbemState, WbemStatus};
+use crate::delivery::SubscriptionState;
+use crate::delivery::wbem::{CIMXML_CLASS, FILTER_CLASS, WbemError, WbemStatus};
 use crate::store::commands::StoredListener;
 use crate::subscription::{
     Carrier, Credentials, FatalErrorPolicy, IndicationFilter, Labels, ListenerDestination, ObjectName,
@@ -84,7 +85,8 @@ impl World {
         let made = self.registry.create_subscription("operator", None, wbem.clone());
         made.await?;
         let mut all = self.registry.wbem_subscriptions().into_iter();
-        let made = all.find(|status| status.wbem.same_name(&wbem) && status.state != WbemState::Disabled);
+        let made =
+            all.find(|status| status.wbem.same_name(&wbem) && status.state != SubscriptionState::Disabled);
         Ok(made.unwrap().id)
     }
 
@@ -106,7 +108,7 @@ impl World {
             .find(|status| status.id == id)
     }
 
-    pub(super) async fn until_state(&self, id: &str, state: WbemState) {
+    pub(super) async fn until_state(&self, id: &str, state: SubscriptionState) {
         let there = || self.one(id).map(|status| status.state);
         until(|| there() == Some(state), || format!("{:?}", there())).await;
     }
@@ -147,7 +149,10 @@ async fn what_a_filter_chooses_goes_to_its_destination() {
         Carrier::CimXml
     );
     let status = world.one(&id).unwrap();
-    assert_eq!((status.state, status.remaining), (WbemState::Enabled, None));
+    assert_eq!(
+        (status.state, status.remaining),
+        (SubscriptionState::Enabled, None)
+    );
     assert_eq!(status.wbem.fatal.action, Some(OnFatalError::Remove));
     assert_eq!(status.wbem.fatal.after_secs, Some(RETRY.total.as_secs()));
 }
@@ -236,7 +241,7 @@ async fn what_is_disabled_keeps_its_queue_and_is_told_nothing_new() {
     let mut expect = world.alerts(100).await;
     world.until_failures("a.example", 1).await;
     world.enable(&id, false).await;
-    assert_eq!(world.one(&id).unwrap().state, WbemState::Disabled);
+    assert_eq!(world.one(&id).unwrap().state, SubscriptionState::Disabled);
     world.until_queued("a.example", 0).await;
     world.alerts(5).await;
     world.until_events("b.example", 105).await;
@@ -248,12 +253,12 @@ async fn what_is_disabled_keeps_its_queue_and_is_told_nothing_new() {
     assert_eq!(courier.tries.lock().len(), tries);
 
     let mut world = World::restarted(folder.path(), clock, courier, "boot-1").await;
-    assert_eq!(world.one(&id).unwrap().state, WbemState::Disabled);
+    assert_eq!(world.one(&id).unwrap().state, SubscriptionState::Disabled);
     world.enable(&id, true).await;
     expect.extend(world.alerts(2).await);
     let events = world.until_events("a.example", 102).await;
     assert_eq!(identifiers(&events), expect);
-    world.until_state(&id, WbemState::Enabled).await;
+    world.until_state(&id, SubscriptionState::Enabled).await;
 }
 
 #[tokio::test]
@@ -280,9 +285,9 @@ async fn a_duration_counts_from_the_start() {
     assert_eq!(left(&world), Some(250));
 
     world.advance(249);
-    assert_eq!(world.one(&id).unwrap().state, WbemState::Enabled);
+    assert_eq!(world.one(&id).unwrap().state, SubscriptionState::Enabled);
     world.advance(1);
-    world.until_state(&id, WbemState::Disabled).await;
+    world.until_state(&id, SubscriptionState::Disabled).await;
     let expired = world.one(&id).unwrap();
     assert_eq!(expired.remaining, Some(Duration::ZERO));
     check_refused(world.last(&id, None).await, "has expired");
@@ -291,7 +296,7 @@ async fn a_duration_counts_from_the_start() {
     let again = wbem("f", "a.example");
     let heir = world.tie(again).await.unwrap();
     assert_eq!(world.registry.wbem_subscriptions().len(), 1);
-    assert_eq!(world.one(&heir).unwrap().state, WbemState::Enabled);
+    assert_eq!(world.one(&heir).unwrap().state, SubscriptionState::Enabled);
 }
 
 #[tokio::test]
@@ -317,6 +322,59 @@ async fn a_changed_filter_is_in_force_for_what_comes() {
     let last = world.alert().await;
     let events = world.until_events("a.example", 2).await;
     assert_eq!(identifiers(&events), [&first, &last]);
+}
+
+#[tokio::test]
+async fn a_change_of_state_is_told_to_who_wants_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let id = world
+        .with_subscription("a.example", |wbem| {
+            wbem.alert_on_state_change = true;
+            wbem.duration_secs = Some(3_600);
+        })
+        .await;
+    world.with_subscription("b.example", |_| {}).await;
+    let told = || {
+        let at = world.courier.at("a.example").into_iter();
+        let states = at.filter_map(|delivered| match delivered.what {
+            What::State(message) => Some(message),
+            What::Events(_) | What::Heartbeat | What::Dropped(_) | What::End(_) => None,
+        });
+        states.collect::<Vec<_>>()
+    };
+    let text = |state: &str| format!("SubscriptionState of the subscription {id} is {state} now.");
+    let mut expect = Vec::new();
+    for (enabled, state) in [(false, "4 (Disabled)"), (true, "2 (Enabled)")] {
+        world.enable(&id, enabled).await;
+        expect.push(text(state));
+        until(|| told() == expect, || format!("{:?}", told())).await;
+    }
+    // Degraded it cannot be told anything; once it is enabled again it is.
+    world.courier.set("a.example", Mood::Fails);
+    world
+        .registry
+        .test(&id, None, Duration::from_secs(5))
+        .await
+        .unwrap();
+    world.until_state(&id, SubscriptionState::Degraded).await;
+    world.courier.set("a.example", Mood::Takes);
+    world
+        .registry
+        .test(&id, None, Duration::from_secs(5))
+        .await
+        .unwrap();
+    expect.push(text("2 (Enabled)"));
+    until(|| told() == expect, || format!("{:?}", told())).await;
+    world.advance(3_600);
+    expect.push(text("4 (Disabled)"));
+    until(|| told() == expect, || format!("{:?}", told())).await;
+    let others = world.courier.at("b.example").into_iter();
+    assert!(
+        others
+            .into_iter()
+            .all(|delivered| matches!(delivered.what, What::Events(_)))
+    );
 }
 
 impl World {
@@ -351,7 +409,7 @@ async fn a_destination_that_moves_takes_along_what_waits() {
     assert_eq!(events[99].context, first.context);
     world.until_queued("b.example", 0).await;
     assert!(world.destination("a.example").is_none());
-    assert_eq!(world.one(&id).unwrap().state, WbemState::Enabled);
+    assert_eq!(world.one(&id).unwrap().state, SubscriptionState::Enabled);
     let (clock, courier) = world.stop().await;
     let mut world = World::restarted(folder.path(), clock, courier, "boot-1").await;
     expect.push(world.alert().await);
@@ -435,9 +493,9 @@ async fn policies_for_fatal_errors_are_acted_on_each_at_its_time() {
         until(|| told() == count, || format!("{:?}", events())).await;
     }
     until_given_up(&world, start, 300, 1).await;
-    assert_eq!(world.one(&ids[1]).unwrap().state, WbemState::Disabled);
+    assert_eq!(world.one(&ids[1]).unwrap().state, SubscriptionState::Disabled);
     until_given_up(&world, start, 400, 2).await;
-    assert_eq!(world.one(&ids[2]).unwrap().state, WbemState::Degraded);
+    assert_eq!(world.one(&ids[2]).unwrap().state, SubscriptionState::Degraded);
     until_given_up(&world, start, 600, 3).await;
     until(|| world.one(&ids[0]).is_none(), || "still there".to_owned()).await;
     assert_eq!(given_up(&world), 3);

@@ -6,10 +6,10 @@ use super::super::entry::Content;
 use super::super::filters::{AlertFilter, FilterError};
 use super::super::publisher::Publication;
 use super::super::registry::Registry;
-use super::{FILTER_CLASS, MADE_UP, WbemError, own_name, shipped};
+use super::{FILTER_CLASS, WbemError, own_name, shipped};
 use crate::cim::schema::Schema;
 use crate::store::commands::{DeleteFilter, PutFilter};
-use crate::subscription::{Filter, IndicationFilter, Labels, ObjectName, Subscription};
+use crate::subscription::{Filter, IndicationFilter, Labels, MADE_UP, ObjectName, Subscription};
 
 impl Registry {
     /// Every filter: those that come with the agent, those that were made, and those that stand for the filters

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use super::super::entry::Entry;
 use super::super::registry::{Registry, check_address};
-use super::{MADE_UP, WSMAN_CLASS, WbemError, own_name};
+use super::{WSMAN_CLASS, WbemError, own_name};
 use crate::store::commands::{DeleteListener, PutListener, StoredListener};
 use crate::subscription::{
-    Credentials, DestinationUrl, Labels, ListenerDestination, ObjectName, Persistence, Scheme,
+    Credentials, DestinationUrl, Labels, ListenerDestination, MADE_UP, ObjectName, Persistence, Scheme,
     WsmanDestination,
 };
 

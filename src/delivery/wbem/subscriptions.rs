@@ -10,7 +10,7 @@ use super::super::entry::{Content, Entry, Phase};
 use super::super::publisher::Publication;
 use super::super::registry::{NewSubscription, Registry};
 use super::super::shared::Settings;
-use super::super::status::DeliveryState;
+use super::super::status::{DeliveryState, SubscriptionState};
 use super::{WbemError, filters, listeners};
 use crate::store::commands::{NewDestination, StoredListener};
 use crate::subscription::{Destination, FatalErrorPolicy, Lease, Moment, RepeatPolicy, Subscription, Wbem};
@@ -26,33 +26,11 @@ pub struct WbemStatus {
     /// What it says; made up where it was made by WS-Eventing. Its policies are those in force.
     pub wbem: Wbem,
     /// Where it stands.
-    pub state: WbemState,
+    pub state: SubscriptionState,
     /// What is left of its duration; none: it never ends.
     pub remaining: Option<Duration>,
     /// The identifier of the last indication that was made for it, and when that was; none if it is not known.
     pub last_indication: Option<(String, WallTime)>,
-}
-
-/// `SubscriptionState`.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum WbemState {
-    /// In force (2).
-    Enabled,
-    /// In force, but deliveries fail (3).
-    Degraded,
-    /// It is told nothing: it was disabled, or its duration is over (4).
-    Disabled,
-}
-
-impl WbemState {
-    /// Its number.
-    pub const fn value(self) -> u16 {
-        match self {
-            Self::Enabled => 2,
-            Self::Degraded => 3,
-            Self::Disabled => 4,
-        }
-    }
 }
 
 impl Registry {
@@ -192,6 +170,14 @@ impl Registry {
         });
         // A lease that ended while this was written has ended: what was kept of the queue stays kept.
         let _ = self.set_life(entry, lease, enabled.then_some(Phase::Live));
+        if enabled != before.enabled {
+            let state = if enabled {
+                SubscriptionState::Enabled
+            } else {
+                SubscriptionState::Disabled
+            };
+            shared.tell_state(entry, state);
+        }
         if let Some(station) = entry.station().filter(|_| enabled != before.enabled) {
             station.queue.lock().reload();
             shared.recount(station).await;
@@ -283,9 +269,9 @@ fn status(entry: &Entry, settings: &Settings, now: BootTime) -> WbemStatus {
         .station()
         .is_some_and(|station| station.fare.lock().state != DeliveryState::Active);
     let state = match life.phase {
-        Phase::Live if fails => WbemState::Degraded,
-        Phase::Live => WbemState::Enabled,
-        Phase::Disabled | Phase::Lapsed(_) | Phase::Gone => WbemState::Disabled,
+        Phase::Live if fails => SubscriptionState::Degraded,
+        Phase::Live => SubscriptionState::Enabled,
+        Phase::Disabled | Phase::Lapsed(_) | Phase::Gone => SubscriptionState::Disabled,
     };
     if life.phase.is_over()
         && let Some(length) = life.lease.granted

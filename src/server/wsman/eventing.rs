@@ -4,10 +4,8 @@ use std::time::Duration;
 
 use super::Shared;
 use super::exchange::Exchange;
-use crate::alert::indication::number;
 use crate::cim::query::{Language, Query};
-use crate::cim::{Instance, Name, Namespace};
-use crate::delivery::courier::Item;
+use crate::cim::{Name, Namespace};
 use crate::delivery::filters::FilterError;
 use crate::delivery::wbem::FILTER_CLASS;
 use crate::delivery::{
@@ -150,7 +148,9 @@ impl Shared {
             .registry()?
             .pull(id, account_of(exchange), position, max, wait)
             .await;
-        let PullBatch { items, .. } = fetched.map_err(|error| match error {
+        let PullBatch {
+            subscription, items, ..
+        } = fetched.map_err(|error| match error {
             SubscriptionError::Unknown(_) | SubscriptionError::Lapsed(_) => {
                 Fault::invalid_enumeration_context()
             }
@@ -179,7 +179,9 @@ impl Shared {
         let mut reached = position;
         for item in &items {
             let class = self.broker.class(&namespace, &item.indication.class_name)?;
-            match builder.push(&numbered(item), class, || class.path_of(&item.indication)) {
+            match builder.push(&item.indication_for(&subscription), class, || {
+                class.path_of(&item.indication)
+            }) {
                 Pushed::Added => reached = item.seq,
                 Pushed::TooLarge(_) if builder.count() == 0 => return Err(builder.too_large()),
                 Pushed::Full(_) | Pushed::TooLarge(_) => break,
@@ -403,13 +405,6 @@ fn stored_filter(exchange: &Exchange, registry: &Registry) -> Result<EventFilter
             format!("The filter: {error}"),
         )
     })
-}
-
-/// The indication with its place in the series.
-fn numbered(item: &Item) -> Instance {
-    let mut indication = Instance::clone(&item.indication);
-    number(&mut indication, &item.context, item.number);
-    indication
 }
 
 fn expiry(expires: Expires) -> Expiry {
