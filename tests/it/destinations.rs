@@ -160,15 +160,16 @@ fn a_listener_gets_the_login_that_it_asks_for_and_another_one_at_once() {
         shown.contains("-username=\"agent\"") && !shown.contains("right one"),
         "{shown}"
     );
-    let in_clear = esm(
-        &agent,
-        &["wbem", "mi", &handler, "Destination=http://127.0.0.1:9"],
-        16,
-    );
-    assert!(
-        in_clear.contains("a password is sent over https alone"),
-        "{in_clear}"
-    );
+    for (values, why) in [
+        ("Destination=https://127.0.0.1:9", "password is missing"),
+        (
+            "Destination=http://127.0.0.1:9,password=x",
+            "a password is sent over https alone",
+        ),
+    ] {
+        let refused = esm(&agent, &["wbem", "mi", &handler, values], 16);
+        assert!(refused.contains(why), "{refused}");
+    }
     assert!(!agent.stop().contains("right one"));
 }
 
