@@ -2,9 +2,9 @@
 //! its database, its service manager, who speaks to it.
 
 mod around;
+mod certificate;
 mod client_certificates;
 mod first_start;
-mod certificate;
 mod identity;
 mod local_socket;
 mod reload;
