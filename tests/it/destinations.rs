@@ -257,3 +257,63 @@ fn a_subscription_that_goes_leaves_no_gap_to_those_beside_it() {
     );
     agent.stop();
 }
+
+#[test]
+fn a_change_of_state_is_told_to_the_own_listener_in_either_protocol() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = Pair::make(folder.path());
+    let exports = Manager::wbem(Some(&pair), &[]);
+    let events = Manager::tls(&pair);
+    let agent = Agent::start_with(CONFIG);
+    let over_wsman = format!("Name=w,DeliveryMode=3,Destination={}", events.url("/"));
+    let class = "root/interop:CIM_ListenerDestinationWSManagement";
+    let over_wsman = esm(&agent, &["wbem", "ci", class, &over_wsman], 0);
+    let over_cimxml = destination(&agent, "d", &exports.url("/"), "");
+    // It chooses nothing: what is told is told whatever the filter says.
+    let chosen = filter(
+        &agent,
+        "none",
+        "SELECT * FROM ESM_AlertIndication WHERE EventID = 'none'",
+    );
+    for handler in [&over_cimxml, &over_wsman] {
+        let made = tie(&agent, &chosen, handler);
+        esm(&agent, &["wbem", "sp", &made, "AlertOnStateChange=TRUE"], 0);
+        esm(&agent, &["wbem", "sp", &made, "SubscriptionState=4"], 0);
+        esm(&agent, &["wbem", "sp", &made, "SubscriptionState=2"], 0);
+    }
+    for state in ["4 (Disabled)", "2 (Enabled)"] {
+        let export = exports.next();
+        let event = &events.next()["events"][0][1];
+        for told in [&export["properties"], event] {
+            assert_eq!(told["EventID"], "4000060F");
+            assert_eq!(told["IndicationFilterName"], "none");
+            let message = told["Message"].as_str().unwrap();
+            assert!(message.contains(&format!(" is {state} now.")), "{message}");
+        }
+    }
+    agent.stop();
+}
+
+/// The third within the window is told, and then none as long as the gap is.
+#[test]
+fn a_delayed_event_is_told_once_it_came_often_enough() {
+    let folder = tempfile::tempdir().unwrap();
+    let pair = Pair::make(folder.path());
+    let listener = Manager::wbem(Some(&pair), &["--keep-alive"]);
+    let agent = Agent::start_with(CONFIG);
+    let handler = destination(&agent, "d", &listener.url("/"), "");
+    let values = format!(
+        "Filter={},Handler={handler},RepeatNotificationPolicy=4,RepeatNotificationCount=2,\
+         RepeatNotificationInterval=3600,RepeatNotificationGap=3600",
+        filter(&agent, "f", TESTS)
+    );
+    let class = "root/interop:CIM_IndicationSubscription";
+    esm(&agent, &["wbem", "ci", class, &values], 0);
+    raise(&agent, 2);
+    listener.nothing_more(Duration::from_millis(500));
+    raise(&agent, 1);
+    assert_eq!(listener.next()["number"], 0);
+    raise(&agent, 3);
+    listener.nothing_more(Duration::from_millis(500));
+    agent.stop();
+}
