@@ -444,7 +444,7 @@ fn an_alert_is_printed_within_two_seconds() {
 #[test]
 fn a_subscription_that_is_deleted_at_the_agent_is_made_again() {
     let agent = Agent::start_with(LOOPBACK);
-    let listening = subscribed(&agent, &[]);
+    let listening = subscribed(&agent, &["--events", "CIM_AlertIndication"]);
     let first = listening.hears("subscribed for 10m as ");
     let identifier = first.rsplit(' ').next().unwrap();
     let deleted = command::run(&mut agent.esm(&["subscription", "delete", identifier]));
