@@ -1,7 +1,9 @@
-//! `esm man`: writes the pages in `packaging/man`.
+//! `esm man`: writes the pages in `packaging/man`, and those of `docs` that are made of the program itself.
+
+mod reference;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::CommandFactory as _;
 use clap_mangen::Man;
@@ -9,20 +11,35 @@ use clap_mangen::Man;
 use super::Cli;
 use super::exit::{Exit, Failure};
 
-/// Write the manual page of every command into a folder
+/// Write the manual page of every command, or the pages about classes and alerts, into a folder
 #[derive(Debug, clap::Args)]
+#[group(required = true, multiple = true)]
 pub struct Args {
-    /// The folder; pages in it are overwritten
+    /// The folder for manual pages; pages in it are overwritten
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
+    /// The folder for the pages about classes and alerts; these are overwritten
+    #[arg(long, value_name = "DIR")]
+    reference: Option<PathBuf>,
 }
 
 pub(super) fn run(args: &Args) -> Result<Exit, Failure> {
-    std::fs::create_dir_all(&args.out)?;
-    for (name, text) in pages()? {
-        std::fs::write(args.out.join(name), text)?;
+    if let Some(folder) = &args.out {
+        write_into(folder, pages()?)?;
+    }
+    if let Some(folder) = &args.reference {
+        let pages = reference::pages()?;
+        write_into(folder, pages.map(|(name, text)| (name.to_owned(), text)))?;
     }
     Ok(Exit::Done)
+}
+
+fn write_into(folder: &Path, pages: impl IntoIterator<Item = (String, String)>) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    for (name, text) in pages {
+        std::fs::write(folder.join(name), text)?;
+    }
+    Ok(())
 }
 
 /// File name and text of the page of every command that is not hidden.

@@ -19,6 +19,21 @@ fn the_manual_pages_are_current() {
     );
 }
 
+#[test]
+fn the_pages_about_classes_and_alerts_are_current() {
+    let home = tempfile::tempdir().unwrap();
+    let ended = run(esm(home.path()).args(["man", "--reference", "docs"]));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for (name, text) in pages(&home.path().join("docs")) {
+        let committed = fs::read_to_string(docs.join(&name)).unwrap();
+        assert!(
+            text == committed,
+            "docs/{name} is not current: cargo run -- man --reference docs"
+        );
+    }
+}
+
 fn pages(folder: &Path) -> BTreeMap<String, String> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     files
