@@ -183,6 +183,23 @@ impl Broker {
         provider.modify(context, &class.path_of(&instance), changes)
     }
 
+    /// Whether a client may change the property `name` of the instance at `path`: its class or its provider says so.
+    ///
+    /// # Errors
+    /// There is no such instance.
+    pub fn may_modify(
+        &self,
+        context: &RequestContext,
+        path: &InstancePath,
+        name: &Name,
+    ) -> Result<bool, CimError> {
+        let (provider, instance) = self.find(context, path)?;
+        let class = self.class(&context.namespace, &instance.class_name)?;
+        Ok(class.property(name.as_str()).is_some_and(|declared| {
+            !declared.is_key() && (declared.is_writable() || provider.may_modify(&declared.name))
+        }))
+    }
+
     /// Deletes the instance at `path`.
     pub fn delete(&self, context: &RequestContext, path: &InstancePath) -> Result<(), CimError> {
         let (provider, instance) = self.find(context, path)?;

@@ -277,7 +277,7 @@ fn a_change_of_state_is_told_to_the_own_listener_in_either_protocol() {
     );
     for handler in [&over_cimxml, &over_wsman] {
         let made = tie(&agent, &chosen, handler);
-        esm(&agent, &["wbem", "mi", &made, "AlertOnStateChange=TRUE"], 0);
+        esm(&agent, &["wbem", "sp", &made, "AlertOnStateChange=TRUE"], 0);
         esm(&agent, &["wbem", "sp", &made, "SubscriptionState=4"], 0);
         esm(&agent, &["wbem", "sp", &made, "SubscriptionState=2"], 0);
     }

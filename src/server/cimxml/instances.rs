@@ -135,7 +135,7 @@ impl Exchange {
         let declared = class
             .property(property.as_str())
             .ok_or_else(|| no_such_property(&class.name, property))?;
-        if declared.is_key() || !declared.is_writable() {
+        if !broker.may_modify(context, &path, &declared.name)? {
             return Err(CimError::not_supported(format!(
                 "the property {} of {} cannot be written",
                 declared.name, class.name
