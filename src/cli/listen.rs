@@ -34,7 +34,8 @@ Examples:
   esm listen --subscribe https://server --user admin --pin SHA256
   esm listen --plain --listen 127.0.0.1:6736
 
-The first lines on standard error say where it listens, and the fingerprints of its certificate and its key.")]
+The first lines on standard error say where it listens, and the fingerprints of its certificate and
+its key.")]
 pub struct Args {
     /// The port to listen on, at all addresses
     #[arg(long, default_value_t = DEFAULT_PORT)]

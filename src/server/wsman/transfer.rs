@@ -29,6 +29,10 @@ impl Shared {
                     "The selector `ClassName` is missing: it names the class whose definition is wanted.";
                 Fault::new(FaultCause::InvalidSelectors, reason).detail(FaultDetail::InsufficientSelectors)
             })?;
+            // Whichever of them names the class, its name says which namespace is meant where none is named.
+            let resource = ResourceUri::ClassDefinition {
+                class_name: Some(class_name.clone()),
+            };
             let target = self.target_class(exchange, resource, &class_name)?;
             return Ok(encode_class_response(&exchange.head(), &target.class));
         }

@@ -303,6 +303,11 @@ fn a_class_definition_is_read() {
     ");
     insta::assert_snapshot!(service.ask(&message).fault(), @"s:Sender wsman:InvalidSelectors InsufficientSelectors: The selector `ClassName` is missing: it names the class whose definition is wanted.");
     insta::assert_snapshot!(service.ask(&message.selector("ClassName", "Nothing")).fault(), @"s:Sender wsa:DestinationUnreachable InvalidResourceURI CIM 5: namespace `root/test` has no class `Nothing` (resource URI `http://schemas.dmtf.org/wbem/cim-xml/2/cim-schema/2/*`).");
+
+    // Without a namespace the class says which one it is.
+    let message = Message::transfer("Get", uri).selector("ClassName", "ESM_Alive");
+    let class = service.ask(&message).body().outline();
+    assert!(class.contains("CLASS NAME=ESM_Alive"), "{class}");
 }
 
 /// openwsman's own operations on classes, called as methods.
