@@ -4,6 +4,8 @@ mod fields;
 mod output;
 
 use std::io::IsTerminal as _;
+use std::panic::PanicHookInfo;
+use std::time::Duration;
 
 use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
@@ -15,7 +17,10 @@ use crate::config::{LogConfig, LogFormat, LogLevel};
 use fields::PlainFields;
 use output::LogOutput;
 
-/// The log of this process, whose level can be changed. Dropped, it leaves no line in a buffer.
+/// How long the end of a server waits for whoever reads its log.
+const LAST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The log of this process, whose level can be changed.
 #[derive(Clone)]
 pub struct Logging {
     level: reload::Handle<LevelFilter, Registry>,
@@ -34,7 +39,9 @@ pub fn start_for_tool() -> Logging {
 /// Logs of a server, as configured.
 pub fn start_for_server(config: &LogConfig) -> Logging {
     // Without a thread for it, every line is written by whoever has it to say.
-    start(config, LogOutput::to_stderr().ok())
+    let logging = start(config, LogOutput::to_stderr().ok());
+    std::panic::set_hook(Box::new(log_panic));
+    logging
 }
 
 /// Only the first call of a process has an effect.
@@ -62,14 +69,36 @@ impl Logging {
         // An error means that the subscriber is gone, and with it the log.
         let _ = self.level.reload(level_filter(config.level));
     }
+
+    /// What is dropped last of a server.
+    pub fn last_flush(&self) -> LastFlush {
+        LastFlush(self.output.clone())
+    }
 }
 
-impl Drop for Logging {
+/// Dropped, it waits until the lines that are left are written, or a second is over.
+#[must_use = "it is to be dropped when everything else is"]
+pub struct LastFlush(Option<LogOutput>);
+
+impl Drop for LastFlush {
     fn drop(&mut self) {
-        if let Some(output) = &self.output {
-            output.flush();
+        if let Some(output) = &self.0 {
+            output.flush(LAST_PATIENCE);
         }
     }
+}
+
+/// Says of a panic what the standard library would, but in the log: standard error may be stuck.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(
+        place,
+        "a thread panicked: {}",
+        text.unwrap_or("it does not say why")
+    );
 }
 
 fn level_filter(level: LogLevel) -> LevelFilter {

@@ -20,14 +20,18 @@ use crate::net::sd_notify::Notifier;
 const WORKERS: usize = 2;
 
 /// Threads for what may wait for a disk or a file system, at most. What waits for longer has threads of its own
-/// (`crate::host`).
-const BLOCKING_THREADS: usize = 32;
+/// (`crate::host`). What callers ask for may take 30 of them (`crate::server`), look-ups of names 4 (`crate::net`), the
+/// hashing of passwords 2; the others are for what the agent does by itself.
+const BLOCKING_THREADS: usize = 48;
 
 /// How long such a thread waits for more to do.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);
 
 /// Addresses that a thread's stack takes up; memory is only what it uses.
 const STACK_BYTES: usize = 1 << 20;
+
+/// How long the end waits for threads that are still busy: what must be on disk is there before.
+const LAST_PATIENCE: Duration = Duration::from_millis(500);
 
 /// How the service is, for the service manager.
 const SERVING: &str = "serving";
@@ -55,6 +59,7 @@ pub struct Args {}
 pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
     let config = global.load()?;
     let logging = logging::start_for_server(&config.log);
+    let _flushed_at_last = logging.last_flush();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(WORKERS)
@@ -63,7 +68,10 @@ pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| Failure::new(Exit::Local, format!("no runtime: {error}")))?;
-    runtime.block_on(serve(config, logging.clone()))
+    let ended = runtime.block_on(serve(config, logging));
+    // What still runs may wait for a name server or a file system.
+    runtime.shutdown_timeout(LAST_PATIENCE);
+    ended
 }
 
 async fn serve(config: Config, logging: logging::Logging) -> Result<Exit, Failure> {

@@ -64,7 +64,8 @@ impl Agent {
     #[track_caller]
     pub fn start_in_own_network() -> Self {
         let folder = Home::Own(tempfile::tempdir().unwrap());
-        let command = command::esm_in_own_network(folder.path(), &["serve"]);
+        let mut command = command::esm_in_own_network(folder.path(), &["serve"]);
+        command.stderr(log_file(folder.path()));
         Self::run(folder, "", command)
     }
 
@@ -76,10 +77,21 @@ impl Agent {
         command
     }
 
+    /// Starts one whose log goes into a pipe, which nobody reads as long as the test does not.
+    #[track_caller]
+    pub fn start_unread(more: &str) -> (Self, std::io::PipeReader) {
+        let (reader, writer) = std::io::pipe().unwrap();
+        let folder = Home::Own(tempfile::tempdir().unwrap());
+        let mut command = command::esm(folder.path());
+        command.arg("serve").stderr(writer);
+        (Self::run(folder, more, command), reader)
+    }
+
     #[track_caller]
     fn spawn(folder: Home, more: &str, environment: &[(&str, &str)]) -> Self {
         let mut command = command::esm(folder.path());
         command.arg("serve").envs(environment.iter().copied());
+        command.stderr(log_file(folder.path()));
         Self::run(folder, more, command)
     }
 
@@ -87,12 +99,7 @@ impl Agent {
     fn run(folder: Home, more: &str, mut command: Command) -> Self {
         let home = folder.path();
         configure(home, more);
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(home.join("log"))
-            .unwrap();
-        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let lines = read_lines(child.stdout.take().unwrap());
         let mut agent = Self {
             folder,
@@ -181,9 +188,9 @@ impl Agent {
         &self.greeting
     }
 
-    /// What it has logged, and those that ran in its folder before it.
+    /// What it has logged, and those that ran in its folder before it; nothing if that goes elsewhere.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder().join("log")).unwrap()
+        std::fs::read_to_string(self.folder().join("log")).unwrap_or_default()
     }
 
     /// Its process.
@@ -311,6 +318,14 @@ impl Drop for Agent {
     fn drop(&mut self) {
         self.kill_now();
     }
+}
+
+fn log_file(folder: &Path) -> std::fs::File {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(folder.join("log"))
+        .unwrap()
 }
 
 /// The port at the end of a URL without a path.
