@@ -11,6 +11,7 @@ pub mod local_peer;
 pub mod pam;
 pub mod principal;
 mod private_file;
+pub mod resolve;
 pub mod rights;
 pub mod sd_notify;
 pub mod tls;

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::server::ServerAddress;
 use crate::client::wsman::{Resource, WsmanClient, WsmanError};
 use crate::clock::{BootTime, SharedClock};
+use crate::net::resolve;
 use crate::wsman::Subscribe;
 use crate::wsman::credentials::IssuedToken;
 use crate::wsman::time::Expires;
@@ -292,7 +293,7 @@ pub async fn own_address(agent: &ServerAddress) -> std::io::Result<IpAddr> {
     };
     let port = url.port.unwrap_or(crate::client::server::HTTPS_PORT);
     let mut last = std::io::Error::other("the name has no address");
-    for address in tokio::net::lookup_host((url.host.as_str(), port)).await? {
+    for address in resolve::addresses(&url.host, port).await? {
         match source_of(address).await {
             Ok(own) => return Ok(own),
             Err(error) => last = error,

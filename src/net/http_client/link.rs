@@ -2,7 +2,6 @@
 
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -22,6 +21,7 @@ use tokio_rustls::client::TlsStream;
 use super::{AddressRule, ClientError, ClientLimits, ClientResponse, Endpoint, Stopwatch};
 use crate::net::carrier::Carrier;
 use crate::net::fingerprint::Fingerprints;
+use crate::net::resolve;
 use crate::net::tls;
 use crate::net::tls::client::{ClientTls, pin_mismatch};
 
@@ -221,13 +221,11 @@ async fn connect_any(
     to: &str,
     allowed: Option<&AddressRule>,
 ) -> Result<TcpStream, ClientError> {
-    let resolved = tokio::net::lookup_host((host, port)).await;
-    let addresses: Vec<SocketAddr> = resolved
-        .map_err(|error| ClientError::Resolve {
-            host: host.to_owned(),
-            error,
-        })?
-        .collect();
+    let resolved = resolve::addresses(host, port).await;
+    let addresses = resolved.map_err(|error| ClientError::Resolve {
+        host: host.to_owned(),
+        error,
+    })?;
     let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
     let mut forbidden = None;
     for address in addresses {
