@@ -7,8 +7,10 @@
 //! Invariants:
 //! - [`HttpService::call`] is handed a [`Principal`](crate::net::principal::Principal), which only an
 //!   authenticator can make: no request of an unknown caller reaches it.
-//! - A connection that has proved nothing gives way to a new one; one that has authenticated never does.
+//! - A connection that has proved nothing gives way to a new one; one that has authenticated gives way last, and never
+//!   while it is being served.
 //! - What a service does wrong, a panic included, costs its own request alone.
+//! - Whoever is slow to send holds a connection, and nothing else that others need (`slots`).
 
 mod access_log;
 mod auth;
@@ -26,9 +28,12 @@ mod registry;
 mod request;
 mod router;
 mod running;
+mod slots;
 mod stream;
+mod tally;
 mod tracker;
 mod turns;
+mod work;
 pub mod wsman;
 
 pub use self::auth::Authenticator;
@@ -40,3 +45,4 @@ pub use self::limits::{Limits, raise_file_limit};
 pub use self::listener::{BindError, Endpoint, Listener, Sharing};
 pub use self::router::Router;
 pub use self::running::{Counters, Server, ServerHandle, ShutdownReport};
+pub use self::slots::Slot;

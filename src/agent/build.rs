@@ -334,15 +334,25 @@ pub(super) fn context_limits(config: &Config) -> ContextLimits {
     }
 }
 
+/// How many bodies of the largest size have room at once; of smaller ones more.
+const LARGEST_BODIES_AT_ONCE: usize = 16;
+/// Requests without a login that are worked on at once. Only Identify is one, which waits for nothing.
+const ANONYMOUS_IN_FLIGHT: usize = 16;
+/// The same from one address.
+const ANONYMOUS_IN_FLIGHT_PER_SOURCE: usize = 4;
+
 /// What callers may take of the server.
 pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         body_bytes: config.limits.max_body_bytes,
         anonymous_body_bytes: config.limits.max_anonymous_body_bytes,
+        bodies_bytes: config.limits.max_body_bytes * LARGEST_BODIES_AT_ONCE,
         head_bytes: config.limits.max_head_bytes,
         connections: config.limits.max_connections,
         connections_per_source: config.limits.max_connections_per_source,
         requests_in_flight: config.limits.max_requests_in_flight,
+        anonymous_in_flight: ANONYMOUS_IN_FLIGHT,
+        anonymous_in_flight_per_source: ANONYMOUS_IN_FLIGHT_PER_SOURCE,
         handshake: config.limits.handshake,
         header: config.limits.header,
         body: config.limits.body,

@@ -79,6 +79,9 @@ const STOP: Duration = Duration::from_secs(5);
 /// Bytes of a delivery. Senders may be unknown here, so it is less than an authenticated caller may send.
 const DELIVERY_BYTES: usize = 2 * 1024 * 1024;
 
+/// Deliveries that are taken at once.
+const DELIVERIES_AT_ONCE: usize = 256;
+
 pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     if args.login.user.is_some() && !args.subscriptions.is_given() {
         let message =
@@ -131,6 +134,10 @@ fn start(args: &Args, global: &Global, receiver: Receiver) -> Result<ServerHandl
     let limits = Limits {
         body_bytes: DELIVERY_BYTES,
         anonymous_body_bytes: DELIVERY_BYTES,
+        // Whoever delivers without a login is served as well as others.
+        anonymous_in_flight: DELIVERIES_AT_ONCE,
+        anonymous_in_flight_per_source: DELIVERIES_AT_ONCE,
+        requests_in_flight: DELIVERIES_AT_ONCE,
         ..Limits::default()
     };
     let server = Server::new(Arc::new(receiver), identity.authenticator)

@@ -1,40 +1,77 @@
 //! One line for each request, under the target `esm::access`. No secret stands in it: no header, no body.
+//!
+//! Of the requests of unknown callers, a few of each source and second have lines; the rest is counted in one.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use hyper::Method;
 
 use crate::net::principal::Principal;
 use crate::server::http::{HttpReply, Peer, ReplyBody, RequestHead, RequestId};
+use crate::server::registry::Source;
+use crate::server::tally::Tally;
+
+/// Requests of unknown callers that have lines of their own, of each source and second.
+const STRANGERS_LINES: u32 = 20;
+/// What a line shows of a path, in bytes; paths that are served are shorter.
+const SHOWN_PATH: usize = 200;
+/// The same of a method.
+const SHOWN_METHOD: usize = 16;
+
+/// Counts the requests of unknown callers that have no lines.
+pub(super) fn strangers() -> Arc<Tally> {
+    Tally::new(Duration::from_secs(1), STRANGERS_LINES, |culprit, more| {
+        tracing::info!(
+            target: "esm::access",
+            requests = more,
+            from = %culprit,
+            "more requests without a login"
+        );
+    })
+}
 
 /// Collects what is known of a request, if anybody listens. Dropped before its end, it says that the
 /// peer went away.
-pub(super) struct AccessLog {
+pub(super) struct AccessLog<'a> {
     line: Option<Line>,
     started: Instant,
+    strangers: &'a Arc<Tally>,
 }
 
 struct Line {
     id: RequestId,
     peer: Peer,
+    source: Source,
     method: Method,
+    /// Its beginning, if it is long.
     path: String,
     principal: Option<Principal>,
     received_bytes: usize,
 }
 
-impl AccessLog {
-    pub(super) fn begin(head: &RequestHead, started: Instant) -> Self {
+impl<'a> AccessLog<'a> {
+    pub(super) fn begin(
+        head: &RequestHead,
+        source: Source,
+        started: Instant,
+        strangers: &'a Arc<Tally>,
+    ) -> Self {
         let wanted = tracing::enabled!(target: "esm::access", tracing::Level::INFO);
         let line = wanted.then(|| Line {
             id: head.id,
             peer: head.peer,
+            source,
             method: head.method.clone(),
-            path: head.path().to_owned(),
+            path: beginning(head.path(), SHOWN_PATH).to_owned(),
             principal: None,
             received_bytes: 0,
         });
-        Self { line, started }
+        Self {
+            line,
+            started,
+            strangers,
+        }
     }
 
     pub(super) fn note_principal(&mut self, principal: Option<&Principal>) {
@@ -59,12 +96,15 @@ impl AccessLog {
 
     fn write(&mut self, status: Option<u16>, sent_bytes: Option<usize>) {
         let Some(line) = self.line.take() else { return };
+        if line.principal.is_none() && !self.strangers.note(line.source) {
+            return;
+        }
         tracing::info!(
             target: "esm::access",
             request = %line.id,
             peer = %line.peer,
             principal = line.principal.as_ref().map_or("-", Principal::name),
-            method = %line.method,
+            method = %beginning(line.method.as_str(), SHOWN_METHOD),
             path = line.path,
             status,
             received_bytes = line.received_bytes,
@@ -75,8 +115,12 @@ impl AccessLog {
     }
 }
 
-impl Drop for AccessLog {
+impl Drop for AccessLog<'_> {
     fn drop(&mut self) {
         self.write(None, None);
     }
+}
+
+fn beginning(text: &str, bytes: usize) -> &str {
+    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
 }

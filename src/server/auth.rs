@@ -1,33 +1,32 @@
 //! Who a request comes from: the local peer, the client certificate, or a Basic credential (RFC 7617).
 //!
 //! A wrong credential is answered late, with a pause that grows for its source. Nothing else of that
-//! source waits: a remembered right credential costs a lookup, and another is hashed before older guesses.
+//! source waits for it: a remembered right credential costs a lookup, and another is hashed as soon as its source has
+//! a turn (`turns`). Whoever goes away without waiting for the answer has tried all the same: what is hashed is hashed
+//! to its end, in its turn, and counted.
 
-use std::collections::HashMap;
+mod failures;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use hyper::header::AUTHORIZATION;
-use parking_lot::Mutex;
+use zeroize::Zeroizing;
 
 use crate::net::accounts::Accounts;
 use crate::net::credential::CredentialCheck;
 use crate::net::local_peer::LocalPeers;
 use crate::net::principal::Principal;
 use crate::server::registry::Source;
-use crate::server::turns::Turns;
-
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-/// A source without a failure for this long starts afresh.
-const FORGIVEN_AFTER: Duration = Duration::from_secs(300);
-const MAX_SOURCES: usize = 4096;
+use crate::server::turns::{Turn, Turns};
+use failures::Failures;
 
 /// What all listeners authenticate with.
 pub struct Authenticator {
     checks: Vec<Check>,
     local_peers: Option<LocalPeers>,
-    sources: Mutex<HashMap<Source, SourceState>>,
+    failures: Arc<Failures>,
 }
 
 /// A source of accounts, and whose credential it verifies next.
@@ -48,19 +47,13 @@ pub(super) enum Authentication {
     Failed,
 }
 
-#[derive(Debug)]
-struct SourceState {
-    failures: u32,
-    last_failure: Instant,
-}
-
 impl Authenticator {
     /// Basic credentials are checked against `accounts`, peers of the local socket by `local_peers`.
     pub fn new(accounts: Option<Arc<Accounts>>, local_peers: Option<LocalPeers>) -> Self {
         let authenticator = Self {
             checks: Vec::new(),
             local_peers,
-            sources: Mutex::default(),
+            failures: Arc::new(Failures::new()),
         };
         match accounts {
             Some(accounts) => authenticator.or(accounts),
@@ -101,60 +94,61 @@ impl Authenticator {
         {
             return Authentication::Authenticated(principal);
         }
-        if let Some(principal) = self.verify(credential, source).await {
-            return Authentication::Authenticated(principal);
-        }
-        tokio::time::sleep(self.note_failure(source, Instant::now()).min(longest_pause)).await;
-        Authentication::Failed
-    }
-
-    async fn verify(&self, credential: &[u8], source: Source) -> Option<Principal> {
-        for check in &self.checks {
-            let _turn = check.turns.take(source).await?;
-            if let Some(principal) = check.accounts.verify(credential).await {
-                return Some(principal);
+        match self.verify(credential, source).await {
+            Ok(principal) => Authentication::Authenticated(principal),
+            Err(pause) => {
+                tokio::time::sleep(pause.min(longest_pause)).await;
+                Authentication::Failed
             }
         }
-        None
     }
 
-    /// Counts a failure and returns the pause it costs.
-    fn note_failure(&self, source: Source, now: Instant) -> Duration {
-        let mut sources = self.sources.lock();
-        let state = state_of(&mut sources, source, now);
-        if now.duration_since(state.last_failure) > FORGIVEN_AFTER {
-            state.failures = 0;
+    /// Has the credential verified; if it is wrong, the pause that this costs.
+    async fn verify(&self, credential: &[u8], source: Source) -> Result<Principal, Duration> {
+        let mut pause = None;
+        for (index, check) in self.checks.iter().enumerate() {
+            let Some(turn) = check.turns.take(source).await else {
+                continue;
+            };
+            // It counts as a failure from here on, until it proves to be right.
+            pause.get_or_insert_with(|| self.failures.charge(source, Instant::now()));
+            let trial = Trial {
+                accounts: Arc::clone(&check.accounts),
+                failures: Arc::clone(&self.failures),
+                credential: Zeroizing::new(credential.to_vec()),
+                source,
+                is_last: index + 1 == self.checks.len(),
+                _turn: turn,
+            };
+            // A task of its own: it goes on to its end if the connection does not.
+            if let Ok(Some(principal)) = tokio::spawn(trial.run()).await {
+                return Ok(principal);
+            }
         }
-        let pause = FIRST_PAUSE.saturating_mul(1 << state.failures.min(16));
-        state.failures = state.failures.saturating_add(1);
-        state.last_failure = now;
-        pause
+        Err(pause.unwrap_or_default())
     }
 }
 
-fn state_of(sources: &mut HashMap<Source, SourceState>, source: Source, now: Instant) -> &mut SourceState {
-    if !sources.contains_key(&source) && sources.len() >= MAX_SOURCES {
-        make_room(sources, now);
-    }
-    sources.entry(source).or_insert_with(|| SourceState {
-        failures: 0,
-        last_failure: now,
-    })
+/// One credential being verified, which holds its turn until that is done.
+struct Trial {
+    accounts: Arc<dyn CredentialCheck>,
+    failures: Arc<Failures>,
+    credential: Zeroizing<Vec<u8>>,
+    source: Source,
+    /// Whether nobody else is asked if this one says no.
+    is_last: bool,
+    _turn: Turn,
 }
 
-/// Forgets who is forgiven; else an eighth of the sources, those with the fewest failures the longest ago.
-fn make_room(sources: &mut HashMap<Source, SourceState>, now: Instant) {
-    sources.retain(|_, state| state.failures > 0 && now.duration_since(state.last_failure) <= FORGIVEN_AFTER);
-    if sources.len() < MAX_SOURCES {
-        return;
-    }
-    let mut ranks: Vec<_> = sources
-        .iter()
-        .map(|(&source, state)| (state.failures, state.last_failure, source))
-        .collect();
-    ranks.sort_unstable_by_key(|&(failures, last_failure, _)| (failures, last_failure));
-    for (_, _, source) in ranks.into_iter().take(MAX_SOURCES / 8) {
-        sources.remove(&source);
+impl Trial {
+    async fn run(self) -> Option<Principal> {
+        let principal = self.accounts.verify(&self.credential).await;
+        if principal.is_some() {
+            self.failures.take_back(self.source);
+        } else if self.is_last {
+            self.failures.tell(self.source);
+        }
+        principal
     }
 }
 
@@ -167,44 +161,73 @@ fn basic_credential(authorization: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::future::Future;
+    use std::net::Ipv4Addr;
+    use std::pin::Pin;
 
-    fn source(last: u8) -> Source {
-        Source::Network(IpAddr::V4(Ipv4Addr::new(192, 0, 2, last)))
+    use hyper::header::HeaderValue;
+    use tokio::sync::Semaphore;
+
+    /// Says that nobody is right, when it is let.
+    struct Slow {
+        begun: Semaphore,
+        may_end: Semaphore,
     }
 
-    #[test]
-    fn the_pause_grows_per_source_and_is_forgiven() {
-        let authenticator = Authenticator::new(None, None);
-        let start = Instant::now();
-        let pauses: Vec<u128> = (0..7)
-            .map(|_| authenticator.note_failure(source(1), start).as_millis())
-            .collect();
-        assert_eq!(pauses, [250, 500, 1000, 2000, 4000, 8000, 16000]);
-        assert_eq!(
-            authenticator.note_failure(source(2), start),
-            FIRST_PAUSE,
-            "another source"
-        );
-        let later = start + FORGIVEN_AFTER + Duration::from_secs(1);
-        assert_eq!(
-            authenticator.note_failure(source(1), later),
-            FIRST_PAUSE,
-            "forgiven"
-        );
-    }
-
-    #[test]
-    fn sources_are_bounded_and_the_worst_are_kept() {
-        let authenticator = Authenticator::new(None, None);
-        let now = Instant::now();
-        authenticator.note_failure(source(1), now);
-        authenticator.note_failure(source(1), now);
-        for uid in 0..3 * MAX_SOURCES {
-            authenticator.note_failure(Source::User(uid as u32), now);
+    impl CredentialCheck for Slow {
+        fn at_once(&self) -> usize {
+            1
         }
-        assert!(authenticator.sources.lock().len() <= MAX_SOURCES);
-        assert_eq!(authenticator.note_failure(source(1), now), FIRST_PAUSE * 4);
+
+        fn recall(&self, _: &[u8]) -> Option<Principal> {
+            None
+        }
+
+        fn verify<'a>(&'a self, _: &'a [u8]) -> Pin<Box<dyn Future<Output = Option<Principal>> + Send + 'a>> {
+            Box::pin(async {
+                self.begun.add_permits(1);
+                self.may_end.acquire().await.unwrap().forget();
+                None
+            })
+        }
+    }
+
+    fn source() -> Source {
+        Source::Network(Ipv4Addr::new(192, 0, 2, 1).into())
+    }
+
+    /// Guesses whose connections are dropped while they are hashed.
+    #[tokio::test]
+    async fn a_guess_that_is_given_up_counts_and_keeps_its_turn() {
+        let check = Arc::new(Slow {
+            begun: Semaphore::new(0),
+            may_end: Semaphore::new(0),
+        });
+        let authenticator = Authenticator::new(None, None).or(Arc::clone(&check) as Arc<dyn CredentialCheck>);
+        let authenticator = Arc::new(authenticator);
+        let guess = || {
+            let authenticator = Arc::clone(&authenticator);
+            let mut headers = HeaderMap::new();
+            headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
+            tokio::spawn(async move {
+                authenticator
+                    .authenticate(&headers, source(), Duration::ZERO)
+                    .await
+            })
+        };
+        for _ in 0..3 {
+            let given_up = guess();
+            check.begun.acquire().await.unwrap().forget();
+            given_up.abort();
+            assert!(given_up.await.unwrap_err().is_cancelled());
+            let next = guess();
+            tokio::task::yield_now().await;
+            assert_eq!(check.begun.available_permits(), 0, "the turn is still held");
+            next.abort();
+            check.may_end.add_permits(1);
+        }
+        let failures = authenticator.failures.charge(source(), Instant::now());
+        assert_eq!(failures, Duration::from_millis(250) * 8, "three were counted");
     }
 
     #[track_caller]

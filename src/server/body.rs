@@ -3,6 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
@@ -18,8 +19,66 @@ use crate::server::tracker::{Phase, Tracker};
 /// How much of an unwanted body is read so that the connection can be kept.
 const MAX_DRAINED_BYTES: u64 = 1024 * 1024;
 
+/// Bodies up to this size are not counted: the limit on connections bounds them.
+const SMALL_BYTES: usize = 64 * 1024;
+
+/// The memory of all large bodies that are being read or worked on.
+#[derive(Debug, Default)]
+pub(super) struct LargeBodies {
+    bytes: AtomicUsize,
+}
+
+/// What one body takes of that memory, given back when it is dropped.
+#[derive(Debug)]
+pub(super) struct Share<'a> {
+    of: &'a LargeBodies,
+    limit: usize,
+    bytes: usize,
+}
+
+impl LargeBodies {
+    /// A body's share, of `limit` bytes for all.
+    pub(super) fn share(&self, limit: usize) -> Share<'_> {
+        Share {
+            of: self,
+            limit,
+            bytes: 0,
+        }
+    }
+}
+
+impl Share<'_> {
+    /// The body has grown to `bytes`.
+    fn grow(&mut self, bytes: usize) -> Result<(), Refusal> {
+        if bytes <= SMALL_BYTES {
+            return Ok(());
+        }
+        let more = bytes - self.bytes;
+        let fits = |taken: usize| taken.checked_add(more).filter(|&sum| sum <= self.limit);
+        self.of
+            .bytes
+            .fetch_update(Relaxed, Relaxed, fits)
+            .map_err(|_| Refusal::Busy)?;
+        self.bytes = bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        if self.bytes > 0 {
+            self.of.bytes.fetch_sub(self.bytes, Relaxed);
+        }
+    }
+}
+
 /// Collects the body, in most cases a single piece that is not copied.
-pub(super) async fn collect(body: Incoming, limit: usize, tracker: &Tracker) -> Result<Bytes, Refusal> {
+pub(super) async fn collect(
+    body: Incoming,
+    limit: usize,
+    share: &mut Share<'_>,
+    tracker: &Tracker,
+) -> Result<Bytes, Refusal> {
     let mut body = pin!(body);
     let mut first = Bytes::new();
     let mut joined: Option<BytesMut> = None;
@@ -31,6 +90,7 @@ pub(super) async fn collect(body: Incoming, limit: usize, tracker: &Tracker) -> 
         if data.len() > limit - have {
             return Err(Refusal::BodyTooLarge { limit });
         }
+        share.grow(have + data.len())?;
         match &mut joined {
             Some(joined) => joined.extend_from_slice(&data),
             None if first.is_empty() => first = data,

@@ -28,6 +28,7 @@ use crate::clock::SharedClock;
 use crate::net::principal::Principal;
 use crate::provider::{Caller, RequestContext};
 use crate::server::enumerations::{Enumerations, Taken};
+use crate::server::work;
 use crate::server::{
     BoxFuture, HttpReply, HttpRequest, HttpService, Peer, ReplyBody, RequestHead, Route, StreamAborted,
 };
@@ -187,7 +188,7 @@ impl CimxmlService {
 /// Goes on with an answer where blocking is allowed, until `enough` is written.
 async fn off_reactor(mut reply: Reply, enough: usize) -> Result<Reply, CimError> {
     let span = tracing::Span::current();
-    let running = tokio::task::spawn_blocking(move || {
+    let running = work::off_reactor(reply.kind(), move || {
         let outcome = span.in_scope(|| reply.go_on(enough));
         outcome.map(|()| reply)
     });

@@ -55,10 +55,17 @@ pub(super) enum Accepted {
 }
 
 impl Connection {
-    /// Its caller is known: from now on this connection gives way to none.
+    /// Its caller is known: from now on this connection gives way last.
     pub(super) fn note_proven(&self) {
         if !self.proven.swap(true, Relaxed) {
-            self.place.rise(Standing::Proven);
+            self.place.set_standing(Standing::Proven);
+        }
+    }
+
+    /// Its caller is not known, or no more.
+    pub(super) fn note_unproven(&self) {
+        if self.proven.swap(false, Relaxed) {
+            self.place.set_standing(Standing::Unproven);
         }
     }
 }
@@ -112,7 +119,7 @@ pub(super) async fn run(
     let authenticator = &connection.shared.settings().authenticator;
     match connection.caller.principal(authenticator) {
         Some(_) => connection.note_proven(),
-        None => connection.place.rise(Standing::Unproven),
+        None => connection.place.set_standing(Standing::Unproven),
     }
     serve(carrier, connection).await;
 }
@@ -141,7 +148,7 @@ async fn handshake(
     if !first_byte_comes(connection, &stream).await {
         return None;
     }
-    connection.place.rise(Standing::Handshaking);
+    connection.place.set_standing(Standing::Handshaking);
     match tokio::time::timeout_at(end, TlsAcceptor::from(tls.config()).accept(stream)).await {
         Ok(Ok(stream)) => Some(stream),
         Ok(Err(error)) if refuses_certificate(&error) => {

@@ -13,6 +13,7 @@ use hyper::{HeaderMap, Method, Uri};
 use tokio::sync::mpsc;
 
 use crate::net::principal::Principal;
+use crate::server::slots::Slot;
 
 /// A future on the heap, as the methods of [`HttpService`] return it.
 pub type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -45,13 +46,15 @@ pub enum Route {
     Unknown,
 }
 
-/// A request with its whole body.
+/// A request with its whole body, which is being worked on.
 #[derive(Debug)]
 pub struct HttpRequest {
     /// Everything but the body.
     pub head: RequestHead,
     /// The body, without transfer coding.
     pub body: Bytes,
+    /// Its place among those that are worked on; it is to live as long as the work.
+    pub slot: Slot,
 }
 
 /// A request's method, target and headers, and where it came from.

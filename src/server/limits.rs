@@ -9,16 +9,24 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 pub struct Limits {
     /// Bytes of a request's body (8 MiB). More is answered 413.
     pub body_bytes: usize,
-    /// Bytes of the body of a request that needs no authentication (64 KiB). More is answered 413.
+    /// Bytes of the body of a request that needs no authentication (8 KiB). More is answered 413.
     pub anonymous_body_bytes: usize,
+    /// Bytes of all large bodies, above 64 KiB each, that are read or worked on at once (64 MiB). More are answered
+    /// 503. At least `body_bytes`, or the largest are never taken.
+    pub bodies_bytes: usize,
     /// Bytes of a request's head: request line and headers (32 KiB, at least 8 KiB). More is answered 431.
     pub head_bytes: usize,
     /// Open connections in all (1024). Never more than the limit on open files leaves room for.
     pub connections: usize,
     /// Open connections from one address, or one /64 of IPv6, or one local user (256).
     pub connections_per_source: usize,
-    /// Requests being worked on at once (256). More are answered 503.
+    /// Requests of known callers that are worked on at once (256). More wait up to two seconds and are then
+    /// answered 503.
     pub requests_in_flight: usize,
+    /// Requests of unknown callers that are worked on at once (16). More are answered 503.
+    pub anonymous_in_flight: usize,
+    /// The same for one source (4).
+    pub anonymous_in_flight_per_source: usize,
     /// From the connection to the end of its TLS handshake (10 s).
     pub handshake: Duration,
     /// From a head's first byte to its last, and from the handshake to the first head (10 s).
@@ -37,11 +45,14 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 8 * 1024 * 1024,
-            anonymous_body_bytes: 64 * 1024,
+            anonymous_body_bytes: 8 * 1024,
+            bodies_bytes: 64 * 1024 * 1024,
             head_bytes: 32 * 1024,
             connections: 1024,
             connections_per_source: 256,
             requests_in_flight: 256,
+            anonymous_in_flight: 16,
+            anonymous_in_flight_per_source: 4,
             handshake: Duration::from_secs(10),
             header: Duration::from_secs(10),
             body: Duration::from_secs(30),

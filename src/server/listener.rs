@@ -251,7 +251,7 @@ fn admit(shared: &Arc<Shared>, accepted: Accepted, peer: Peer) {
             .counters
             .refused_connections
             .fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        tracing::debug!(%peer, "connection refused: the limit is reached by authenticated connections");
+        tracing::debug!(%peer, "connection refused: the limit is reached by connections that work for authenticated callers");
     }
 }
 

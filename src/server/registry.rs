@@ -1,10 +1,11 @@
 //! All open connections: how many there are, by whom, and which gives way when there are too many.
 //!
 //! A connection rises from silent to authenticated. When a limit is reached, the one of the lowest
-//! standing gives way, the oldest first; an authenticated one never does. So a flood of silent
-//! connections pushes out its own, and whoever speaks is heard.
+//! standing gives way, the oldest first. So a flood of silent connections pushes out its own, and whoever speaks is
+//! heard. An authenticated one gives way last, and only between two requests: the one that had none for longest.
 
 use std::collections::{BTreeSet, HashMap};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -77,6 +78,16 @@ impl Source {
                 ip @ IpAddr::V4(_) => Self::Network(ip),
             },
             Peer::Local { uid, .. } => Self::User(*uid),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Network(ip @ IpAddr::V4(_)) => ip.fmt(f),
+            Self::Network(ip @ IpAddr::V6(_)) => write!(f, "{ip}/64"),
+            Self::User(uid) => write!(f, "local uid {uid}"),
         }
     }
 }
@@ -195,12 +206,12 @@ impl Open {
 
     fn evict_of(&mut self, source: Source) -> Result<(), Full> {
         let first = self.by_source.get(&source).and_then(BTreeSet::first).copied();
-        self.evict(first)
+        self.evict(first).or_else(|Full| self.evict_idle(Some(source)))
     }
 
     fn evict_any(&mut self) -> Result<(), Full> {
         let first = self.all.first().copied();
-        self.evict(first)
+        self.evict(first).or_else(|Full| self.evict_idle(None))
     }
 
     fn evict(&mut self, first: Option<(Standing, u64)>) -> Result<(), Full> {
@@ -214,6 +225,23 @@ impl Open {
             _ => Err(Full),
         }
     }
+
+    /// Ends the authenticated connection that has been idle for longest, of those of `source` if one is given. Where
+    /// this is called all are authenticated.
+    fn evict_idle(&mut self, source: Option<Source>) -> Result<(), Full> {
+        let of_source = |entry: &Entry| source.is_none_or(|source| entry.source == source);
+        let idle = self
+            .by_id
+            .iter()
+            .filter(|(_, entry)| of_source(entry))
+            .filter_map(|(&id, entry)| Some((entry.tracker.idle_since()?, id)));
+        let (_, id) = idle.min().ok_or(Full)?;
+        if let Some(entry) = self.remove(id) {
+            // It ends at once, or after the request that may be coming in just now.
+            entry.tracker.drain();
+        }
+        Ok(())
+    }
 }
 
 impl Entry {
@@ -225,11 +253,11 @@ impl Entry {
 }
 
 impl Place {
-    /// Raises the connection to `standing`.
-    pub(super) fn rise(&self, standing: Standing) {
+    /// Gives the connection this standing.
+    pub(super) fn set_standing(&self, standing: Standing) {
         let mut open = self.registry.open.lock();
         if let Some(mut entry) = open.remove(self.id) {
-            entry.standing = entry.standing.max(standing);
+            entry.standing = standing;
             open.insert(self.id, entry);
         }
     }
@@ -244,10 +272,12 @@ impl Drop for Place {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::server::tracker::Phase;
 
     struct Floor {
         registry: Arc<Registry>,
         places: Vec<(u64, Place)>,
+        trackers: Vec<Arc<Tracker>>,
     }
 
     impl Floor {
@@ -260,20 +290,27 @@ mod tests {
             Self {
                 registry: Arc::new(Registry::new(&limits)),
                 places: Vec::new(),
+                trackers: Vec::new(),
+            }
+        }
+
+        fn all_enter(&self, phase: Phase) {
+            for tracker in &self.trackers {
+                tracker.enter(phase);
             }
         }
 
         /// A connection by the user `uid` that has risen to `standing`; its number, if it was admitted.
         fn come(&mut self, uid: u32, standing: Standing) -> Option<u64> {
             let mut place = None;
-            let admitted = self
-                .registry
-                .admit(Source::User(uid), Arc::new(Tracker::new()), |given| {
-                    place = Some(given);
-                    tokio::spawn(std::future::pending::<()>()).abort_handle()
-                });
+            let tracker = Arc::new(Tracker::new());
+            self.trackers.push(Arc::clone(&tracker));
+            let admitted = self.registry.admit(Source::User(uid), tracker, |given| {
+                place = Some(given);
+                tokio::spawn(std::future::pending::<()>()).abort_handle()
+            });
             let place = place.filter(|_| admitted.is_ok())?;
-            place.rise(standing);
+            place.set_standing(standing);
             let id = place.id;
             self.places.push((id, place));
             Some(id)
@@ -313,16 +350,53 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn one_that_has_proved_itself_never_gives_way() {
+    async fn one_that_works_for_a_known_caller_never_gives_way() {
         let mut floor = Floor::new(2, 100);
         floor.come(1, Proven).unwrap();
         floor.come(1, Proven).unwrap();
+        floor.all_enter(Phase::Working);
         assert_eq!(floor.come(1, Silent), None);
         assert_eq!(floor.open(), [0, 1]);
         assert_eq!(floor.registry.evict_one(), Err(Full));
         floor.places.remove(0);
         assert_eq!(floor.open(), [1], "a place is given back");
         floor.come(1, Silent).unwrap();
+    }
+
+    #[tokio::test]
+    async fn of_known_callers_the_longest_idle_gives_way() {
+        for limits in [(3, 100), (100, 3)] {
+            let mut floor = Floor::new(limits.0, limits.1);
+            for _ in 0..3 {
+                floor.come(1, Proven).unwrap();
+            }
+            floor.all_enter(Phase::Idle);
+            floor.trackers[0].enter(Phase::Working);
+            std::thread::sleep(std::time::Duration::from_millis(1));
+            floor.trackers[1].enter(Phase::Idle);
+            floor.come(1, Proven).unwrap();
+            assert_eq!(floor.open(), [0, 1, 3], "{limits:?}");
+            assert!(
+                floor.trackers[2].is_draining(),
+                "it ends after what it may have begun"
+            );
+            floor.trackers[3].enter(Phase::Writing);
+            floor.come(1, Silent).unwrap();
+            assert_eq!(floor.open(), [0, 3, 4], "{limits:?}");
+            floor.come(1, Silent).unwrap();
+            assert_eq!(floor.open(), [0, 3, 5], "the silent one goes before all others");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_proof_can_be_lost() {
+        let mut floor = Floor::new(2, 100);
+        floor.come(1, Proven).unwrap();
+        floor.come(1, Proven).unwrap();
+        floor.all_enter(Phase::Working);
+        floor.places[1].1.set_standing(Unproven);
+        floor.come(1, Silent).unwrap();
+        assert_eq!(floor.open(), [0, 2]);
     }
 
     #[tokio::test]

@@ -35,7 +35,7 @@ pub(super) async fn respond(
     let id = RequestId(connection.shared.counters.requests.fetch_add(1, Relaxed) + 1);
     let (parts, body) = request.into_parts();
     let head = RequestHead::new(id, parts, connection.peer, connection.local, connection.transport);
-    let mut log = AccessLog::begin(&head, started);
+    let mut log = AccessLog::begin(&head, connection.source, started, &connection.shared.strangers);
     let span = tracing::info_span!("request", id = %id);
     let reply = answer(&connection, head, body, &mut log).instrument(span).await;
     log.end(&reply);
@@ -46,9 +46,11 @@ async fn answer(
     connection: &Connection,
     head: RequestHead,
     body: Incoming,
-    log: &mut AccessLog,
+    log: &mut AccessLog<'_>,
 ) -> HttpReply {
-    let entry = match admit(connection, &head, &body).await {
+    let settings = connection.shared.settings();
+    let limits = &settings.limits;
+    let entry = match admit(connection, &settings, &head, &body).await {
         Ok(entry) => entry,
         Err(refusal) if body::dismiss(body, &head.headers, &connection.tracker) => {
             return refusal.reply(false);
@@ -56,23 +58,21 @@ async fn answer(
         Err(refusal) => return refuse_and_close(connection, refusal),
     };
     log.note_principal(entry.principal.as_ref());
-    let body = match body::collect(body, entry.body_limit, &connection.tracker).await {
+    let mut share = connection.shared.large_bodies.share(limits.bodies_bytes);
+    let body = match body::collect(body, entry.body_limit, &mut share, &connection.tracker).await {
         Ok(body) => body,
         Err(refusal) => return refuse_and_close(connection, refusal),
     };
-    // A stranger's request counts once it is there whole: those that are sent slowly lock nobody out.
-    let _in_flight = match entry.in_flight {
-        Some(in_flight) => in_flight,
-        None => {
-            let limit = connection.shared.settings().limits.requests_in_flight;
-            match InFlight::enter(connection, limit) {
-                Some(in_flight) => in_flight,
-                None => return Refusal::Busy.reply(false),
-            }
-        }
-    };
     log.note_received(body.len());
-    call(connection, HttpRequest { head, body }, entry.principal).await
+    let slots = &connection.shared.slots;
+    let slot = match &entry.principal {
+        Some(_) => slots.take(limits).await,
+        None => slots.take_anonymous(connection.source, limits),
+    };
+    let Some(slot) = slot else {
+        return Refusal::Busy.reply(false);
+    };
+    call(connection, HttpRequest { head, body, slot }, entry.principal).await
 }
 
 fn refuse_and_close(connection: &Connection, refusal: Refusal) -> HttpReply {
@@ -81,27 +81,25 @@ fn refuse_and_close(connection: &Connection, refusal: Refusal) -> HttpReply {
 }
 
 /// What a request that may be read is given.
-struct Entry<'a> {
+struct Entry {
     principal: Option<Principal>,
     body_limit: usize,
-    /// Of a caller who is known: large bodies are bounded by it in number.
-    in_flight: Option<InFlight<'a>>,
 }
 
 /// Everything that can be said about a request before its body is read.
-async fn admit<'a>(
-    connection: &'a Connection,
+async fn admit(
+    connection: &Connection,
+    settings: &Settings,
     head: &RequestHead,
     body: &Incoming,
-) -> Result<Entry<'a>, Refusal> {
-    let settings = connection.shared.settings();
+) -> Result<Entry, Refusal> {
     let limits = &settings.limits;
     let (principal, body_limit) = match connection.shared.service.route(head) {
         Route::Unknown => return Err(Refusal::NotFound),
         Route::WrongMethod { allow } => return Err(Refusal::WrongMethod { allow }),
         Route::Anonymous => (None, limits.anonymous_body_bytes),
         Route::Authenticated => (
-            Some(authenticate(connection, &settings, &head.headers).await?),
+            Some(authenticate(connection, settings, &head.headers).await?),
             limits.body_bytes,
         ),
     };
@@ -109,14 +107,9 @@ async fn admit<'a>(
     if body.size_hint().lower() > body_limit as u64 {
         return Err(Refusal::BodyTooLarge { limit: body_limit });
     }
-    let in_flight = match &principal {
-        Some(_) => Some(InFlight::enter(connection, limits.requests_in_flight).ok_or(Refusal::Busy)?),
-        None => None,
-    };
     Ok(Entry {
         principal,
         body_limit,
-        in_flight,
     })
 }
 
@@ -135,18 +128,20 @@ async fn authenticate(
                 .await
         }
     };
-    match authenticated {
+    let refusal = match authenticated {
         Authentication::Authenticated(principal) => {
             connection.note_proven();
-            Ok(principal)
+            return Ok(principal);
         }
-        Authentication::Anonymous => Err(Refusal::NoCredential),
-        Authentication::WrongScheme => Err(Refusal::WrongScheme),
+        Authentication::Anonymous => Refusal::NoCredential,
+        Authentication::WrongScheme => Refusal::WrongScheme,
         Authentication::Failed => {
             connection.shared.counters.failed_logins.fetch_add(1, Relaxed);
-            Err(Refusal::WrongCredential)
+            Refusal::WrongCredential
         }
-    }
+    };
+    connection.note_unproven();
+    Err(refusal)
 }
 
 fn check_body_headers(head: &RequestHead) -> Result<(), Refusal> {
@@ -190,23 +185,6 @@ impl<F: Future + Unpin> Future for UnwindCaught<F> {
             Ok(polled) => polled.map(Some),
             Err(_) => Poll::Ready(None),
         }
-    }
-}
-
-/// Counts a request among those being worked on.
-struct InFlight<'a>(&'a Connection);
-
-impl<'a> InFlight<'a> {
-    fn enter(connection: &'a Connection, limit: usize) -> Option<Self> {
-        let before = connection.shared.counters.in_flight.fetch_add(1, Relaxed);
-        let entered = Self(connection);
-        (before < limit).then_some(entered)
-    }
-}
-
-impl Drop for InFlight<'_> {
-    fn drop(&mut self) {
-        self.0.shared.counters.in_flight.fetch_sub(1, Relaxed);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use parking_lot::RwLock;
@@ -10,11 +10,15 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use crate::server::access_log;
 use crate::server::auth::Authenticator;
+use crate::server::body::LargeBodies;
 use crate::server::http::HttpService;
 use crate::server::limits::Limits;
 use crate::server::listener::{Endpoint, Listener};
 use crate::server::registry::Registry;
+use crate::server::slots::Slots;
+use crate::server::tally::Tally;
 
 /// How often a stopping server looks whether its connections have ended.
 const STOP_POLL: Duration = Duration::from_millis(10);
@@ -31,13 +35,11 @@ pub struct Server {
 pub struct Counters {
     /// Requests whose head was read.
     pub requests: AtomicU64,
-    /// Requests being worked on now.
-    pub in_flight: AtomicUsize,
     /// Requests that ended in a panic.
     pub panics: AtomicU64,
     /// Requests with a wrong credential.
     pub failed_logins: AtomicU64,
-    /// Connections closed at once because all that were open had authenticated.
+    /// Connections closed at once because all that were open were working for authenticated callers.
     pub refused_connections: AtomicU64,
 }
 
@@ -47,6 +49,9 @@ pub(super) struct Shared {
     settings: RwLock<Arc<Settings>>,
     pub(super) registry: Arc<Registry>,
     pub(super) counters: Counters,
+    pub(super) slots: Arc<Slots>,
+    pub(super) strangers: Arc<Tally>,
+    pub(super) large_bodies: LargeBodies,
     pub(super) stop: CancellationToken,
 }
 
@@ -109,6 +114,9 @@ impl Server {
                 authenticator: Arc::new(self.authenticator),
             })),
             counters: Counters::default(),
+            slots: Arc::default(),
+            strangers: access_log::strangers(),
+            large_bodies: LargeBodies::default(),
             stop: CancellationToken::new(),
         });
         let mut handle = ServerHandle {
@@ -186,6 +194,11 @@ impl ServerHandle {
     /// What was counted so far.
     pub fn counters(&self) -> &Counters {
         &self.shared.counters
+    }
+
+    /// Requests being worked on now.
+    pub fn in_flight(&self) -> usize {
+        self.shared.slots.taken()
     }
 
     /// Connections open now.

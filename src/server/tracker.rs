@@ -132,6 +132,12 @@ impl Tracker {
         Some(self.opened + Duration::from_micros(self.since_micros.load(Relaxed)) + allowed)
     }
 
+    /// Since when nothing has come after the last request; `None` while there is one.
+    pub(super) fn idle_since(&self) -> Option<Instant> {
+        let since = self.opened + Duration::from_micros(self.since_micros.load(Relaxed));
+        (self.phase() == Phase::Idle).then_some(since)
+    }
+
     /// Tells the request handler, which is polled next, that the body took too long.
     pub(super) fn declare_body_overdue(&self) {
         self.body_overdue.store(true, Relaxed);

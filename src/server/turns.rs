@@ -1,8 +1,8 @@
 //! Whose password is verified next.
 //!
-//! Verifying is dear, so few run at once. Sources take turns, so that one which floods delays the others by
-//! little; and within a source the newest comes first, so that whoever comes after a flood of guesses
-//! does not wait behind it.
+//! Verifying is dear, so few run at once, and half of them at most for one source: one that floods leaves room for
+//! the others, which take turns. Within a source the newest and the oldest come first alternately: whoever comes after
+//! a flood of guesses does not wait behind it, nor is he passed over for ever by those that come later.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -18,29 +18,40 @@ const BETWEEN_SWEEPS: usize = 64;
 /// The turns that may be held at once, and who waits for one.
 #[derive(Debug)]
 pub(super) struct Turns {
+    per_source: usize,
     waiting: Mutex<Waiting>,
 }
 
 #[derive(Debug)]
 struct Waiting {
     free: usize,
+    held: HashMap<Source, usize>,
     /// The sources with someone waiting, the next to be served first.
     order: VecDeque<Source>,
-    by_source: HashMap<Source, Vec<oneshot::Sender<Turn>>>,
+    by_source: HashMap<Source, Queue>,
+}
+
+/// Those of one source that wait, the oldest first.
+#[derive(Debug, Default)]
+struct Queue {
+    senders: VecDeque<oneshot::Sender<Turn>>,
+    oldest_is_next: bool,
 }
 
 /// Held while verifying. Dropped, it goes to the next.
 #[derive(Debug)]
-pub(super) struct Turn(Option<Arc<Turns>>);
+pub(super) struct Turn(Option<(Arc<Turns>, Source)>);
 
 impl Turns {
     pub(super) fn new(at_once: usize) -> Arc<Self> {
         let waiting = Waiting {
             free: at_once,
+            held: HashMap::new(),
             order: VecDeque::new(),
             by_source: HashMap::new(),
         };
         Arc::new(Self {
+            per_source: at_once.div_ceil(2),
             waiting: Mutex::new(waiting),
         })
     }
@@ -49,61 +60,98 @@ impl Turns {
     pub(super) async fn take(self: &Arc<Self>, source: Source) -> Option<Turn> {
         let turn = {
             let mut waiting = self.waiting.lock();
-            if waiting.free > 0 {
-                waiting.free -= 1;
-                return Some(Turn(Some(Arc::clone(self))));
+            if waiting.may_hold(source, self.per_source) {
+                waiting.note_taken(source);
+                return Some(self.turn(source));
             }
             waiting.join(source)
         };
         turn.await.ok()
     }
 
-    fn pass_on(&self, mut turn: Turn) {
+    fn turn(self: &Arc<Self>, source: Source) -> Turn {
+        Turn(Some((Arc::clone(self), source)))
+    }
+
+    fn give_back(self: &Arc<Self>, source: Source) {
         let mut waiting = self.waiting.lock();
-        while let Some(next) = waiting.next() {
-            match next.send(turn) {
-                Ok(()) => return,
-                // That one gave up.
-                Err(unwanted) => turn = unwanted,
+        waiting.note_free(source);
+        while let Some((source, next)) = waiting.next(self.per_source) {
+            waiting.note_taken(source);
+            if let Err(mut unwanted) = next.send(self.turn(source)) {
+                // That one gave up. Its turn is not to be given back by being dropped: the lock is held.
+                unwanted.0 = None;
+                waiting.note_free(source);
             }
         }
-        turn.0 = None;
-        waiting.free += 1;
     }
 }
 
 impl Waiting {
+    fn may_hold(&self, source: Source, per_source: usize) -> bool {
+        self.free > 0 && self.held.get(&source).is_none_or(|&held| held < per_source)
+    }
+
+    fn note_taken(&mut self, source: Source) {
+        self.free -= 1;
+        *self.held.entry(source).or_default() += 1;
+    }
+
+    fn note_free(&mut self, source: Source) {
+        self.free += 1;
+        if let Some(held) = self.held.get_mut(&source) {
+            *held -= 1;
+            if *held == 0 {
+                self.held.remove(&source);
+            }
+        }
+    }
+
     fn join(&mut self, source: Source) -> oneshot::Receiver<Turn> {
         let (sender, receiver) = oneshot::channel();
-        let stack = self.by_source.entry(source).or_default();
-        if stack.is_empty() {
+        let queue = self.by_source.entry(source).or_default();
+        if queue.senders.is_empty() {
             self.order.push_back(source);
         }
-        stack.push(sender);
-        if stack.len().is_multiple_of(BETWEEN_SWEEPS) {
-            stack.retain(|sender| !sender.is_closed());
+        queue.senders.push_back(sender);
+        if queue.senders.len().is_multiple_of(BETWEEN_SWEEPS) {
+            queue.senders.retain(|sender| !sender.is_closed());
         }
         receiver
     }
 
-    /// The newest of the source whose turn it is.
-    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
-        let source = self.order.pop_front()?;
-        let stack = self.by_source.get_mut(&source)?;
-        let next = stack.pop();
-        if stack.is_empty() {
+    /// One of the source whose turn it is, of those that may hold one more.
+    fn next(&mut self, per_source: usize) -> Option<(Source, oneshot::Sender<Turn>)> {
+        let may_hold = |source: &Source| self.may_hold(*source, per_source);
+        let place = self.order.iter().position(may_hold)?;
+        let source = self.order.remove(place)?;
+        let queue = self.by_source.get_mut(&source)?;
+        let next = queue.next()?;
+        if queue.senders.is_empty() {
             self.by_source.remove(&source);
         } else {
             self.order.push_back(source);
         }
-        next
+        Some((source, next))
+    }
+}
+
+impl Queue {
+    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
+        let oldest_is_next = self.oldest_is_next;
+        self.oldest_is_next = !oldest_is_next;
+        if oldest_is_next {
+            self.senders.pop_front()
+        } else {
+            self.senders.pop_back()
+        }
     }
 }
 
 impl Drop for Turn {
     fn drop(&mut self) {
-        if let Some(turns) = self.0.take() {
-            turns.pass_on(Self(Some(Arc::clone(&turns))));
+        if let Some((turns, source)) = self.0.take() {
+            turns.give_back(source);
         }
     }
 }
@@ -136,10 +184,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn sources_take_turns_and_the_newest_comes_first() {
+    async fn sources_take_turns_and_the_newest_and_the_oldest_alternate() {
         let turns = Turns::new(1);
         let mut turn = hold(&turns).await;
-        let mut waits: Vec<_> = [("a1", 1), ("a2", 1), ("b1", 2), ("a3", 1), ("b2", 2)]
+        let mut waits: Vec<_> = [("a1", 1), ("a2", 1), ("b1", 2), ("a3", 1), ("b2", 2), ("a4", 1)]
             .map(|(name, uid)| (name, wait(&turns, uid)))
             .into();
         let mut order = Vec::new();
@@ -149,7 +197,7 @@ mod tests {
             order.push(name);
             turn = next;
         }
-        assert_eq!(order, ["a3", "b2", "a2", "b1", "a1"]);
+        assert_eq!(order, ["a4", "b2", "a1", "b1", "a3", "a2"]);
     }
 
     fn first_served(waits: &mut Vec<(&'static str, Wait)>) -> (&'static str, Turn) {
@@ -164,7 +212,8 @@ mod tests {
     #[tokio::test]
     async fn a_turn_is_never_lost() {
         let turns = Turns::new(2);
-        let (one, two) = (hold(&turns).await, hold(&turns).await);
+        let one = turns.take(Source::User(8)).await.unwrap();
+        let two = turns.take(Source::User(9)).await.unwrap();
         let gave_up = wait(&turns, 1);
         let stays = wait(&turns, 1);
         let given_unseen = wait(&turns, 2);
@@ -178,12 +227,26 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn one_source_leaves_turns_to_others() {
+        let turns = Turns::new(4);
+        let one = hold(&turns).await;
+        let _two = hold(&turns).await;
+        let mut third = wait(&turns, 0);
+        let _other = turns.take(Source::User(1)).await.unwrap();
+        assert!(poll(&mut third).is_none());
+        drop(one);
+        assert!(poll(&mut third).is_some());
+        assert_eq!(turns.waiting.lock().free, 2);
+        assert_eq!(turns.waiting.lock().held.len(), 2);
+    }
+
+    #[tokio::test]
     async fn those_who_gave_up_are_forgotten() {
         let turns = Turns::new(1);
         let _turn = hold(&turns).await;
         for _ in 0..10 * BETWEEN_SWEEPS {
             drop(wait(&turns, 1));
         }
-        assert!(turns.waiting.lock().by_source[&Source::User(1)].len() <= BETWEEN_SWEEPS);
+        assert!(turns.waiting.lock().by_source[&Source::User(1)].senders.len() <= BETWEEN_SWEEPS);
     }
 }

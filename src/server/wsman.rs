@@ -22,7 +22,10 @@ use crate::delivery::Registry;
 use crate::net::principal::Principal;
 use crate::provider::Caller;
 use crate::server::enumerations::Enumerations;
-use crate::server::{BoxFuture, HttpReply, HttpRequest, HttpService, Peer, RequestHead, Route, Transport};
+use crate::server::work::{Work, off_reactor};
+use crate::server::{
+    BoxFuture, HttpReply, HttpRequest, HttpService, Peer, RequestHead, Route, Slot, Transport,
+};
 use crate::wsman::identify::{HTTP_BASIC, HTTPS_BASIC, IdentifyResponse};
 use crate::wsman::{Body, DateTimeStyle, Fault, FaultCause, FaultDetail, Refused, Request};
 use crate::xml::{self, Encoding};
@@ -58,6 +61,24 @@ impl Default for WsmanOptions {
             max_envelope_bytes: 512 * 1024,
             delivery_port: 6736,
             xml: xml::Limits::default(),
+        }
+    }
+}
+
+/// Where an operation is done.
+#[derive(Clone, Copy)]
+enum Place {
+    /// At once, as it waits for nothing.
+    Here,
+    OffReactor(Work),
+}
+
+impl Place {
+    fn of_reading(is_quick: bool) -> Self {
+        if is_quick {
+            Self::Here
+        } else {
+            Self::OffReactor(Work::Reads)
         }
     }
 }
@@ -150,7 +171,7 @@ impl WsmanService {
             options,
         };
         let exchange = Arc::new(exchange.limited());
-        match self.dispatch(&exchange, decoded.body).await {
+        match self.dispatch(&exchange, decoded.body, request.slot).await {
             Ok(text) => media.reply(200, text, encoding),
             Err(fault) => {
                 tracing::debug!(fault = %fault, action = exchange.headers.action, "request failed");
@@ -161,29 +182,30 @@ impl WsmanService {
     }
 
     /// Takes a request to where it is answered: at once where nothing has to be waited for, else off the
-    /// reactor.
-    async fn dispatch(&self, exchange: &Arc<Exchange>, body: Body) -> Result<String, Fault> {
+    /// reactor. Whoever waits for events holds no slot.
+    async fn dispatch(&self, exchange: &Arc<Exchange>, body: Body, slot: Slot) -> Result<String, Fault> {
         let shared = Arc::clone(&self.shared);
         match body {
             Body::Get => {
-                let quick = shared.answers_from_memory(exchange);
-                self.reply(exchange, quick, move |exchange| shared.get(exchange))
+                let place = Place::of_reading(shared.answers_from_memory(exchange));
+                self.reply(exchange, place, move |exchange| shared.get(exchange))
                     .await
             }
             Body::Enumerate(request) => {
                 let quick = request.filter.is_none() && shared.answers_from_memory(exchange);
-                self.reply(exchange, quick, move |exchange| {
+                self.reply(exchange, Place::of_reading(quick), move |exchange| {
                     shared.enumerate(exchange, request)
                 })
                 .await
             }
             Body::Pull(request) if eventing::is_subscription(&request.context) => {
+                drop(slot);
                 shared.fetch(exchange, &request).await
             }
             Body::Pull(request) => {
                 let taken = shared.take(exchange, &request.context)?;
-                let quick = shared.pulls_from_memory(&taken);
-                let pulled = self.run(exchange, quick, move |exchange| {
+                let place = Place::of_reading(shared.pulls_from_memory(&taken));
+                let pulled = self.run(exchange, place, move |exchange| {
                     shared.pull(exchange, &request, taken)
                 });
                 let (text, rest) = pulled.await?;
@@ -200,20 +222,28 @@ impl WsmanService {
             }
             Body::Release(request) => shared.release(exchange, &request),
             Body::Put(body) => {
-                self.reply(exchange, false, move |exchange| shared.put(exchange, body))
-                    .await
+                self.reply(exchange, Place::OffReactor(Work::Changes), move |exchange| {
+                    shared.put(exchange, body)
+                })
+                .await
             }
             Body::Create(body) => {
-                self.reply(exchange, false, move |exchange| shared.create(exchange, body))
-                    .await
+                self.reply(exchange, Place::OffReactor(Work::Changes), move |exchange| {
+                    shared.create(exchange, body)
+                })
+                .await
             }
             Body::Delete => {
-                self.reply(exchange, false, move |exchange| shared.delete(exchange))
-                    .await
+                self.reply(exchange, Place::OffReactor(Work::Changes), move |exchange| {
+                    shared.delete(exchange)
+                })
+                .await
             }
             Body::Invoke(call) => {
-                self.reply(exchange, false, move |exchange| shared.invoke(exchange, &call))
-                    .await
+                self.reply(exchange, Place::OffReactor(Work::Changes), move |exchange| {
+                    shared.invoke(exchange, &call)
+                })
+                .await
             }
             Body::Identify => Ok(identity(Transport::Tls).to_owned()),
             Body::Subscribe(request) => shared.subscribe(exchange, &request).await,
@@ -228,29 +258,30 @@ impl WsmanService {
     async fn reply(
         &self,
         exchange: &Arc<Exchange>,
-        quick: bool,
+        place: Place,
         work: impl FnOnce(&Exchange) -> Result<String, Fault> + Send + 'static,
     ) -> Result<String, Fault> {
-        exchange.fitting(self.run(exchange, quick, work).await?)
+        exchange.fitting(self.run(exchange, place, work).await?)
     }
 
     /// Runs one operation, here or where blocking is allowed, and within its time.
     async fn run<T: Send + 'static>(
         &self,
         exchange: &Arc<Exchange>,
-        quick: bool,
+        place: Place,
         work: impl FnOnce(&Exchange) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        if quick {
-            return work(exchange);
-        }
+        let kind = match place {
+            Place::Here => return work(exchange),
+            Place::OffReactor(kind) => kind,
+        };
         let limit = exchange
             .headers
             .operation_timeout
             .unwrap_or(DEFAULT_OPERATION_TIMEOUT);
         let owned = Arc::clone(exchange);
         let span = tracing::Span::current();
-        let running = tokio::task::spawn_blocking(move || span.in_scope(|| work(&owned)));
+        let running = off_reactor(kind, move || span.in_scope(|| work(&owned)));
         match tokio::time::timeout(limit, running).await {
             Ok(Ok(result)) => result,
             Ok(Err(failed)) => {

@@ -6,7 +6,6 @@ pub mod classes;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use esm::clock::ManualClock;
 use esm::net::accounts::Accounts;
@@ -119,8 +118,7 @@ impl Service {
 
     /// How many requests are being worked on.
     pub fn in_flight(&self) -> usize {
-        let counters = self.handle.as_ref().unwrap().counters();
-        counters.in_flight.load(Ordering::SeqCst)
+        self.handle.as_ref().unwrap().in_flight()
     }
 
     /// A connection as that account, without TLS.

@@ -182,13 +182,13 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "max_body_bytes",
                 bytes(8 * KIB, 256 * MIB),
                 Default::Integer(4 * MIB),
-                "The largest request.",
+                "The largest request. All above 64 KiB together take 16 times as much at most; more are answered 503.",
             ),
             key(
                 "max_anonymous_body_bytes",
                 bytes(KIB, MIB),
-                Default::Integer(64 * KIB),
-                "The largest request that needs no login.",
+                Default::Integer(8 * KIB),
+                "The largest request that needs no login: Identify, at /wsman-anon/identify.",
             ),
             key(
                 "max_head_bytes",
@@ -224,7 +224,8 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "max_connections",
                 count(8, 1_000_000),
                 Default::Integer(1024),
-                "Connections at once; beyond it the oldest one without a finished handshake gives way.",
+                "Connections at once; beyond it the oldest without a handshake gives way, then without a login, then the \
+                 longest idle.",
             ),
             key(
                 "max_connections_per_source",
@@ -272,7 +273,9 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "max_requests_in_flight",
                 count(1, 100_000),
                 Default::Integer(256),
-                "Requests worked on at once; beyond it others are told to come again (503).",
+                "Requests with a login that are worked on at once, once their body is there; others wait up to 2 s, \
+                 then they are answered 503. Those without a login have 16 places of their own, 4 of them for one \
+                 address.",
             ),
             key(
                 "stop_secs",

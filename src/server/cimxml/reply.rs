@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::listing::Listing;
 use super::{Exchange, OpenEnumeration, Outcome, STREAM_FROM};
 use crate::cim::CimError;
-use crate::cimxml::{RequestMessage, ResponseWriter};
+use crate::cimxml::{Operation, RequestMessage, ResponseWriter};
 use crate::clock::SharedClock;
 use crate::server::enumerations::Taken;
+use crate::server::work::Work;
 
 /// The reply cannot be finished, and a part of it is with the client: the connection is to be cut.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +42,26 @@ impl Reply {
             listing: None,
             pulled: None,
             taken: 0,
+        }
+    }
+
+    /// What answering it does.
+    pub(super) fn kind(&self) -> Work {
+        let changes = |operation: &Operation| {
+            matches!(
+                operation,
+                Operation::CreateInstance { .. }
+                    | Operation::ModifyInstance { .. }
+                    | Operation::DeleteInstance { .. }
+                    | Operation::SetProperty { .. }
+                    | Operation::Invoke(_)
+            )
+        };
+        let mut requests = self.message.requests.iter();
+        if requests.any(|request| request.operation.as_ref().is_ok_and(changes)) {
+            Work::Changes
+        } else {
+            Work::Reads
         }
     }
 

@@ -4,7 +4,6 @@ use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use esm::net::accounts::Accounts;
@@ -85,7 +84,7 @@ fn a_clean_stop_waits_for_what_is_being_worked_on() {
     let report = std::thread::scope(|scope| {
         let slow = scope.spawn(|| server.curl(&["-u", &credentials(), "-d", "x", "/slow"]));
         server.runtime.block_on(async {
-            while handle.counters().in_flight.load(Relaxed) == 0 {
+            while handle.in_flight() == 0 {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         });
@@ -205,15 +204,16 @@ fn strangers_who_send_slowly_lock_nobody_out() {
     assert!(reply[..length].starts_with(b"HTTP/1.1 200"));
 }
 
-#[test]
-fn too_many_at_once_are_told_to_come_again() {
-    let server = TestServer::start_with(
-        Limits {
-            requests_in_flight: 1,
-            ..Limits::default()
-        },
-        |_| None,
-    );
+fn one_at_once() -> Limits {
+    Limits {
+        requests_in_flight: 1,
+        ..Limits::default()
+    }
+}
+
+/// Asks for `path` while `long` is being worked on, in a server that works on one request at once.
+fn ask_beside(long: &str, path: &str) -> (String, String) {
+    let server = TestServer::start_with(one_at_once(), |_| None);
     let credentials = credentials();
     let ask = |path| {
         text(&server.curl(&[
@@ -227,16 +227,32 @@ fn too_many_at_once_are_told_to_come_again() {
         ]))
     };
     std::thread::scope(|scope| {
-        let slow = scope.spawn(|| ask("/slow"));
-        let counters = server.handle.as_ref().unwrap().counters();
-        while counters.in_flight.load(Relaxed) == 0 {
+        let first = scope.spawn(|| ask(long));
+        while server.handle.as_ref().unwrap().in_flight() == 0 {
             std::thread::sleep(Duration::from_millis(2));
         }
-        assert_eq!(
-            ask("/echo"),
-            "Too many requests are being worked on: try again soon.\n|503|1"
-        );
-        assert_eq!(slow.join().unwrap(), "ann:x|200|");
-    });
-    assert_eq!(ask("/echo"), "ann:x|200|");
+        let second = ask(path);
+        (first.join().unwrap(), second)
+    })
+}
+
+#[test]
+fn too_many_at_once_wait_for_a_moment() {
+    let served = "ann:x|200|".to_owned();
+    assert_eq!(ask_beside("/slow", "/echo"), (served.clone(), served));
+}
+
+#[test]
+fn too_many_at_once_are_told_to_come_again() {
+    let (first, second) = ask_beside("/slower", "/echo");
+    assert_eq!(first, "ann:x|200|");
+    assert_eq!(
+        second,
+        "Too many requests are being worked on: try again soon.\n|503|1"
+    );
+}
+
+#[test]
+fn unknown_callers_take_no_place_of_the_known() {
+    assert_eq!(ask_beside("/slow", "/open").1, "x|200|");
 }

@@ -9,6 +9,7 @@ use esm::net::tls::client::{ClientTls, Trust};
 use esm::server::{Limits, raise_file_limit};
 
 use super::harness::{PASSWORD, TestServer, USER, credentials, text};
+use crate::raw_http::Connection;
 
 const FLOOD: usize = 10_000;
 /// The beginning of a TLS record whose rest never comes.
@@ -108,4 +109,112 @@ fn finished_handshakes_lock_nobody_out() {
     let silent: Vec<TcpStream> = (0..100).map(|_| connect(&server)).collect();
     check_answered(&server);
     drop((shaken, silent));
+}
+
+/// As many requests as are worked on at once, each without the body that it announces.
+#[test]
+fn requests_whose_body_does_not_come_lock_nobody_out() {
+    let limits = Limits {
+        requests_in_flight: 2,
+        anonymous_in_flight: 2,
+        anonymous_in_flight_per_source: 2,
+        ..Limits::default()
+    };
+    let server = TestServer::start_with(limits, |_| None);
+    let stuck: Vec<TcpStream> = (0..20)
+        .map(|n| {
+            let mut stream = TcpStream::connect(server.plain).unwrap();
+            let (path, login) = match n % 2 {
+                0 => ("/open", ""),
+                _ => ("/echo", "Authorization: Basic YW5uOnJpZ2h0IGhvcnNl\r\n"),
+            };
+            let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\n{login}Content-Length: 9\r\n\r\n");
+            stream.write_all(head.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let counters = server.handle.as_ref().unwrap().counters();
+    while counters.requests.load(std::sync::atomic::Ordering::Relaxed) < 20 {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    check_answered(&server);
+    assert_eq!(text(&server.curl(&["-d", "hi", "/open"])), "hi");
+    drop(stuck);
+}
+
+/// Large bodies are read while there is memory for them; small ones always.
+#[test]
+fn large_bodies_share_their_memory() {
+    let limits = Limits {
+        bodies_bytes: 300_000,
+        ..Limits::default()
+    };
+    let server = TestServer::start_with(limits, |_| None);
+    let half_sent = |bytes: usize| {
+        let mut stream = TcpStream::connect(server.plain).unwrap();
+        let head = "POST /echo HTTP/1.1\r\nHost: x\r\nAuthorization: Basic YW5uOnJpZ2h0IGhvcnNl\r\n";
+        let length = format!("Content-Length: {}\r\n\r\n", bytes + 1);
+        stream.write_all(head.as_bytes()).unwrap();
+        stream.write_all(length.as_bytes()).unwrap();
+        stream.write_all(&vec![b'x'; bytes]).unwrap();
+        stream
+    };
+    let mut first = half_sent(250_000);
+    let file = server.folder.path().join("large");
+    std::fs::write(&file, vec![b'y'; 200_000]).unwrap();
+    let data = format!("@{}", file.display());
+    let credentials = credentials();
+    let arguments = [
+        "-u",
+        &credentials,
+        "--data-binary",
+        &data,
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "/echo",
+    ];
+    let started = Instant::now();
+    while text(&server.curl(&arguments)) != "503" {
+        // Until the first is read as far as it came.
+        assert!(started.elapsed() < Duration::from_secs(60), "both had room");
+    }
+    check_answered(&server);
+    first.write_all(b"x").unwrap();
+    let started = Instant::now();
+    while text(&server.curl(&arguments)) != "200" {
+        assert!(
+            started.elapsed() < Duration::from_secs(60),
+            "its memory was never given back"
+        );
+    }
+}
+
+/// One whose last login failed gives way before one that is logged in and has been idle for longer.
+#[test]
+fn a_refused_login_takes_the_right_to_stay_away() {
+    let limits = Limits {
+        connections: 2,
+        ..Limits::default()
+    };
+    let server = TestServer::start_with(limits, |_| None);
+    let login = "Authorization: Basic YW5uOnJpZ2h0IGhvcnNl\r\n";
+    let ask = |connection: &mut Connection, login: &str| {
+        connection.request("POST", "/echo", login, b"hi");
+        connection.reply().status
+    };
+    let mut idle = Connection::open(server.plain);
+    assert_eq!(ask(&mut idle, login), 200);
+    let mut refused = Connection::open(server.plain);
+    assert_eq!(ask(&mut refused, login), 200);
+    assert_eq!(ask(&mut refused, ""), 401);
+    let mut third = Connection::open(server.plain);
+    assert_eq!(ask(&mut third, login), 200);
+    assert_eq!(ask(&mut idle, login), 200);
+    // Now all are logged in, and the third has been idle for longest.
+    let mut fourth = Connection::open(server.plain);
+    assert_eq!(ask(&mut fourth, login), 200);
+    assert_eq!(ask(&mut idle, login), 200);
+    assert_eq!(third.read_some(&mut [0; 16]), 0, "it is closed");
 }

@@ -26,7 +26,7 @@ impl HttpService for EchoService {
     fn route(&self, head: &RequestHead) -> Route {
         match head.path() {
             "/echo" if head.method != hyper::Method::POST => Route::WrongMethod { allow: "POST" },
-            "/echo" | "/panic" | "/panic-late" | "/slow" | "/stream" | "/broken-stream" => {
+            "/echo" | "/panic" | "/panic-late" | "/slow" | "/slower" | "/stream" | "/broken-stream" => {
                 Route::Authenticated
             }
             "/open" => Route::Anonymous,
@@ -39,10 +39,12 @@ impl HttpService for EchoService {
             panic!("as asked");
         }
         Box::pin(async move {
+            let _worked_on = request.slot;
             match request.head.path() {
                 "/panic-late" => panic!("as asked"),
                 path @ ("/stream" | "/broken-stream") => return stream(path == "/broken-stream"),
                 "/slow" => tokio::time::sleep(Duration::from_millis(300)).await,
+                "/slower" => tokio::time::sleep(Duration::from_secs(4)).await,
                 _ => {}
             }
             let mut body = format!("{principal}:").into_bytes();

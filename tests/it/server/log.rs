@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::files::IDENTIFY;
 use super::harness::run;
 use crate::agent::{Agent, USER};
+use crate::raw_http::Connection;
 
 fn ask(agent: &Agent, path: &str, password: Option<&str>) {
     let url = format!("https://127.0.0.1:{}{path}", agent.port());
@@ -67,8 +68,50 @@ fn each_request_has_a_line_without_secrets() {
         ]
     );
     let log = agent.log();
+    assert!(
+        log.contains("a login failed: the name or the password is wrong from=127.0.0.1"),
+        "{log}"
+    );
     for secret in [&*password, "sesame", "secret=1", "Basic", "<i:Identify"] {
         assert!(!log.contains(secret), "{secret:?} stands in the log");
     }
     agent.stop();
+}
+
+#[test]
+fn a_log_that_nobody_reads_stops_nothing() {
+    let (agent, unread) = Agent::start_unread("[log]\nlevel = \"trace\"\n");
+    let address = ([127, 0, 0, 1], agent.cimxml_http_port()).into();
+    let mut connection = Connection::open(address).logged_in(USER, &agent.password());
+    // Some hundred KiB of lines; a pipe takes 64.
+    for _ in 0..2000 {
+        let reply = connection.post("application/soap+xml", IDENTIFY.as_bytes());
+        assert_eq!(reply.status, 200);
+    }
+    agent.stop();
+    drop(unread);
+}
+
+/// More requests than have lines of their own; the path of each is as long as it may be.
+#[test]
+fn strangers_do_not_fill_the_log() {
+    let agent = Agent::start();
+    let before = agent.log().len();
+    let address = ([127, 0, 0, 1], agent.cimxml_http_port()).into();
+    let mut connection = Connection::open(address);
+    let path = format!("/{}", "long".repeat(7000));
+    for _ in 0..200 {
+        connection.request("PROPFINDANDMUCHMORETHANTHAT", &path, "", b"");
+        assert_eq!(connection.reply().status, 404);
+    }
+    let more = agent.wait_for_log("more requests without a login");
+    assert!(more.contains(" from=127.0.0.1"), "{more}");
+    let log = agent.stop();
+    // The two hundred may take some seconds; each second has twenty lines.
+    let lines: Vec<&str> = log.lines().filter(|line| line.contains("status=404")).collect();
+    assert!(lines.len() < 200, "{} lines", lines.len());
+    let line = lines[0];
+    assert!(line.len() < 500, "{line}");
+    assert!(line.contains("method=PROPFINDANDMUCHM path="), "{line}");
+    assert!(log.len() - before < 200 * 300, "{} bytes", log.len());
 }

@@ -123,6 +123,25 @@ fn events_come_in_batches_of_the_size_and_age_asked_for() {
     source.agent.stop();
 }
 
+/// Where one request at once is worked on.
+#[test]
+fn a_pull_that_waits_keeps_nobody_out() {
+    let source = Source::start_with("[limits]\nmax_requests_in_flight = 1\n");
+    let subscribed = source.subscribe(&deliver(PULL, "http://127.0.0.1:9/", ""), "");
+    let pull = Message::pull(
+        "CIM_Indication",
+        &subscribed.context,
+        "<n:MaxTime>PT20S</n:MaxTime>",
+    );
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| source.ask(&pull));
+        std::thread::sleep(Duration::from_millis(300));
+        source.alert();
+        assert_eq!(waiting.join().unwrap().status, 200);
+    });
+    source.agent.stop();
+}
+
 #[test]
 fn events_are_pulled() {
     let source = Source::start();

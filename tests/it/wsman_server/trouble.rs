@@ -43,7 +43,7 @@ fn an_operation_that_takes_too_long_is_given_up_and_holds_up_nobody() {
 fn many_stuck_operations_leave_room_for_others() {
     let service = Service::start();
     std::thread::scope(|scope| {
-        for _ in 0..40 {
+        for _ in 0..16 {
             let mut ann = service.connect_as("ann");
             scope.spawn(move || ann.ask(&get("Test_Stuck")));
         }
