@@ -122,5 +122,12 @@ impl Drop for AccessLog<'_> {
 }
 
 fn beginning(text: &str, bytes: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes)).unwrap_or_default()
+    if text.len() <= bytes {
+        return text;
+    }
+    // Not within a character.
+    (0..=bytes)
+        .rev()
+        .find_map(|end| text.get(..end))
+        .unwrap_or_default()
 }

@@ -308,7 +308,7 @@ mod tests {
         let reading = thread::spawn(move || io::read_to_string(ShortOf(reader)).unwrap());
         let lost = told.recv_timeout(LONG).unwrap();
         output.flush(LONG);
-        output.push(&[b'\0'], true);
+        output.push(b"\0", true);
         let read = reading.join().unwrap();
         assert_eq!(read.lines().count() as u64 + lost, lines + 2);
         assert!(
