@@ -117,7 +117,7 @@ Options of esm:
   --user NAME           the account; its password: ESM_PASSWORD, --password-file, or asked for
   --password-file FILE  a file whose first line is the password
   --ca FILE             trust the certificates in this PEM file, and what they have signed
-  --pin SHA256          trust the certificate, or key, with this SHA-256; `esm cert show` prints both
+  --pin SHA256          trust the certificate or key with this SHA-256 (see `esm cert show`)
   --insecure            trust everybody: whoever stands in the way can read and change everything
   --namespace NAME      the namespace where the object names none
   --language NAME       the language of the query: WQL (default), DMTF:CQL
