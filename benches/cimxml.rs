@@ -1,7 +1,7 @@
 //! CIM-XML: EnumerateInstances of few and of many instances, side by side with a bare hyper and rustls server that
 //! sends the same bytes; and the memory of the server while a slow client pulls a million instances.
 //!
-//! `cargo bench --bench cimxml [-- SECONDS]`: the length of a round, 2 if not given.
+//! `cargo bench --bench cimxml [-- SECONDS]`: the length of a round, 0.5 if not given.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,9 +32,9 @@ use std::time::{Duration, Instant};
 
 use child::Part;
 use esm::net::certificate::{self, CertificateNames, PairPaths};
-use load::{Connection, Round, measure};
+use load::{Comparison, Connection, measure};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 11;
 /// How many instances, and on how many connections they are asked for.
 const CASES: [(u32, &[usize]); 3] = [(3, &[1, 16]), (100, &[1, 16]), (10_000, &[1, 4])];
 const MILLION: u32 = 1_000_000;
@@ -53,7 +53,7 @@ fn main() {
             count.parse().unwrap(),
         ),
         _ => {
-            let seconds = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(2.0);
+            let seconds = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(0.5);
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(async {
                 compare(Duration::from_secs_f64(seconds)).await;
@@ -114,24 +114,23 @@ async fn compare(length: Duration) {
         bare::record(folder.path(), body_bytes, body.as_bytes());
         let bare = Server::start(&["bare"], folder.path());
         for connections in connections {
-            let (mut of_bare, mut of_esm) = (Vec::new(), Vec::new());
+            let mut comparison = Comparison::default();
             for _ in 0..ROUNDS {
-                of_bare.push(measure(bare.address, bare.part.pid(), &post, *connections, length).await);
-                of_esm.push(measure(esm.address, esm.part.pid(), &post, *connections, length).await);
+                let of_bare = measure(bare.address, bare.part.pid(), &post, *connections, length).await;
+                let of_esm = measure(esm.address, esm.part.pid(), &post, *connections, length).await;
+                comparison.push(of_bare, of_esm);
             }
-            print(count, *connections, Round::median(of_bare), Round::median(of_esm));
+            print(count, *connections, comparison);
         }
     }
 }
 
-fn print(count: u32, connections: usize, bare: Round, esm: Round) {
+fn print(count: u32, connections: usize, comparison: Comparison) {
+    let ratio = comparison.ratio();
+    let (bare, esm) = comparison.medians();
     println!(
-        "{count:6} instances, {connections:2} connections: bare {:7.0}/s {:8.1} us, esm {:7.0}/s {:8.1} us of processor; ratio {:.2}",
-        bare.per_second,
-        bare.server_micros,
-        esm.per_second,
-        esm.server_micros,
-        esm.per_second / bare.per_second
+        "{count:6} instances, {connections:2} connections: bare {:7.0}/s {:8.1} us, esm {:7.0}/s {:8.1} us of processor; ratio {ratio:.2}",
+        bare.per_second, bare.server_micros, esm.per_second, esm.server_micros,
     );
 }
 

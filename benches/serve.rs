@@ -1,7 +1,7 @@
 //! Requests per second of the agent, side by side with a bare hyper and rustls server that sends the same
 //! bytes: kept TLS connections, Basic credentials on each request, every server a process of its own.
 //!
-//! `cargo bench --bench serve [-- SECONDS]`: the length of a round, 2 if not given.
+//! `cargo bench --bench serve [-- SECONDS]`: the length of a round, 0.5 if not given.
 
 #![allow(
     clippy::unwrap_used,
@@ -32,10 +32,10 @@ use std::time::{Duration, Instant};
 
 use agent::Agent;
 use child::Part;
-use load::{Connection, Round, measure, post};
+use load::{Comparison, Connection, Round, measure, post};
 use message::{IDENTIFY, enumerate, pull};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 11;
 const CONNECTIONS: [usize; 2] = [1, 16];
 const FILE_SYSTEMS: usize = 10;
 const FILE_SYSTEM: &str = "ESM_FileSystemThread";
@@ -47,7 +47,7 @@ fn main() {
         ["bare", folder, certificate, key] => bare::run(folder.as_ref(), certificate.as_ref(), key.as_ref()),
         ["many", folder, certificate, key] => many::run(folder.as_ref(), certificate.as_ref(), key.as_ref()),
         _ => {
-            let seconds = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(2.0);
+            let seconds = arguments.iter().find_map(|text| text.parse().ok()).unwrap_or(0.5);
             let runtime = tokio::runtime::Runtime::new().unwrap();
             runtime.block_on(compare(Duration::from_secs_f64(seconds)));
         }
@@ -75,45 +75,35 @@ async fn compare(length: Duration) {
 
     for (name, request) in &cases {
         for connections in CONNECTIONS {
-            let (mut of_bare, mut of_esm) = (Vec::new(), Vec::new());
+            let mut comparison = Comparison::default();
             for _ in 0..ROUNDS {
-                of_bare.push(measure(bare.address, bare.pid(), request, connections, length).await);
-                of_esm.push(measure(agent.address, agent.pid(), request, connections, length).await);
+                let of_bare = measure(bare.address, bare.pid(), request, connections, length).await;
+                let of_esm = measure(agent.address, agent.pid(), request, connections, length).await;
+                comparison.push(of_bare, of_esm);
             }
-            print(
-                name,
-                connections,
-                Round::median(of_bare),
-                Round::median(of_esm),
-                1.0,
-            );
+            print(name, connections, comparison, 1.0);
         }
     }
     for connections in [1, 4] {
-        let (mut of_bare, mut of_esm) = (Vec::new(), Vec::new());
+        let mut comparison = Comparison::default();
         for _ in 0..ROUNDS {
-            of_bare.push(measure(bare.address, bare.pid(), &pull, connections, length).await);
-            of_esm.push(enumerate_all(&many, connections, length).await);
+            let of_bare = measure(bare.address, bare.pid(), &pull, connections, length).await;
+            let of_esm = enumerate_all(&many, connections, length).await;
+            comparison.push(of_bare, of_esm);
         }
-        let per_reply = PULL_ELEMENTS as f64;
-        print(
-            "Pull (instances)",
-            connections,
-            Round::median(of_bare),
-            Round::median(of_esm),
-            per_reply,
-        );
+        print("Pull (instances)", connections, comparison, PULL_ELEMENTS as f64);
     }
 }
 
-fn print(name: &str, connections: usize, bare: Round, esm: Round, factor: f64) {
+fn print(name: &str, connections: usize, comparison: Comparison, factor: f64) {
+    let ratio = comparison.ratio();
+    let (bare, esm) = comparison.medians();
     println!(
-        "{name:16} {connections:3} connections: bare {:8.0}/s {:6.1} us, esm {:8.0}/s {:6.1} us of processor; ratio {:.2}",
+        "{name:16} {connections:3} connections: bare {:8.0}/s {:6.1} us, esm {:8.0}/s {:6.1} us of processor; ratio {ratio:.2}",
         bare.per_second * factor,
         bare.server_micros / factor,
         esm.per_second * factor,
         esm.server_micros / factor,
-        esm.per_second / bare.per_second
     );
 }
 

@@ -104,9 +104,33 @@ pub struct Round {
     pub server_micros: f64,
 }
 
+/// Short rounds of the bare server and of ours in turn: what disturbs one disturbs the one beside it, too.
+#[derive(Default)]
+pub struct Comparison(Vec<(Round, Round)>);
+
+impl Comparison {
+    /// Adds a round of the bare server and the round of ours beside it.
+    pub fn push(&mut self, bare: Round, esm: Round) {
+        self.0.push((bare, esm));
+    }
+
+    /// The middle one of the ratios of neighbours.
+    pub fn ratio(&self) -> f64 {
+        let ratios = self.0.iter().map(|(bare, esm)| esm.per_second / bare.per_second);
+        let mut ratios: Vec<f64> = ratios.collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
+    }
+
+    /// The middle round of each by requests in a second: the bare server's, and ours.
+    pub fn medians(self) -> (Round, Round) {
+        let (bare, esm) = self.0.into_iter().unzip();
+        (Round::median(bare), Round::median(esm))
+    }
+}
+
 impl Round {
-    /// The middle one by requests in a second: rounds alternate, so what disturbs one server disturbs the other.
-    pub fn median(mut rounds: Vec<Self>) -> Self {
+    fn median(mut rounds: Vec<Self>) -> Self {
         rounds.sort_by(|a, b| a.per_second.total_cmp(&b.per_second));
         rounds[rounds.len() / 2]
     }
