@@ -41,6 +41,9 @@ pub struct LoginArgs {
     /// A file whose first line is the password
     #[arg(long, value_name = "FILE", global = true)]
     password_file: Option<PathBuf>,
+    /// Let the password go to another machine over http://, where everybody on the way can read it
+    #[arg(long, global = true)]
+    allow_clear_text: bool,
 }
 
 /// Which agent of this machine.
@@ -91,6 +94,11 @@ impl TrustArgs {
 
     fn is_given(&self) -> bool {
         self.ca.is_some() || self.pin.is_some() || self.insecure
+    }
+
+    /// Whether a certificate is asked for that only TLS can show.
+    const fn wants_tls(&self) -> bool {
+        self.ca.is_some() || self.pin.is_some()
     }
 }
 
@@ -156,7 +164,7 @@ impl ConnectionArgs {
         };
         match &self.url {
             Some(address) => {
-                warn_of_eavesdroppers(address, &self.login);
+                check_clear_text(address, &self.login, &self.trust)?;
                 let tls = self.tls_for(address)?;
                 Ok(WsmanClient::new(
                     address.clone(),
@@ -214,14 +222,38 @@ impl LocalArgs {
     }
 }
 
-/// Says on standard error that a password would go in clear text.
-pub fn warn_of_eavesdroppers(address: &ServerAddress, login: &LoginArgs) {
-    if login.user.is_some() {
-        warn_of_clear_text(address);
+/// Makes sure that nothing goes in clear text which is not meant to: who pins a certificate means TLS, and a password
+/// is shown to the network only where that is asked for, and is told of then.
+///
+/// # Errors
+/// What would go there, and how it is done.
+pub fn check_clear_text(
+    address: &ServerAddress,
+    login: &LoginArgs,
+    trust: &TrustArgs,
+) -> Result<(), Failure> {
+    let refuse = |message: String| Err(Failure::new(Exit::Usage, message));
+    if trust.wants_tls() && matches!(address, ServerAddress::Url(url) if !url.tls) {
+        return refuse(clear_text_shows_no_certificate(address));
     }
+    if login.user.is_none() || !address.is_open_to_eavesdroppers() {
+        return Ok(());
+    }
+    if !login.allow_clear_text {
+        return refuse(format!(
+            "the password would be sent in clear text to {address}: give an https:// URL, or --allow-clear-text"
+        ));
+    }
+    warn_of_clear_text(address);
+    Ok(())
 }
 
-/// The same where there is a password for sure.
+/// Why a certificate cannot be asked for there.
+pub fn clear_text_shows_no_certificate(address: &ServerAddress) -> String {
+    format!("--pin and --ca are for https://, and {address} is clear text, which shows no certificate")
+}
+
+/// Says on standard error that a password goes in clear text, if it does.
 pub fn warn_of_clear_text(address: &ServerAddress) {
     if address.is_open_to_eavesdroppers() {
         eprintln!("esm: warning: the password is sent in clear text to {address}");

@@ -203,6 +203,7 @@ fn send_error(error: &ClientError) -> SendError {
         | ClientError::HandshakeTimeout { .. }
         | ClientError::Broken(_)
         | ClientError::Malformed(_)
+        | ClientError::MalformedInClear(_)
         | ClientError::TooLarge(_)
         | ClientError::ResponseTimeout(_) => SendError::Unreachable(text),
     }

@@ -277,7 +277,10 @@ async fn next_of<T>(receiver: &mut mpsc::Receiver<T>, is_wanted: impl Fn(&T) -> 
 fn is_passing(error: &WsmanError) -> bool {
     use crate::net::http_client::ClientError as E;
     match error {
-        WsmanError::Http(error) => !matches!(error, E::BadRequest(_) | E::PinMismatch(_) | E::Tls { .. }),
+        WsmanError::Http(error) => !matches!(
+            error,
+            E::BadRequest(_) | E::PinMismatch(_) | E::Tls { .. } | E::MalformedInClear(_)
+        ),
         WsmanError::LoginRefused { .. } | WsmanError::Fault(_) => false,
         WsmanError::Status { .. } | WsmanError::Malformed(_) => false,
     }

@@ -241,7 +241,11 @@ impl HttpClient {
         let exchange = link.exchange(request, self.limits.body_bytes);
         let outcome = tokio::time::timeout(self.limits.response, exchange)
             .await
-            .unwrap_or(Err(ClientError::ResponseTimeout(self.limits.response)));
+            .unwrap_or(Err(ClientError::ResponseTimeout(self.limits.response)))
+            .map_err(|error| match self.endpoint {
+                Endpoint::Plain { .. } => error.in_clear(),
+                Endpoint::Tls { .. } | Endpoint::Local { .. } => error,
+            });
         let written = link.written().checked_duration_since(self.watch.began);
         self.watch.steps.sent = written;
         self.watch.steps.answered = outcome.is_ok().then(|| self.watch.elapsed());

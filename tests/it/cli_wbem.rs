@@ -128,6 +128,10 @@ fn https_is_trusted_as_told() {
     );
     let both = ask(&["--pin", &other, "--ca", &certificate], 16).err;
     assert!(both.contains("exclude one another"), "{both}");
+    let clear = object.replace("https://", "http://");
+    let mut command = agent.esm(&["wbem", "ein", &clear, "--pin", agent.fingerprint()]);
+    let clear = ends(command.env("ESM_PASSWORD", &password), 16).err;
+    assert!(clear.contains("for https://"), "{clear}");
 }
 
 #[test]

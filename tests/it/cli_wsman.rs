@@ -65,6 +65,22 @@ fn logins_and_trust_have_their_exit_codes() {
         "AgentVersion",
     );
 
+    let clear = url.replace("https://", "http://");
+    get(&["--url", &clear, "--pin", pin], 2, "for https://");
+    get(&["--url", &clear, "--ca", &certificate], 2, "for https://");
+    get(&["--url", &clear], 3, "begins with https://");
+    let elsewhere = ["--url", "http://0.0.0.0:9"];
+    get(
+        &elsewhere,
+        2,
+        "the password would be sent in clear text to http://0.0.0.0:9/wsman",
+    );
+    get(
+        &[&elsewhere[..], &["--allow-clear-text"]].concat(),
+        3,
+        "warning: the password is sent in clear text",
+    );
+
     let without = |args: &[&str], code, expect: &str| {
         let ended = ends(agent.esm(&["wsman", "--url", url, "--pin", pin]).args(args), code);
         assert!(

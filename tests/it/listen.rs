@@ -468,5 +468,8 @@ fn a_refused_subscription_ends_it() {
     );
     std::fs::write(agent.folder().join("wrong"), "not it").unwrap();
     subscribed(&agent, &["--password-file", "wrong"]).ends(4);
+    let clear = agent.url().replace("https://", "http://");
+    let told = subscribed(&agent, &["--subscribe", &clear]).ends(2);
+    assert!(told.iter().any(|line| line.contains("for https://")), "{told:?}");
     agent.stop();
 }

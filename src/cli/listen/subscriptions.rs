@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::Args;
-use crate::cli::connect::{password, warn_of_eavesdroppers};
+use crate::cli::connect::{check_clear_text, password};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::show::duration_text;
 use crate::cli::wsman::parse_length;
@@ -90,10 +90,12 @@ impl Subscriptions {
         if !args.subscriptions.is_given() {
             return Ok(subscriptions);
         }
+        for address in &args.subscriptions.subscribe {
+            check_clear_text(address, &args.login, &args.trust)?;
+        }
         let tls = args.trust.tls()?;
         let credentials = args.login.credentials()?;
         for address in &args.subscriptions.subscribe {
-            warn_of_eavesdroppers(address, &args.login);
             let notify_to = notify_to(args, address, listening).await?;
             let plan = plan(args, &notify_to)?;
             let options = ClientOptions::default();

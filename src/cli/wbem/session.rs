@@ -9,7 +9,7 @@ use super::command_line::Options;
 use super::object::{Object, Server};
 use super::trouble::Trouble;
 use crate::cli::Global;
-use crate::cli::connect::{LocalArgs, password, warn_of_clear_text};
+use crate::cli::connect::{LocalArgs, clear_text_shows_no_certificate, password, warn_of_clear_text};
 use crate::client::cimxml::{CimxmlClient, ClientOptions, Passing};
 use crate::client::server::ServerAddress;
 use crate::net::http_client::{BasicCredentials, HttpUrl};
@@ -71,6 +71,9 @@ fn remote(
 ) -> Result<CimxmlClient, Trouble> {
     let url: HttpUrl = server.url().parse().map_err(Trouble::url)?;
     let address = ServerAddress::Url(url);
+    if !server.tls && (options.ca.is_some() || options.pin.is_some()) {
+        return Err(Trouble::command(clear_text_shows_no_certificate(&address)));
+    }
     let credentials = credentials(server, options)?;
     if credentials.is_some() {
         warn_of_clear_text(&address);

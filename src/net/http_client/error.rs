@@ -68,6 +68,9 @@ pub enum ClientError {
     /// What came is no HTTP.
     #[error("the reply is no valid HTTP: {0}")]
     Malformed(hyper::Error),
+    /// The same in clear text, where it may be TLS that the server speaks.
+    #[error("the reply is no valid HTTP: {0}; a URL of a server that speaks TLS begins with https://")]
+    MalformedInClear(hyper::Error),
     /// The reply's body is larger than allowed.
     #[error("the reply's body has more than {0} bytes")]
     TooLarge(usize),
@@ -77,6 +80,14 @@ pub enum ClientError {
 }
 
 impl ClientError {
+    /// The same, known to have come in clear text.
+    pub(super) fn in_clear(self) -> Self {
+        match self {
+            Self::Malformed(error) => Self::MalformedInClear(error),
+            other => other,
+        }
+    }
+
     /// Whether the connection itself failed, as that of a peer does which closed it meanwhile.
     pub(super) fn is_broken_connection(&self) -> bool {
         matches!(self, Self::Broken(_))
