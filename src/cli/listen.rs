@@ -32,6 +32,7 @@ Examples:
   esm listen                                         on port 6736, with a certificate of its own
   esm listen --output json | jq .message
   esm listen --subscribe https://server --user admin --pin SHA256
+  esm listen --subscribe https://server --user admin --pin SHA256 --filter-name ESM:AllAlerts
   esm listen --plain --listen 127.0.0.1:6736
 
 The first lines on standard error say where it listens, and the fingerprints of its certificate and
@@ -98,7 +99,7 @@ async fn listen(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, 
     let (receiver, mut deliveries) = Receiver::new(Arc::clone(&classes), args.accept_user.is_some());
     let server = start(args, global, receiver)?;
     let mut subscriptions = Subscriptions::start(args, &server.addresses()).await?;
-    let mut printer = Printer::new(args.output, out)?;
+    let mut printer = Printer::new(args.output, &classes, out)?;
     let ended = print(
         args.count,
         &mut deliveries,

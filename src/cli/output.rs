@@ -134,6 +134,16 @@ pub fn printable(text: &str) -> String {
         .collect()
 }
 
+/// The text, or its beginning and a sign that there is more, in at most `longest` characters.
+pub fn shortened(text: &str, longest: usize) -> String {
+    if text.chars().count() <= longest {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(longest.saturating_sub(1)).collect();
+    short.push('\u{2026}');
+    short
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, Mutex};
@@ -171,6 +181,13 @@ mod tests {
         cpu             85
         file-system:/日  a�[2Jb
         ");
+    }
+
+    #[test]
+    fn a_long_text_is_cut_where_a_sign_says_so() {
+        assert_eq!(shortened("größe", 5), "größe");
+        assert_eq!(shortened("größer", 5), "größ…");
+        assert_eq!(shortened("ab", 0), "…");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use super::Global;
 use super::connect::{LocalArgs, block_on};
 use super::exit::{Exit, Failure};
 use super::local_agent::LocalAgent;
-use super::output::{Output, TableOrJson, printable};
+use super::output::{Output, TableOrJson, printable, shortened};
 use super::show::duration_text;
 use super::show::json::instance_json;
 use super::show::layout::Layout;
@@ -111,6 +111,9 @@ const HEADS: [&str; 10] = [
     "QUEUE",
     "LAST ERROR",
 ];
+
+/// The longest filter or error in the list; `show` and the JSON have it whole.
+const LONGEST_CELL: usize = 48;
 
 pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let mut agent = LocalAgent::new(&args.local, global)?;
@@ -270,11 +273,11 @@ fn row(subscription: &Instance) -> [String; HEADS.len()] {
         text("Protocol"),
         text("DeliveryMode"),
         text("Destination"),
-        text("Filter"),
+        shortened(&text("Filter"), LONGEST_CELL),
         text("State"),
         left.unwrap_or_else(|| "for good".to_owned()),
         text("QueueLength"),
-        text("LastError"),
+        shortened(&text("LastError"), LONGEST_CELL),
     ]
 }
 

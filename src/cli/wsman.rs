@@ -50,7 +50,7 @@ pub struct Args {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Namespace and form")]
 struct Common {
-    /// The CIM namespace [default: root/ESMPRO/AS for ESM classes, root/cimv2 for others]
+    /// The CIM namespace [default: root/ESMPRO/AS for ESM classes and for events, root/cimv2 for others]
     #[arg(long, value_name = "NAMESPACE", global = true)]
     namespace: Option<String>,
     /// The form of the answer; xml is as it came from the agent

@@ -1,6 +1,7 @@
 //! What an agent tells a manager, whichever protocol brings it.
 
 use std::collections::{HashSet, VecDeque};
+use std::fmt;
 
 use crate::cim::{DateTime, Instance, Value};
 use crate::server::Peer;
@@ -88,9 +89,10 @@ impl Indication {
         code.and_then(|code| WORDS.get(code).copied()).unwrap_or("")
     }
 
-    /// Who detected it: `EventSource`, else `ProviderName`.
+    /// Who detected it: `EventSource`, else `ProviderName`. Of a change it is the class of what has changed.
     pub fn source(&self) -> Option<String> {
-        self.first(&["EventSource", "ProviderName"])
+        let changed = || Some(self.change()?.source.class_name.as_str().to_owned());
+        self.first(&["EventSource", "ProviderName"]).or_else(changed)
     }
 
     /// `EventID`.
@@ -100,7 +102,7 @@ impl Indication {
 
     /// The computer that it is about.
     pub fn system(&self) -> Option<String> {
-        self.text("SystemName")
+        self.first(&["SystemName", "SourceInstanceHost"])
     }
 
     /// The part of the computer that it is about: by its short name where there is one, else by its path.
@@ -108,9 +110,37 @@ impl Indication {
         self.first(&["TargetInstance", "AlertingManagedElement"])
     }
 
-    /// What it says.
+    /// What it says. Of a change it is what is other than before.
     pub fn message(&self) -> Option<String> {
-        self.first(&["Message", "Description"])
+        let changed = || Some(self.change()?.to_string());
+        self.first(&["Message", "Description"]).or_else(changed)
+    }
+
+    /// The change that it tells of, if it is an indication of an instance that was made, changed or deleted
+    /// (CIM_InstIndication).
+    pub fn change(&self) -> Option<InstanceChange<'_>> {
+        const KINDS: [(&str, &str); 3] = [
+            ("CIM_InstCreation", "created"),
+            ("CIM_InstModification", "changed"),
+            ("CIM_InstDeletion", "deleted"),
+        ];
+        let class = self.instance.class_name.as_str();
+        let (_, kind) = KINDS
+            .into_iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(class))?;
+        let embedded = |name| match self.instance.get(name)? {
+            Value::Instance(instance) => Some(instance.as_ref()),
+            _ => None,
+        };
+        Some(InstanceChange {
+            kind,
+            source: embedded("SourceInstance")?,
+            previous: embedded("PreviousInstance"),
+            properties: match self.instance.get("ChangedPropertyNames") {
+                Some(Value::Array(names)) => names.iter().map(Value::to_text).collect(),
+                _ => Vec::new(),
+            },
+        })
     }
 
     /// The state that the watched part is in since.
@@ -140,6 +170,37 @@ impl Indication {
     fn text(&self, name: &str) -> Option<String> {
         let text = self.instance.get(name)?.to_text();
         (!text.is_empty()).then_some(text)
+    }
+}
+
+/// An instance that was made, changed or deleted.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceChange<'i> {
+    /// `created`, `changed` or `deleted`.
+    pub kind: &'static str,
+    /// The instance as it is now; as it was, where it is deleted.
+    pub source: &'i Instance,
+    /// As it was before it was changed.
+    pub previous: Option<&'i Instance>,
+    /// The names of the properties that differ, where the sender says them.
+    pub properties: Vec<String>,
+}
+
+/// `created`, or `changed: Warning 85 -> 70, Critical NULL -> 90`.
+impl fmt::Display for InstanceChange<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind)?;
+        let text = |instance: &Instance, name: &str| {
+            let value = instance.get(name).map(Value::to_text);
+            value.unwrap_or_else(|| "NULL".to_owned())
+        };
+        for (at, name) in self.properties.iter().enumerate() {
+            write!(f, "{} {name}", if at == 0 { ":" } else { "," })?;
+            if let Some(previous) = self.previous {
+                write!(f, " {} -> {}", text(previous, name), text(self.source, name))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -216,6 +277,35 @@ mod tests {
         assert_eq!(other.severity(), "");
         assert_eq!(other.source().as_deref(), Some("p"));
         assert_eq!(other.message().as_deref(), Some("d"));
+    }
+
+    #[test]
+    fn a_change_says_what_is_other_than_before() {
+        let setting = |warning: f64| {
+            let mut setting = Instance::new(Name::new("ESM_MonitorSetting"));
+            setting.set("InstanceID", "cpu");
+            setting.set("Warning", warning);
+            setting
+        };
+        let mut told = Instance::new(Name::new("CIM_InstModification"));
+        told.set("SourceInstance", setting(70.5));
+        told.set("SourceInstanceHost", "server");
+        let mut told = Indication {
+            instance: told,
+            xml: String::new(),
+        };
+        assert_eq!(told.source().as_deref(), Some("ESM_MonitorSetting"));
+        assert_eq!(told.system().as_deref(), Some("server"));
+        assert_eq!(told.message().as_deref(), Some("changed"));
+        let names = vec!["Warning".to_owned(), "Critical".to_owned()];
+        told.instance.set("ChangedPropertyNames", names);
+        assert_eq!(told.message().as_deref(), Some("changed: Warning, Critical"));
+        told.instance.set("PreviousInstance", setting(85.5));
+        let expect = "changed: Warning 85.5 -> 70.5, Critical NULL -> NULL";
+        assert_eq!(told.message().as_deref(), Some(expect));
+        told.instance.class_name = Name::new("CIM_InstDeletion");
+        assert!(told.message().unwrap().starts_with("deleted"));
+        assert_eq!(indication(&[]).change(), None);
     }
 
     #[test]

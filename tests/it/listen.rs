@@ -314,10 +314,10 @@ fn a_table_has_a_line_for_each_indication_and_enough_is_enough() {
     }
     let table: Vec<String> = (0..4).map(|_| listening.line()).collect();
     insta::assert_snapshot!(table.join("\n"), @r"
-    TIME                  SEVERITY     SOURCE               EVENT     SYSTEM            TARGET            MESSAGE                                           STATE     SEQ   IDENTIFIER
-    2026-01-31 12:00:00Z  warning      ESMCPUPERF           80000101  server            cpu               Load > 85 %                                       Warning   1     ESM:1
-    2026-01-31 12:00:00Z  warning      ESMCPUPERF           80000101  server            cpu               Load > 85 %                                       Warning   1     ESM:1 (duplicate)
-    2026-01-31 12:00:00Z  warning      ESMCPUPERF           80000102  server            cpu               Load > 85 %                                       Warning   2     ESM:2
+    TIME                  SEVERITY     SOURCE                EVENT     SYSTEM            TARGET                STATE     SEQ   MESSAGE                                           IDENTIFIER
+    2026-01-31 12:00:00Z  warning      ESMCPUPERF            80000101  server            cpu                   Warning   1     Load > 85 %                                       ESM:1
+    2026-01-31 12:00:00Z  warning      ESMCPUPERF            80000101  server            cpu                   Warning   1     Load > 85 %                                       ESM:1 (duplicate)
+    2026-01-31 12:00:00Z  warning      ESMCPUPERF            80000102  server            cpu                   Warning   2     Load > 85 %                                       ESM:2
     ");
     listening.ends(0);
     let xml = Listening::start(home.path(), &["--count", "1", "--output", "xml"]);
@@ -454,6 +454,62 @@ fn a_subscription_that_is_deleted_at_the_agent_is_made_again() {
     assert_eq!(end["subscription"]["id"], identifier);
     assert_ne!(listening.hears("subscribed for 10m as "), first);
     listening.stop();
+    agent.stop();
+}
+
+/// The class of what changes is known where it is at home, without a namespace in the request.
+#[test]
+fn a_change_of_an_instance_is_told_in_words() {
+    let agent = Agent::start_with(LOOPBACK);
+    let query = "SELECT * FROM CIM_InstModification WHERE SourceInstance ISA ESM_MonitorSetting";
+    let listening = subscribed(&agent, &["--filter", query]);
+    listening.hears("subscribed for 10m as ");
+    // The agent tells what is other than when it first looked, and nobody knows when that is.
+    let mut levels = [70, 71].into_iter().cycle();
+    let line = loop {
+        let level = levels.next().unwrap();
+        let (warning, reset) = (format!("Warning={level}"), format!("WarningReset={}", level - 5));
+        let mut put = agent.wsman(&["put", "ESM_MonitorSetting?InstanceID=cpu", &warning, &reset]);
+        assert_eq!(command::run(&mut put).code, Some(0));
+        if let Ok(line) = listening.printed.recv_timeout(Duration::from_secs(5)) {
+            break line;
+        }
+    };
+    let line: Json = serde_json::from_str(&line).unwrap();
+    assert_eq!(
+        (&line["source"], &line["target"]),
+        (&"ESM_MonitorSetting".into(), &"cpu".into())
+    );
+    let message = line["message"].as_str().unwrap();
+    for expect in ["changed: ", "Warning ", "WarningReset ", " -> "] {
+        assert!(message.contains(expect), "{line}");
+    }
+    agent.stop();
+}
+
+#[test]
+fn a_stored_filter_is_subscribed_to_by_its_name() {
+    let agent = Agent::start_with(LOOPBACK);
+    let listening = subscribed(&agent, &["--filter-name", "ESM:ESMAGENT"]);
+    listening.hears("subscribed for 10m as ");
+    let stored = "CIM_IndicationFilter?Name=ESM:ESMFSSERVICE";
+    let ended = command::run(&mut agent.wsman(&["subscribe", stored, "--mode", "pull"]));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let list = command::run(&mut agent.esm(&["subscription", "list", "--output", "json"])).out;
+    let list: Json = serde_json::from_str(&list).unwrap();
+    let mut filters: Vec<&str> = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|one| one["Filter"].as_str())
+        .collect();
+    filters.sort_unstable();
+    assert!(
+        filters[0].contains("'ESMAGENT'") && filters[1].contains("'ESMFSSERVICE'"),
+        "{filters:?}"
+    );
+    subscribed(&agent, &["--filter-name", "nowhere"]).ends(5);
+    subscribed(&agent, &["--namespace", "root/none"]).ends(5);
     agent.stop();
 }
 

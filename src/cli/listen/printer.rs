@@ -5,9 +5,10 @@ use std::io;
 use serde_json::{Map, Value as Json, json};
 
 use crate::cim::Value;
-use crate::cli::output::{Format, Output, printable};
+use crate::cli::output::{Format, Output, printable, shortened};
 use crate::cli::show::json::instance_json;
-use crate::cli::show::value_text;
+use crate::cli::show::{heading, value_text};
+use crate::client::classes::Classes;
 use crate::manager::report::{Content, Indication, Report, Seen};
 use crate::server::Peer;
 
@@ -15,19 +16,22 @@ use crate::server::Peer;
 const COLUMNS: [(&str, usize); 10] = [
     ("TIME", 20),
     ("SEVERITY", 11),
-    ("SOURCE", 19),
+    ("SOURCE", 20),
     ("EVENT", 8),
     ("SYSTEM", 16),
-    ("TARGET", 16),
-    ("MESSAGE", 48),
+    ("TARGET", 20),
     ("STATE", 8),
     ("SEQ", 4),
+    ("MESSAGE", 48),
     ("IDENTIFIER", 0),
 ];
+/// The longest text in the columns before the message; the other forms have it whole.
+const LONGEST_CELL: usize = 20;
 
 /// Prints reports, each flushed at once.
 pub struct Printer<'o> {
     format: Format,
+    classes: &'o Classes,
     out: &'o mut Output,
     seen: Seen,
     indications: u64,
@@ -38,13 +42,14 @@ impl<'o> Printer<'o> {
     ///
     /// # Errors
     /// If the output cannot be written.
-    pub fn new(format: Format, out: &'o mut Output) -> io::Result<Self> {
+    pub fn new(format: Format, classes: &'o Classes, out: &'o mut Output) -> io::Result<Self> {
         if format == Format::Table {
             out.line(&row(COLUMNS.map(|(head, _)| head.to_owned())))?;
         }
         out.flush()?;
         Ok(Self {
             format,
+            classes,
             out,
             seen: Seen::default(),
             indications: 0,
@@ -66,9 +71,13 @@ impl<'o> Printer<'o> {
                 let is_duplicate = self.seen.is_duplicate(indication);
                 self.indications += 1;
                 match format {
-                    Format::Table => self.out.line(&table_line(indication, is_duplicate))?,
+                    Format::Table => {
+                        let target = target(indication, self.classes);
+                        self.out.line(&table_line(indication, target, is_duplicate))?;
+                    }
                     Format::Json => {
-                        let line = indication_json(report, indication, is_duplicate);
+                        let target = target(indication, self.classes);
+                        let line = indication_json(report, indication, target, is_duplicate);
                         self.out.line(&line.to_string())?;
                     }
                     Format::Xml => self.out.line(&indication.xml.replace(['\r', '\n'], " "))?,
@@ -91,28 +100,45 @@ fn row(cells: [String; COLUMNS.len()]) -> String {
     line.trim_end().to_owned()
 }
 
-fn table_line(indication: &Indication, is_duplicate: bool) -> String {
+/// The part of the computer that it is about; of a change, what tells the instance from others of its class.
+fn target(indication: &Indication, classes: &Classes) -> Option<String> {
+    indication.target().or_else(|| {
+        let changed = indication.change()?.source;
+        let class = classes.find(&changed.class_name);
+        let heading = heading(changed, class.as_deref());
+        let keys = heading.strip_prefix(changed.class_name.as_str())?.trim_start();
+        (!keys.is_empty()).then(|| keys.to_owned())
+    })
+}
+
+fn table_line(indication: &Indication, target: Option<String>, is_duplicate: bool) -> String {
     let mut identifier = indication.identifier().unwrap_or_default();
     if is_duplicate {
         identifier.push_str(" (duplicate)");
     }
     let time = indication.time().map(|at| value_text(&Value::DateTime(at), None));
+    let short = |text: Option<String>| shortened(&text.unwrap_or_default(), LONGEST_CELL);
     row([
         time.unwrap_or_default(),
         indication.severity().to_owned(),
-        indication.source().unwrap_or_default(),
-        indication.event_id().unwrap_or_default(),
-        indication.system().unwrap_or_default(),
-        indication.target().unwrap_or_default(),
+        short(indication.source()),
+        short(indication.event_id()),
+        short(indication.system()),
+        short(target),
+        short(indication.state()),
+        short(indication.sequence_number()),
         indication.message().unwrap_or_default(),
-        indication.state().unwrap_or_default(),
-        indication.sequence_number().unwrap_or_default(),
         identifier,
     ])
 }
 
 /// What matters by short names, and the whole instance.
-fn indication_json(report: &Report, indication: &Indication, is_duplicate: bool) -> Json {
+fn indication_json(
+    report: &Report,
+    indication: &Indication,
+    target: Option<String>,
+    is_duplicate: bool,
+) -> Json {
     let time = indication.time().and_then(|at| Some(at.to_wall()?.to_string()));
     let sequence = indication
         .sequence_number()
@@ -124,7 +150,7 @@ fn indication_json(report: &Report, indication: &Indication, is_duplicate: bool)
         ("source", json!(indication.source())),
         ("event_id", json!(indication.event_id())),
         ("system", json!(indication.system())),
-        ("target", json!(indication.target())),
+        ("target", json!(target)),
         ("message", json!(indication.message())),
         ("state", json!(indication.state())),
         ("sequence", json!(sequence)),

@@ -22,7 +22,7 @@ use crate::wsman::credentials::{Credential, IssuedToken};
 use crate::wsman::eventing::Delivery;
 use crate::wsman::identify::HTTPS_BASIC;
 use crate::wsman::time::Expires;
-use crate::wsman::{DeliveryMode, EndpointReference, Filter, Subscribe, ns};
+use crate::wsman::{DeliveryMode, EndpointReference, Filter, Selector, Subscribe, ns};
 
 /// What to subscribe to, and where.
 #[derive(Debug, clap::Args)]
@@ -43,6 +43,12 @@ pub struct SubscriptionArgs {
     /// A WQL query for the events, in place of the class
     #[arg(long, value_name = "QUERY", conflicts_with = "events", requires = "subscribe")]
     filter: Option<String>,
+    /// A filter that is stored at the agents, such as ESM:AllAlerts, in place of the class
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["events", "filter"], requires = "subscribe")]
+    filter_name: Option<String>,
+    /// The CIM namespace of the class or query [default: root/ESMPRO/AS]
+    #[arg(long, value_name = "NAMESPACE", requires = "subscribe")]
+    namespace: Option<String>,
     /// The lease to ask for, as 90s, 5m, 1h or 2d
     #[arg(long, value_name = "LENGTH", default_value = "10m", value_parser = parse_length, requires = "subscribe")]
     expires: Duration,
@@ -178,13 +184,14 @@ async fn notify_to(args: &Args, agent: &ServerAddress, listening: &[SocketAddr])
 
 fn plan(args: &Args, notify_to: &str) -> Result<Plan, Failure> {
     let wanted = &args.subscriptions;
-    let uri = match &wanted.filter {
-        Some(_) => ns::ALL_CLASSES.to_owned(),
-        None => class_uri(&wanted.events)?.0,
+    let resource = match (&wanted.filter, &wanted.filter_name) {
+        (Some(_), _) => Resource::new(ns::ALL_CLASSES),
+        (None, Some(name)) => stored_filter(name)?,
+        (None, None) => Resource::new(class_uri(&wanted.events)?.0),
     };
     let tokens = tokens(args, notify_to)?;
     Ok(Plan {
-        resource: Resource::new(uri),
+        resource: resource.in_namespace(wanted.namespace.as_deref()),
         request: Subscribe {
             end_to: Some(EndpointReference::to(notify_to)),
             delivery: Delivery {
@@ -200,6 +207,12 @@ fn plan(args: &Args, notify_to: &str) -> Result<Plan, Failure> {
         },
         tokens,
     })
+}
+
+fn stored_filter(name: &str) -> Result<Resource, Failure> {
+    let mut resource = Resource::new(class_uri("CIM_IndicationFilter")?.0);
+    resource.selectors.0.push(Selector::text("Name", name));
+    Ok(resource)
 }
 
 /// The agents are given what deliveries must log in with.

@@ -13,8 +13,8 @@ use crate::cli::connect::password;
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Format, printable};
 use crate::cli::show::duration_text;
-use crate::client::instance_name::class_uri;
-use crate::client::wsman::{Batch, Received};
+use crate::client::instance_name::InstanceName;
+use crate::client::wsman::{Batch, Received, Resource};
 use crate::wsman::credentials::{Credential, IssuedToken};
 use crate::wsman::eventing::{Delivery, SubscribeResponse};
 use crate::wsman::identify::HTTPS_BASIC;
@@ -28,14 +28,15 @@ Examples:
   esm wsman subscribe CIM_AlertIndication --notify-to https://manager:6736/ --expires 1h
   esm wsman subscribe --filter 'select * from CIM_AlertIndication where PerceivedSeverity > 4' \\
       --notify-to https://manager:6736/ --mode push-with-ack
-  esm wsman subscribe CIM_Indication --mode pull
+  esm wsman subscribe 'CIM_IndicationFilter?Name=ESM:ESMFSSERVICE' --mode pull
 
 A subscription ends with its lease unless it is renewed (`esm wsman renew`). `esm listen` receives
 what is sent.")]
 pub struct SubscribeArgs {
-    /// The class of events; a filter names it itself
+    /// The class of events, which a filter names itself; or a filter that is stored at the agent:
+    /// CIM_IndicationFilter?Name=NAME
     #[arg(value_name = "CLASS", required_unless_present = "filter")]
-    class: Option<String>,
+    class: Option<InstanceName>,
     /// A query for the events that are wanted
     #[arg(long, value_name = "QUERY")]
     filter: Option<String>,
@@ -156,11 +157,10 @@ enum Mode {
 
 /// Makes a subscription, and prints its identifier and lease.
 pub async fn subscribe(args: &SubscribeArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
-    let uri = match &args.class {
-        Some(class) => class_uri(class)?.0,
-        None => ns::ALL_CLASSES.to_owned(),
+    let resource = match &args.class {
+        Some(named) => Resource::from(named).in_namespace(session.namespace()),
+        None => session.class_resource(ns::ALL_CLASSES),
     };
-    let resource = session.class_resource(&uri);
     let (request, tokens) = args.request()?;
     let received = session.client.subscribe(&resource, request, tokens).await?;
     session.write_subscription(&received)?;

@@ -23,7 +23,6 @@ use crate::wsman::eventing::{
     SubscribeResponse, encode_get_status_response, encode_renew_response, encode_unsubscribe_response,
 };
 use crate::wsman::ns::dialect;
-use crate::wsman::resource_uri::default_namespace;
 use crate::wsman::time::Expires;
 use crate::wsman::{
     self, Addressing, EndpointReference, Fault, FaultCause, FaultDetail, Filter, ItemLimits, ItemShape,
@@ -332,23 +331,24 @@ fn event_filter(
     resource: &ResourceUri,
     request: &Subscribe,
 ) -> Result<EventFilter, Fault> {
-    let named = exchange
+    // Whatever class the indications are of, what they tell of is at home here.
+    let at_home = || Namespace::from_static("root/ESMPRO/AS");
+    let namespace = exchange
         .headers
         .selectors
         .namespace()
-        .or_else(|| resource.namespace().cloned());
+        .or_else(|| resource.namespace().cloned())
+        .unwrap_or_else(at_home)
+        .to_string();
     let query = |language: Language, dialect: &str, text: &str| {
-        let parsed = Query::parse(language, text).map_err(|error| {
+        Query::parse(language, text).map_err(|error| {
             Fault::new(
                 FaultCause::EventSourceUnableToProcess,
                 format!("The filter: {error}"),
             )
         })?;
-        let at_home = parsed
-            .from_class()
-            .map_or(Namespace::from_static("root/ESMPRO/AS"), default_namespace);
         Ok(EventFilter::Query {
-            namespace: named.clone().unwrap_or(at_home).to_string(),
+            namespace: namespace.clone(),
             language: dialect.to_owned(),
             text: text.to_owned(),
         })
@@ -368,9 +368,8 @@ fn event_filter(
             if class == FILTER_CLASS {
                 return stored_filter(exchange, registry);
             }
-            let namespace = named.unwrap_or_else(|| default_namespace(&class));
             Ok(EventFilter::Class {
-                namespace: namespace.to_string(),
+                namespace,
                 class: class.to_string(),
             })
         }
