@@ -5,6 +5,7 @@ mod change;
 pub mod greeting;
 mod health;
 pub mod identity;
+pub mod named;
 pub mod own_certificate;
 mod reports;
 mod services;
@@ -24,7 +25,7 @@ use crate::broker::{Broker, BrokerError};
 use crate::cim::mof::MofErrors;
 use crate::cim::schema::{Schema, house};
 use crate::clock::SharedClock;
-use crate::config::{Config, Mode};
+use crate::config::{Config, ConfigFaults, Mode};
 use crate::delivery::{Registry, RegistryParts};
 use crate::host::Host;
 use crate::host::load::LOAD_SPACING;
@@ -56,6 +57,8 @@ const DELIVERY_STOP: Duration = Duration::from_secs(5);
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "the messages say it")]
 pub enum StartError {
+    #[error(transparent)]
+    Configuration(#[from] ConfigFaults),
     #[error(transparent)]
     StateDir(#[from] StateDirError),
     #[error(transparent)]
@@ -119,14 +122,15 @@ impl Agent {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
         raise_file_limit();
+        let doubtful = named::look(&config, clock.wall().timestamp()).for_start()?;
         let state_dir = StateDir::take(&config.state_dir)?;
         let opened = Store::open(state_dir.path(), clock.wall())?;
         let store = opened.store;
         let loaded = begin(&store, &config, &clock).await?;
         let (config, refused) = build::with_remote(config, &loaded.settings);
 
-        for warning in config.warnings() {
-            tracing::warn!(%warning, "the configuration is allowed, but not safe");
+        for warning in config.warnings().iter().chain(&doubtful) {
+            tracing::warn!(%warning, "the configuration is allowed, but not as it should be");
         }
         let host = build::host(&config, &clock);
         let (pair, replaced) = own_certificate::ensure(&config, &host, clock.wall().timestamp())?;

@@ -25,12 +25,13 @@ pub mod wbem;
 pub mod wsman;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Environment};
+use crate::config::{Config, Environment, SYSTEM_SOCKET};
 use exit::{Exit, Failure};
 use output::Output;
 
@@ -128,18 +129,28 @@ impl Global {
     /// # Errors
     /// Every fault, if they leave in doubt where the socket is.
     fn local_socket(&self) -> Result<PathBuf, Failure> {
-        match Config::local_socket(self.config.as_deref(), &Environment::of_process()) {
-            Ok((socket, None)) => Ok(socket),
-            Ok((socket, Some(faults))) => {
-                let shown = socket.display();
-                eprintln!(
-                    "{faults}\nesm: warning: the configuration is faulty; the agent at {shown} is asked all the same"
-                );
-                Ok(socket)
-            }
-            Err(faults) => Err(Failure::plain(Exit::Negative, faults)),
+        let socket = Config::local_socket(self.config.as_deref(), &Environment::of_process())
+            .map_err(|faults| Failure::plain(Exit::Negative, faults))?;
+        let path = match socket.is_set {
+            true => socket.path,
+            false => answering(socket.path, Path::new(SYSTEM_SOCKET)),
+        };
+        if let Some(faults) = socket.faults {
+            let shown = path.display();
+            eprintln!(
+                "{faults}\nesm: warning: the configuration is faulty; the agent at {shown} is asked all the same"
+            );
         }
+        Ok(path)
     }
+}
+
+/// The user's own socket, or the system's where it is there and no agent of the user's own answers.
+fn answering(own: PathBuf, system: &Path) -> PathBuf {
+    if UnixStream::connect(&own).is_err() && system.exists() {
+        return system.to_owned();
+    }
+    own
 }
 
 /// Parses the arguments, runs the command and returns its exit code.
@@ -228,6 +239,20 @@ mod tests {
         check("esm --version", Err(ErrorKind::DisplayVersion));
         check("esm serve more", Err(ErrorKind::UnknownArgument));
         check("esm serv", Err(ErrorKind::InvalidSubcommand));
+    }
+
+    #[test]
+    fn the_agent_of_the_system_is_asked_where_the_user_has_none() {
+        use std::os::unix::net::UnixListener;
+        let folder = tempfile::tempdir().unwrap();
+        let [own, system] = ["own", "system"].map(|name| folder.path().join(name));
+        assert_eq!(answering(own.clone(), &system), own, "there is none at all");
+        let _system = UnixListener::bind(&system).unwrap();
+        assert_eq!(answering(own.clone(), &system), system);
+        let listener = UnixListener::bind(&own).unwrap();
+        assert_eq!(answering(own.clone(), &system), own);
+        drop(listener);
+        assert_eq!(answering(own, &system), system, "what a dead agent left");
     }
 
     /// Every command that can be given, with the words that lead to it.

@@ -10,6 +10,7 @@
 //! only the first, and a configuration with a fault is never used in part.
 
 mod build;
+mod difference;
 mod environment;
 mod example;
 mod fault;
@@ -23,8 +24,9 @@ mod stamp;
 mod value;
 mod values;
 
-pub use build::{Config, Section};
-pub use environment::Environment;
+pub use build::{Config, LocalSocket, Section};
+pub use difference::Difference;
+pub use environment::{Environment, SYSTEM_SOCKET};
 pub use example::example;
 pub use fault::{ConfigFaults, Fault};
 pub use network::{Network, NetworkError};

@@ -8,9 +8,9 @@ use parking_lot::Mutex;
 use super::own_certificate::{self, pair_paths};
 use super::services::Services;
 use super::upkeep::Reporting;
-use super::{Observer, build, open_accounts};
+use super::{Observer, build, named, open_accounts};
 use crate::clock::SharedClock;
-use crate::config::{Config, Section};
+use crate::config::{Config, Difference, Section};
 use crate::delivery::wsman::WsmanCourierOptions;
 use crate::host::Host;
 use crate::net::accounts::Accounts;
@@ -37,6 +37,7 @@ pub(super) struct Running {
 pub(super) struct Change<'a> {
     running: &'a Running,
     changed: Vec<Section>,
+    differences: Vec<Difference>,
     courier: WsmanCourierOptions,
     rules: Option<HandshakeRules>,
     pair: Option<CertificatePair>,
@@ -61,6 +62,8 @@ impl Running {
             ));
         }
         let has = |section| changed.contains(&section);
+        let differences = old.differences(new);
+        self.look_at_named(new, &differences)?;
         let courier = build::courier_options(new).map_err(text)?;
         // The file of the authorities may be another one by now, though it has the same name.
         let rules = if has(Section::Tls) || new.tls.client_ca.is_some() {
@@ -92,7 +95,26 @@ impl Running {
             listeners,
             no_longer,
             changed,
+            differences,
         })
+    }
+
+    /// Refuses values that are new and name what cannot be used, and authorities that can no longer be read. What else
+    /// has become faulty since it was taken stays in use.
+    fn look_at_named(&self, new: &Config, differences: &[Difference]) -> Result<(), String> {
+        const READ_AGAIN: [&str; 3] = ["tls.client_ca", "delivery.ca_file", "delivery.trust"];
+        // That file has a check of its own: here it must be there.
+        let is_new = |key: &str| key != "accounts.file" && differences.iter().any(|one| one.key == key);
+        let faults: Vec<String> = named::look(new, self.clock.wall().timestamp())
+            .into_faults()
+            .iter()
+            .filter(|fault| READ_AGAIN.contains(&fault.key.as_str()) || is_new(&fault.key))
+            .map(ToString::to_string)
+            .collect();
+        if faults.is_empty() {
+            return Ok(());
+        }
+        Err(faults.join("\n"))
     }
 
     /// The listeners that are new, bound; and where nobody is to listen any more.
@@ -126,6 +148,7 @@ impl Change<'_> {
         }
         if let Some(pair) = self.pair {
             let replaced = own_certificate::show(&running.tls, &pair, "the configuration names another");
+            own_certificate::warn_of_invalidity(&pair, running.clock.wall().timestamp());
             if let (Some(replaced), Some(reporting)) = (replaced, &running.reporting) {
                 let (number, values) = own_certificate::alert(&replaced);
                 reporting
@@ -162,12 +185,12 @@ impl Change<'_> {
             }
         }
         running.observer.config_taken(new);
-        let sections: Vec<String> = self
-            .changed
-            .iter()
-            .map(|section| format!("{section:?}"))
-            .collect();
-        tracing::info!(changed = sections.join(", "), "a configuration is in force");
+        for Difference { key, old, new } in &self.differences {
+            tracing::info!(key, old, new, "a value has changed");
+        }
+        if self.differences.is_empty() {
+            tracing::info!("no value has changed");
+        }
     }
 }
 
@@ -188,8 +211,11 @@ fn accounts(old: &Config, new: &Config) -> Result<Arc<Accounts>, String> {
     let accounts = open_accounts(new).map_err(text)?;
     if old.accounts.file != new.accounts.file && !accounts.path().exists() {
         return Err(format!(
-            "accounts.file: {} is not there: put the accounts there first (`esm passwd USER` writes it)",
-            accounts.path().display()
+            "{}",
+            new.fault_at(
+                "accounts.file",
+                "is not there: put the accounts there first (`esm passwd USER` writes it)".to_owned(),
+            )
         ));
     }
     Ok(accounts)

@@ -92,7 +92,7 @@ pub(super) fn renew_if_due(
 }
 
 /// What the operator asks for is waited for by nobody; what is the host's own counts once it has settled.
-fn wanted(config: &Config, names: CertificateNames, settled: Vec<String>) -> Wanted {
+pub(super) fn wanted(config: &Config, names: CertificateNames, settled: Vec<String>) -> Wanted {
     let paths = pair_paths(config);
     Wanted {
         required: CertificateNames::of(config.tls.names.iter().cloned().chain(settled)),
@@ -128,6 +128,13 @@ pub(super) fn show(tls: &ServerTls, pair: &CertificatePair, reason: &str) -> Opt
     })?;
     log(&replaced);
     Some(replaced)
+}
+
+/// Logs that a certificate that came into use is not valid.
+pub(super) fn warn_of_invalidity(pair: &CertificatePair, now: Timestamp) {
+    if let Some(reason) = pair.description().invalidity(now) {
+        tracing::warn!(reason, "the certificate in use is not valid: clients refuse it");
+    }
 }
 
 fn log(Replaced { old, new, reason }: &Replaced) {

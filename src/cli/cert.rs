@@ -88,8 +88,10 @@ fn show(config: &Config, form: TableOrJson, out: &mut Output) -> Result<Exit, Fa
         TableOrJson::Json => out.json(&to_json(&description, config))?,
     }
     let now = Timestamp::now();
-    let is_valid = description.not_before <= now && now <= description.not_after;
-    Ok(if is_valid { Exit::Done } else { Exit::Negative })
+    if let Some(reason) = description.invalidity(now) {
+        return Err(Failure::new(Exit::Negative, reason));
+    }
+    Ok(Exit::Done)
 }
 
 fn describe(description: &CertificateDescription, config: &Config, out: &mut Output) -> std::io::Result<()> {

@@ -2,12 +2,14 @@
 
 mod remote;
 
+use jiff::Timestamp;
 use serde_json::json;
 
 use super::Global;
 use super::connect::LocalArgs;
 use super::exit::{Exit, Failure};
 use super::output::{Output, TableOrJson};
+use crate::agent::named;
 use crate::config::{Config, ConfigFaults, ParseValueError, Value, example, reference};
 use remote::{Kept, KeptValue};
 
@@ -33,7 +35,8 @@ pub struct Args {
 enum Action {
     /// Check the configuration and tell every fault with file, line, key, value and allowed range
     ///
-    /// Exits with 1 if there is one. Values that were set remotely are listed, and what they override in the file.
+    /// What it names is looked at too: certificates, authorities, accounts, the group. What may not be read by whoever
+    /// checks is a warning. Exits with 1 if there is a fault. Values that were set remotely are listed, and what they override in the file.
     #[command(after_help = "\
 Examples:
   esm config check                            the file that the agent uses
@@ -79,7 +82,7 @@ struct ResetArgs {
 
 pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     match &args.action {
-        Action::Check => check(&Overlaid::load(args, global)?, out)?,
+        Action::Check => return check(&Overlaid::load(args, global)?, out),
         Action::Show {
             output: TableOrJson::Table,
         } => show_table(&Overlaid::load(args, global)?.config, out)?,
@@ -135,7 +138,7 @@ fn misfit(faults: ConfigFaults) -> Failure {
     )
 }
 
-fn check(overlaid: &Overlaid, out: &mut Output) -> std::io::Result<()> {
+fn check(overlaid: &Overlaid, out: &mut Output) -> Result<Exit, Failure> {
     let config = &overlaid.config;
     for value in &overlaid.kept {
         out.line(&format!("remote: {} = {}", value.key, value.text))?;
@@ -143,13 +146,20 @@ fn check(overlaid: &Overlaid, out: &mut Output) -> std::io::Result<()> {
     for (key, value, place) in config.overridden() {
         out.line(&format!("{place}: {key} = {value}: overridden by a remote value"))?;
     }
-    for warning in config.warnings() {
+    let named = named::look(config, Timestamp::now());
+    let unread = named
+        .unreadable
+        .into_iter()
+        .filter(|fault| config.is_set(&fault.key));
+    for warning in config.warnings().into_iter().chain(named.warnings).chain(unread) {
         out.line(&format!("warning: {warning}"))?;
     }
+    ConfigFaults::none_of(named.faults).map_err(|faults| Failure::plain(Exit::Negative, faults))?;
     match config.file() {
-        Some(file) => out.line(&format!("{}: no fault", file.display())),
-        None => out.line("no configuration file: the defaults hold"),
+        Some(file) => out.line(&format!("{}: no fault", file.display()))?,
+        None => out.line("no configuration file: the defaults hold")?,
     }
+    Ok(Exit::Done)
 }
 
 fn show_table(config: &Config, out: &mut Output) -> std::io::Result<()> {

@@ -49,7 +49,7 @@ pub struct LoginArgs {
 /// Which agent of this machine.
 #[derive(Clone, Debug, clap::Args)]
 pub struct LocalArgs {
-    /// The local socket of the agent [default: what the configuration says]
+    /// The local socket of the agent [default: what the configuration says, else the user's own, else root's]
     #[arg(long, value_name = "PATH", global = true)]
     socket: Option<PathBuf>,
 }
@@ -299,7 +299,7 @@ fn advice(error: &WsmanError) -> &'static str {
         WsmanError::Http(ClientError::Connect { error, .. })
             if error.kind() == std::io::ErrorKind::NotFound =>
         {
-            "\nesm: is the agent of this machine running? Another one is named by --url"
+            "\nesm: is the agent of this machine running? Its socket is named by --socket, another machine's agent by the --url of `esm wsman`"
         }
         _ => "",
     }

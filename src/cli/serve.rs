@@ -10,7 +10,7 @@ use tokio::time::Interval;
 use super::Global;
 use super::exit::{Exit, Failure};
 use super::logging;
-use crate::agent::{Agent, Observer};
+use crate::agent::{Agent, Observer, StartError};
 use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::net::sd_notify::Notifier;
@@ -86,7 +86,7 @@ async fn serve(config: Config, logging: logging::Logging) -> Result<Exit, Failur
     });
     let agent = Agent::start(config, SystemClock::shared(), surroundings)
         .await
-        .map_err(|error| Failure::new(Exit::Local, error))?;
+        .map_err(not_started)?;
     greet(&agent)?;
     notifier.ready(SERVING);
 
@@ -108,6 +108,14 @@ async fn serve(config: Config, logging: logging::Logging) -> Result<Exit, Failur
         );
     }
     Ok(Exit::Done)
+}
+
+/// Faults of the configuration begin with their place, as every command tells them.
+fn not_started(error: StartError) -> Failure {
+    match error {
+        StartError::Configuration(faults) => Failure::plain(Exit::Negative, faults),
+        error => Failure::new(Exit::Local, error),
+    }
 }
 
 /// Waits for the next tick; for ever where nobody wants any.

@@ -55,6 +55,17 @@ pub struct Config {
     values: Values,
 }
 
+/// Where the agent of a configuration is reached on its own machine.
+#[derive(Clone, Debug)]
+pub struct LocalSocket {
+    /// The path.
+    pub path: PathBuf,
+    /// Whether somebody set it: then no other is meant.
+    pub is_set: bool,
+    /// Faults elsewhere in the configuration, with which no agent would start.
+    pub faults: Option<ConfigFaults>,
+}
+
 /// A section of the configuration, to say which changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is the field of `Config` of the same name")]
@@ -100,17 +111,13 @@ impl Config {
         Self::build(origin, found.unwrap_or_default(), &Remote::new())
     }
 
-    /// Where the local socket is, for one who would speak with the agent however faulty the rest of the file is;
-    /// with the faults, which an agent would not start with either.
+    /// Where the local socket is, for one who would speak with the agent however faulty the rest of the file is.
     ///
     /// # Errors
     /// Every fault, if they leave in doubt what the file says of the socket.
-    pub fn local_socket(
-        path: Option<&Path>,
-        environment: &Environment,
-    ) -> Result<(PathBuf, Option<ConfigFaults>), ConfigFaults> {
+    pub fn local_socket(path: Option<&Path>, environment: &Environment) -> Result<LocalSocket, ConfigFaults> {
         let faults = match Self::load(path, environment) {
-            Ok(config) => return Ok((config.local.socket, None)),
+            Ok(config) => return Ok(LocalSocket::of(&config.values, None)),
             Err(faults) => faults,
         };
         let origin = Origin::new(environment, path);
@@ -125,7 +132,7 @@ impl Config {
             return Err(faults);
         }
         let values = Values::new(environment, &[&file.layer], file.refused);
-        Ok((values.path("local.socket"), Some(faults)))
+        Ok(LocalSocket::of(&values, Some(faults)))
     }
 
     /// Looks for the file as [`Config::load`] did and reads it again; the remote values stay.
@@ -205,6 +212,17 @@ impl Config {
             .map(|(key, (value, source))| (key.as_str(), value, source))
     }
 
+    /// Whether somebody set the key: it is not the default that holds.
+    pub fn is_set(&self, key: &str) -> bool {
+        !self.values.is_default(key)
+    }
+
+    /// A fault of the key's value, where it stands, that shows only in what the value names.
+    pub fn fault_at(&self, key: &str, reason: String) -> Fault {
+        let keys = vec![key.to_owned()];
+        to_fault(&self.values, Misfit { keys, reason })
+    }
+
     /// What is allowed and yet not safe: each value with its place and the danger.
     pub fn warnings(&self) -> Vec<Fault> {
         let listens = ["wsman.http_listen", "cimxml.http_listen"];
@@ -282,6 +300,16 @@ impl Config {
             origin,
             values,
         })
+    }
+}
+
+impl LocalSocket {
+    fn of(values: &Values, faults: Option<ConfigFaults>) -> Self {
+        Self {
+            path: values.path("local.socket"),
+            is_set: !values.is_default("local.socket"),
+            faults,
+        }
     }
 }
 

@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 /// Where the configuration is looked for when neither an option nor `ESM_CONFIG` names it.
 const DEFAULT_FILE: &str = "/etc/esm/esm.toml";
 
+/// The local socket of an agent that root runs, unless it is configured.
+pub const SYSTEM_SOCKET: &str = "/run/esm/esm.sock";
+
 /// What of the process' surroundings bears on the configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
@@ -71,7 +74,7 @@ impl Environment {
             return given.join("esm.sock");
         }
         if self.is_root {
-            PathBuf::from("/run/esm/esm.sock")
+            PathBuf::from(SYSTEM_SOCKET)
         } else {
             state_dir.join("esm.sock")
         }

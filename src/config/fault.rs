@@ -39,7 +39,10 @@ pub struct ConfigFaults {
 
 impl ConfigFaults {
     /// `Ok` if there is no fault; all of them, sorted by place, otherwise.
-    pub(super) fn none_of(mut faults: Vec<Fault>) -> Result<(), Self> {
+    ///
+    /// # Errors
+    /// These faults.
+    pub fn none_of(mut faults: Vec<Fault>) -> Result<(), Self> {
         if faults.is_empty() {
             return Ok(());
         }

@@ -70,6 +70,17 @@ impl LocalPeers {
     }
 }
 
+/// Whether `/etc/group` has a group of this name or number.
+pub fn is_group(wanted: &str) -> bool {
+    let groups = read_lossy(Path::new("/etc/group"));
+    groups.lines().any(|line| {
+        let mut fields = line.split(':');
+        let (name, number) = (fields.next(), fields.nth(1));
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+            && (name == Some(wanted) || number == Some(wanted))
+    })
+}
+
 fn read_lossy(path: &Path) -> String {
     std::fs::read(path)
         .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())

@@ -6,8 +6,9 @@ pub mod server;
 use std::io;
 use std::path::Path;
 
-use rustls::pki_types::CertificateDer;
+use jiff::Timestamp;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::{CertificateError, RootCertStore};
 
 /// Why a TLS configuration could not be made.
@@ -66,9 +67,37 @@ pub fn refuses_certificate(error: &io::Error) -> bool {
 
 /// The error of a handshake, with what would be right where the TLS library has a bare word for what is wrong.
 pub fn explained(error: io::Error) -> io::Error {
+    if let Some(reason) = invalidity(&error) {
+        return io::Error::new(error.kind(), reason);
+    }
     match advice(&error) {
         Some(advice) => io::Error::new(error.kind(), format!("{error}: {advice}")),
         None => error,
+    }
+}
+
+/// What is wrong with a certificate that is not valid now, as people write dates.
+fn invalidity(error: &io::Error) -> Option<String> {
+    use rustls::CertificateError::{ExpiredContext, NotValidYetContext};
+    let rustls::Error::InvalidCertificate(fault) = error.get_ref()?.downcast_ref::<rustls::Error>()? else {
+        return None;
+    };
+    let shown = |moment: &UnixTime| {
+        let seconds = i64::try_from(moment.as_secs()).ok()?;
+        Some(Timestamp::from_second(seconds).ok()?.to_string())
+    };
+    match fault {
+        ExpiredContext { time, not_after } => Some(format!(
+            "the certificate's validity ended at {}, and the clock here says {}",
+            shown(not_after)?,
+            shown(time)?
+        )),
+        NotValidYetContext { time, not_before } => Some(format!(
+            "the certificate is valid from {} on, and the clock here says {}",
+            shown(not_before)?,
+            shown(time)?
+        )),
+        _ => None,
     }
 }
 
@@ -100,7 +129,7 @@ mod tests {
     use rustls::client::WebPkiServerVerifier;
     use rustls::client::danger::ServerCertVerifier as _;
     use rustls::crypto::ring;
-    use rustls::pki_types::{ServerName, UnixTime};
+    use rustls::pki_types::ServerName;
 
     use super::*;
 
@@ -120,6 +149,24 @@ mod tests {
         let verified = verifier.verify_server_cert(certificate.der(), &[], &name, &[], UnixTime::now());
         let error = verified.err()?;
         Some(explained(io::Error::new(io::ErrorKind::InvalidData, error)).to_string())
+    }
+
+    #[test]
+    fn dates_are_told_as_people_write_them() {
+        let at = |seconds| UnixTime::since_unix_epoch(std::time::Duration::from_secs(seconds));
+        let told = |fault: CertificateError| {
+            let error = rustls::Error::InvalidCertificate(fault);
+            explained(io::Error::new(io::ErrorKind::InvalidData, error)).to_string()
+        };
+        let (time, not_after, not_before) = (at(1_795_241_376), at(1_738_368_000), at(1_830_297_600));
+        assert_eq!(
+            told(CertificateError::ExpiredContext { time, not_after }),
+            "the certificate's validity ended at 2025-02-01T00:00:00Z, and the clock here says 2026-11-21T06:09:36Z"
+        );
+        assert_eq!(
+            told(CertificateError::NotValidYetContext { time, not_before }),
+            "the certificate is valid from 2028-01-01T00:00:00Z on, and the clock here says 2026-11-21T06:09:36Z"
+        );
     }
 
     #[test]

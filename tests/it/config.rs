@@ -49,6 +49,89 @@ fn every_fault_stands_on_a_line_of_standard_error() {
     );
 }
 
+/// Neither checked without a word nor started with.
+#[track_caller]
+fn check_named(file: &str, expect: &str) {
+    for command in [&["config", "check"][..], &["serve"]] {
+        let ended = check(file, command, 1);
+        assert_eq!(ended.out, "", "{ended:?}");
+        let told = ended
+            .err
+            .lines()
+            .filter(|line| !line.starts_with("esm: no agent answers"));
+        assert_eq!(told.collect::<Vec<_>>(), [expect], "{command:?}");
+    }
+}
+
+#[test]
+fn what_the_file_names_is_looked_at() {
+    check_named(
+        "[tls]\nclient_ca = \"/nope/ca\"\n",
+        "HOME/esm.toml:2: tls.client_ca = \"/nope/ca\": cannot be read: No such file or directory (os error 2)",
+    );
+    check_named(
+        "[delivery]\ntrust = \"ca\"\nca_file = \"/etc/passwd\"\n",
+        "HOME/esm.toml:3: delivery.ca_file = \"/etc/passwd\": /etc/passwd: holds no certificate in PEM",
+    );
+    check_named(
+        "[accounts]\nfile = \"/nope/accounts\"\n",
+        "HOME/esm.toml:2: accounts.file = \"/nope/accounts\": there is no folder /nope: correct the path, or make \
+         the folder",
+    );
+    check_named(
+        "[local]\ngroup = \"nogrp\"\n",
+        "HOME/esm.toml:2: local.group = \"nogrp\": there is no such group in /etc/group; groups of a directory \
+         service alone are not seen",
+    );
+    check_named(
+        "[tls]\ncertificate = \"/etc/passwd\"\nkey = \"/etc/group\"\n",
+        "HOME/esm.toml:2: tls.certificate = \"/etc/passwd\": holds no certificate in PEM",
+    );
+    assert!(!std::path::Path::new("/nope").exists());
+}
+
+#[test]
+fn every_file_in_a_folder_that_is_not_there_is_told() {
+    let file = "[tls]\ncertificate = \"/nope/c.pem\"\nkey = \"/nope/k.pem\"\n";
+    for command in [&["config", "check"][..], &["serve"]] {
+        let told = check(file, command, 1).err;
+        for key in ["esm.toml:2: tls.certificate = ", "esm.toml:3: tls.key = "] {
+            assert!(
+                told.contains(key) && told.contains("there is no folder /nope"),
+                "{told}"
+            );
+        }
+    }
+    assert!(!std::path::Path::new("/nope").exists());
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_is_a_warning() {
+    let home = tempfile::tempdir().unwrap();
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec!["agent".to_owned()]).unwrap();
+    params.not_before = rcgen::date_time_ymd(2024, 2, 1);
+    params.not_after = rcgen::date_time_ymd(2025, 2, 1);
+    let certificate = params.self_signed(&key).unwrap();
+    let [shown, cert, private] = ["", "cert.pem", "key.pem"].map(|name| home.path().join(name));
+    fs::write(cert, certificate.pem()).unwrap();
+    fs::write(private, key.serialize_pem()).unwrap();
+    let shown = shown.display();
+    let file = format!("[tls]\ncertificate = '{shown}cert.pem'\nkey = '{shown}key.pem'\n");
+    fs::write(home.path().join("esm.toml"), file).unwrap();
+
+    let checked = run(esm(home.path()).args(["config", "check"]));
+    assert_eq!(checked.code, Some(0), "{checked:?}");
+    let ended = "the certificate's validity ended at 2025-02-01T00:00:00Z, and the clock here says ";
+    assert!(
+        checked.out.starts_with("warning: ") && checked.out.contains(ended),
+        "{checked:?}"
+    );
+    let shown = run(esm(home.path()).args(["cert", "show"]));
+    assert_eq!(shown.code, Some(1), "{shown:?}");
+    assert!(shown.err.contains(ended), "{shown:?}");
+}
+
 #[test]
 fn an_option_comes_before_the_environment() {
     let home = tempfile::tempdir().unwrap();

@@ -145,6 +145,10 @@ fn the_composition_says_what_the_binary_understands() {
 #[test]
 fn the_configuration_of_the_container_is_accepted() {
     let home = tempfile::tempdir().unwrap();
-    let file = packaging("container/agent.toml");
+    let text = fs::read_to_string(packaging("container/agent.toml")).unwrap();
+    // The folder of the secrets is there in the container alone.
+    let secrets = home.path().display().to_string();
+    let file = home.path().join("agent.toml");
+    fs::write(&file, text.replace("/run/secrets", &secrets)).unwrap();
     accepted(esm(home.path()).args(["config", "check", "--config"]).arg(file));
 }

@@ -89,7 +89,10 @@ impl Upkeep {
             Ok(pair) => {
                 let fault = self.seen.lock().certificate.fault.take();
                 match own_certificate::show(&self.tls, &pair, "its files were replaced") {
-                    Some(replaced) => self.tell_replaced(&replaced).await,
+                    Some(replaced) => {
+                        own_certificate::warn_of_invalidity(&pair, self.clock.wall().timestamp());
+                        self.tell_replaced(&replaced).await;
+                    }
                     None if fault.is_some_and(|fault| fault.told) => {
                         tracing::info!("the certificate can be used again");
                     }
@@ -162,7 +165,10 @@ impl Upkeep {
         }
         let days = pair.not_after.duration_since(wall).as_hours() / 24;
         let date = pair.not_after.strftime("%Y-%m-%d").to_string();
-        tracing::warn!(date, days, "the certificate ends soon: replace it");
+        match pair.invalidity(wall) {
+            Some(reason) => tracing::warn!(reason, "clients refuse the certificate: replace it"),
+            None => tracing::warn!(date, days, "the certificate ends soon: replace it"),
+        }
         if let Some(reporting) = &self.reporting {
             let values = vec![date, days.to_string()];
             reporting

@@ -21,6 +21,9 @@ pub const RENEW_DAYS_BEFORE_END: i64 = 30;
 /// clock was wrong.
 const MOST_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
+/// A moment to the second, as people read it.
+const MOMENT: &str = "%Y-%m-%dT%H:%M:%SZ";
+
 /// Why our own certificate should be made anew.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum RenewalReason {
@@ -128,23 +131,29 @@ impl Wanted {
         replaced(old, read(paths)?, &reason)
     }
 
+    /// What [`Wanted::ensure`] would find, with nothing written: `None` where it would make something.
+    ///
+    /// # Errors
+    /// If a pair that is there cannot be used and is not ours.
+    pub fn look(&self) -> Result<Option<CertificateDescription>, CertificateError> {
+        let paths = &self.paths;
+        if is_missing(&paths.certificate) && (self.place_is_ours || is_missing(&paths.key)) {
+            return Ok(None);
+        }
+        match read(paths) {
+            Ok(pair) => Ok(Some(pair.description().clone())),
+            Err(fault) => self.mendable(&fault).map(|_| None).ok_or(fault),
+        }
+    }
+
     /// Makes a certificate of ours good that has no key any more, or another.
     fn mend(
         &self,
         fault: CertificateError,
         now: Timestamp,
     ) -> Result<(CertificatePair, Ensured), CertificateError> {
-        let Some(old) = describe(&self.paths.certificate).ok().filter(|old| old.own) else {
+        let Some((old, has_key)) = self.mendable(&fault) else {
             return Err(fault);
-        };
-        let has_key = match &fault {
-            CertificateError::Mismatch { .. } => true,
-            CertificateError::Content { path, .. } if *path == self.paths.key => false,
-            CertificateError::File { path, error } if *path == self.paths.key => match error.kind() {
-                ErrorKind::NotFound => false,
-                _ => return Err(fault),
-            },
-            _ => return Err(fault),
         };
         let (paths, names) = (&self.paths, &self.names);
         let made = if has_key {
@@ -154,6 +163,22 @@ impl Wanted {
         };
         made?;
         replaced(&old, read(paths)?, &RenewalReason::UnfitKey)
+    }
+
+    /// The certificate, if it is ours and can be made good, and whether a key is there to make it for.
+    fn mendable(&self, fault: &CertificateError) -> Option<(CertificateDescription, bool)> {
+        let old = describe(&self.paths.certificate).ok().filter(|old| old.own)?;
+        let has_key = match fault {
+            CertificateError::Mismatch { .. } => true,
+            CertificateError::Content { path, .. } if *path == self.paths.key => false,
+            CertificateError::File { path, error }
+                if *path == self.paths.key && error.kind() == ErrorKind::NotFound =>
+            {
+                false
+            }
+            _ => return None,
+        };
+        Some((old, has_key))
     }
 }
 
@@ -211,6 +236,17 @@ impl CertificateDescription {
             hosts: hosts.difference(&self.hosts).cloned().collect(),
             addresses: addresses.difference(&self.addresses).copied().collect(),
         }
+    }
+
+    /// Why it is not valid at `now`, if it is not.
+    pub fn invalidity(&self, now: Timestamp) -> Option<String> {
+        let clock = format!("the clock here says {}", now.strftime(MOMENT));
+        if now < self.not_before {
+            let begin = self.not_before.strftime(MOMENT);
+            return Some(format!("the certificate is valid from {begin} on, and {clock}"));
+        }
+        let end = self.not_after.strftime(MOMENT);
+        (now > self.not_after).then(|| format!("the certificate's validity ended at {end}, and {clock}"))
     }
 
     /// Whether its validity ends less than `span` after `now`, or has ended.
