@@ -170,6 +170,7 @@ impl From<CertificateError> for Trouble {
     fn from(error: CertificateError) -> Self {
         match error {
             CertificateError::File { error, .. } => error.into(),
+            CertificateError::Content { reason, .. } => Self::new(reason),
             error => Self::new(error),
         }
     }
