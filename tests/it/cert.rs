@@ -163,7 +163,7 @@ fn a_certificate_that_has_ended_is_shown_and_is_the_answer_no() {
     let ended = run(&mut command);
     assert_eq!(ended.code, Some(1), "{ended:?}");
     assert!(
-        ended.out.contains("Valid until") && ended.err.is_empty(),
+        ended.out.contains("Valid until") && ended.err.contains("validity ended at"),
         "{ended:?}"
     );
 }
