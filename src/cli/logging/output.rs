@@ -305,7 +305,7 @@ mod tests {
             started.elapsed()
         );
 
-        let reading = thread::spawn(move || io::read_to_string(ShortOf(reader)).unwrap());
+        let reading = thread::spawn(move || io::read_to_string(ShortOf(reader, false)).unwrap());
         let lost = told.recv_timeout(LONG).unwrap();
         output.flush(LONG);
         output.push(b"\0", true);
@@ -321,13 +321,18 @@ mod tests {
         );
     }
 
-    /// What comes before a NUL.
-    struct ShortOf(io::PipeReader);
+    /// What comes before a NUL, and whether it has come: it may come in one piece with what is before it.
+    struct ShortOf(io::PipeReader, bool);
 
     impl io::Read for ShortOf {
         fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            if self.1 {
+                return Ok(0);
+            }
             let read = self.0.read(into)?;
-            Ok(into[..read].iter().position(|&byte| byte == 0).unwrap_or(read))
+            let end = into[..read].iter().position(|&byte| byte == 0);
+            self.1 = end.is_some();
+            Ok(end.unwrap_or(read))
         }
     }
 }
