@@ -220,26 +220,21 @@ fn an_enumeration_takes_what_a_server_gives() {
 }
 
 #[test]
-fn a_password_in_clear_text_is_warned_of_unless_it_stays_here() {
+fn a_password_goes_to_another_machine_in_clear_text_only_when_told_so_and_with_a_warning() {
     let home = tempfile::tempdir().unwrap();
-    let mut command = esm(home.path());
-    command.args([
-        "wsman",
-        "--user",
-        "a",
-        "--timeout",
-        "1",
-        "--url",
-        "http://server.invalid",
-        "identify",
-    ]);
-    command.env("ESM_PASSWORD", "x");
-    let ended = run(&mut command);
-    assert_eq!(ended.code, Some(3), "{ended:#?}");
-    assert!(
-        ended
+    let identify = |allowed: &[&str]| {
+        let mut command = esm(home.path());
+        let url = "http://server.invalid";
+        command.args(["wsman", "--user", "a", "--timeout", "1", "--url", url]);
+        command.args(allowed).arg("identify").env("ESM_PASSWORD", "x");
+        let ended = run(&mut command);
+        let told = ended
             .err
-            .contains("in clear text to http://server.invalid:5985/wsman"),
-        "{ended:#?}"
-    );
+            .contains("in clear text to http://server.invalid:5985/wsman");
+        assert!(told, "{ended:#?}");
+        ended.code
+    };
+    // Refused before anything is sent; else no such server.
+    assert_eq!(identify(&[]), Some(2));
+    assert_eq!(identify(&["--allow-clear-text"]), Some(3));
 }
