@@ -2,6 +2,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -347,13 +348,15 @@ fn hand_out(shared: &Arc<Shared>, letters: &[Letter], changed: &mut Changed) {
             };
             match &entry.way {
                 Way::Sent(station) => {
+                    let mut queue = station.queue.lock();
                     station.fare.lock().queued += 1;
-                    station.queue.lock().push(Row {
+                    queue.push(Row {
                         id,
                         entry: Arc::clone(entry),
                         item,
                         since,
                     });
+                    drop(queue);
                     shared.wake(station);
                 }
                 Way::Fetched(fetched) => fetched.arrived.notify_waiters(),
@@ -410,6 +413,8 @@ fn note_dropped(shared: &Shared, entry: &Entry, trimmed: &Trimmed) {
             let mut fare = station.fare.lock();
             fare.queued = left;
             fare.dropped += dropped;
+            drop(fare);
+            station.recount.store(true, Ordering::Release);
         }
         None => {
             tracing::error!(subscription = %entry.id, dropped, left, "the queue is full: its oldest alerts are dropped");

@@ -189,13 +189,22 @@ impl Shared {
         }
     }
 
-    /// Counts anew what waits for a destination, after some of it went.
-    pub async fn recount(&self, station: &Station) {
-        let queue = CountQueue(QueueOf::Destination(station.id));
-        match self.store.ask(queue).await {
-            Ok(count) => station.fare.lock().queued = count,
-            Err(error) => tracing::error!(%error, "the outbox cannot be read"),
+    /// Counts anew what waits for a destination, after some of it went; and once more when its worker rests, as
+    /// some may come and go while it is counted.
+    pub async fn recount(self: &Arc<Self>, station: &Arc<Station>) {
+        if let Some(count) = self.count_queue(station).await {
+            station.fare.lock().queued = count;
         }
+        station.recount.store(true, Ordering::Release);
+        self.wake(station);
+    }
+
+    /// What waits for a destination on disk.
+    pub async fn count_queue(&self, station: &Station) -> Option<u64> {
+        let queue = CountQueue(QueueOf::Destination(station.id));
+        let count = self.store.ask(queue).await;
+        let count = count.inspect_err(|error| tracing::error!(%error, "the outbox cannot be read"));
+        count.ok()
     }
 }
 

@@ -20,8 +20,10 @@ pub(super) struct Station {
     pub target: Mutex<Arc<Target>>,
     /// What waits for it.
     pub queue: Mutex<Queue>,
-    /// How it fares.
+    /// How it fares. Never locked before `queue` where both are.
     pub fare: Mutex<Fare>,
+    /// What waits was counted while some of it may have been under way: it is counted once more when nothing is.
+    pub recount: AtomicBool,
     /// The numbers of its indications.
     pub series: Mutex<Series>,
     /// Whether a worker has it. Changed under the lock of `queue`, or to take it up.
@@ -54,6 +56,7 @@ impl Station {
             target: Mutex::new(Arc::new(target)),
             queue: Mutex::new(queue),
             fare: Mutex::new(fare),
+            recount: AtomicBool::new(false),
             series: Mutex::new(series),
             working: AtomicBool::new(false),
             wake: Notify::new(),

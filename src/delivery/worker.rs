@@ -115,6 +115,7 @@ impl Worker {
 
     /// Nothing to do: the connection is kept for a while, then the worker ends.
     async fn rest(&mut self) -> Then {
+        self.count_at_rest().await;
         let is_open = self.line.as_ref().is_some_and(|(_, line)| line.is_connected());
         if let Some(_place) = self.shared.gate.rest().filter(|_| is_open) {
             let woken = tokio::select! {
@@ -134,6 +135,24 @@ impl Worker {
         // Whoever puts something into the queue after this finds nobody at work and starts a new worker.
         self.station.working.store(false, Ordering::Release);
         Then::End
+    }
+
+    /// Counts what waits, where what is known of it may be wrong. What was handed over is off the disk by then, and
+    /// what has come meanwhile stands in the queue, so that the count is right if that is idle.
+    async fn count_at_rest(&mut self) {
+        let is_asked = self.station.recount.swap(false, Ordering::AcqRel);
+        if !is_asked && self.station.fare.lock().queued == 0 {
+            return;
+        }
+        let Some(count) = self.shared.count_queue(&self.station).await else {
+            return;
+        };
+        let queue = self.station.queue.lock();
+        if queue.is_idle() {
+            self.station.fare.lock().queued = count;
+        } else {
+            self.station.recount.store(true, Ordering::Release);
+        }
     }
 
     async fn load(&mut self, after: i64) -> Then {
