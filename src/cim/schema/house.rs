@@ -133,6 +133,11 @@ mod tests {
         assert_eq!(load.ty.cim_type, CimType::Uint16);
     }
 
+    /// All but the namespace that a feature for tests adds.
+    fn served<'s>(names: impl Iterator<Item = &'s str>) -> Vec<&'s str> {
+        names.filter(|name| *name != "test/TestProvider").collect()
+    }
+
     #[test]
     fn interop_has_other_names() {
         let schema = house().unwrap();
@@ -143,7 +148,7 @@ mod tests {
                 "{alias}"
             );
         }
-        let names: Vec<_> = schema.names().map(Namespace::as_str).collect();
+        let names = served(schema.names().map(Namespace::as_str));
         assert_eq!(
             names,
             [
@@ -155,10 +160,8 @@ mod tests {
                 "root/PG_InterOp"
             ]
         );
-        let own: Vec<_> = schema
-            .namespaces()
-            .map(|namespace| namespace.name().as_str())
-            .collect();
+        let own = schema.namespaces();
+        let own = served(own.map(|namespace| namespace.name().as_str()));
         assert_eq!(own, ["root", "root/cimv2", "root/ESMPRO/AS", "root/interop"]);
     }
 
