@@ -16,7 +16,7 @@ pub use self::destination::{Credentials, Destination, DestinationUrl, Scheme, Ur
 pub use self::filter::{Filter, SharedFilters};
 pub use self::lease::{Expiry, Lease, LeaseError, LeaseTerms, Moment};
 pub use self::named::{IndicationFilter, Labels, ListenerDestination, Persistence, WsmanDestination};
-pub use self::repeat::{RepeatError, RepeatPolicy, RepeatProperties, Repeats};
+pub use self::repeat::{Remembered, RepeatError, RepeatPolicy, RepeatProperties, Repeats};
 pub use self::wbem::{FatalErrorPolicy, MADE_UP, ObjectName, OnFatalError, TextFormat, Wbem};
 
 /// One subscription. Where its lease stands is kept beside it, see [`Lease`].

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::book::{Alarm, Book};
+use super::book::{Alarm, Book, Taken};
 use super::courier::Parcel;
 use super::entry::{Entry, Phase};
 use super::publisher::Publication;
@@ -17,6 +17,9 @@ use crate::time::BootTime;
 
 /// The pause before the alarm clock is started again after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// The pause before what could not be written down is tried once more.
+const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs the alarm clock, and starts it again if it fails.
 pub(super) async fn supervise(shared: Arc<Shared>) {
@@ -35,7 +38,7 @@ async fn run(shared: Arc<Shared>) {
             ring(&shared, &mut book, now)
         };
         tell_lapsed(&shared, lapsed).await;
-        drop_kept(&shared, &dropped).await;
+        drop_kept(&shared, dropped).await;
         // Asked for after the work, so that nothing set meanwhile is missed.
         let next = shared.book.lock().next_due();
         let due = async {
@@ -61,7 +64,7 @@ struct Lapsed {
     hold: Option<Hold>,
 }
 
-fn ring(shared: &Arc<Shared>, book: &mut Book, now: BootTime) -> (Vec<Lapsed>, Vec<Arc<Entry>>) {
+fn ring(shared: &Arc<Shared>, book: &mut Book, now: BootTime) -> (Vec<Lapsed>, Vec<Taken>) {
     let keep_until = now + shared.settings().queue_keep;
     let (mut lapsed, mut dropped) = (Vec::new(), Vec::new());
     for alarm in book.due(now) {
@@ -81,7 +84,11 @@ fn ring(shared: &Arc<Shared>, book: &mut Book, now: BootTime) -> (Vec<Lapsed>, V
                     hold,
                 });
             }
-            Alarm::Keep(id) => dropped.extend(book.remove(&id)),
+            Alarm::Lapse(id) => {
+                let entry = book.entries.get(&id).cloned();
+                lapsed.extend(entry.and_then(unwritten));
+            }
+            Alarm::Keep(id) => dropped.extend(book.take(&id)),
             Alarm::Heartbeat(id) => {
                 if let Some(entry) = book.entries.get(&id).cloned() {
                     let next = beat(shared, &entry, now);
@@ -101,6 +108,19 @@ fn end_lease(entry: &Entry, now: BootTime, keep_until: BootTime) -> bool {
         life.phase = Phase::Lapsed(keep_until);
     }
     over
+}
+
+/// What is left to write down of a lease that has ended.
+fn unwritten(entry: Arc<Entry>) -> Option<Lapsed> {
+    let hold = entry.hold();
+    let Phase::Lapsed(keep_until) = entry.life.lock().phase else {
+        return None;
+    };
+    Some(Lapsed {
+        entry,
+        keep_until,
+        hold,
+    })
 }
 
 /// Tells a subscription that it lives, unless it was told something lately; when it is due again.
@@ -141,24 +161,30 @@ async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
     } in &lapsed
     {
         let subscription = entry.subscription();
-        let destination = entry.station().map_or_else(
-            || "-".to_owned(),
-            |station| station.target.lock().destination.url.to_string(),
-        );
-        tracing::warn!(subscription = %entry.id, owner = %subscription.owner, %destination, "lease lapsed");
-        let values = vec![destination, subscription.owner.clone(), entry.id.to_string()];
+        let values = vec![
+            destination(entry),
+            subscription.owner.clone(),
+            entry.id.to_string(),
+        ];
         publication.lapsed.push((Arc::clone(entry), *keep_until));
         publication
             .alerts
             .extend(shared.own_alert(LEASE_LAPSED, &entry.id, values));
     }
     if let Err(error) = shared.publish(publication).await {
-        // After a restart the lease is over as well, and is told then.
-        tracing::error!(%error, "the end of a lease is not on disk");
+        // Its time is over, whatever the disk says; it is told once it is on disk, or after a restart.
+        tracing::error!(%error, "the end of a lease is not on disk yet");
+        let again = shared.clock.boot() + WRITE_AGAIN;
+        let mut book = shared.book.lock();
+        for Lapsed { entry, .. } in &lapsed {
+            book.set(Some(again), Alarm::Lapse(Arc::clone(&entry.id)));
+        }
+        return;
     }
     let mut stations = BTreeMap::new();
     for Lapsed { entry, hold, .. } in lapsed {
         drop(hold);
+        tracing::warn!(subscription = %entry.id, owner = %entry.subscription().owner, destination = %destination(&entry), "lease lapsed");
         shared.tell_state(&entry, SubscriptionState::Disabled);
         shared.tell_end(&entry, EndReason::Lapsed);
         if let Some(station) = entry.station() {
@@ -172,20 +198,39 @@ async fn tell_lapsed(shared: &Arc<Shared>, lapsed: Vec<Lapsed>) {
     }
 }
 
-async fn drop_kept(shared: &Arc<Shared>, dropped: &[Arc<Entry>]) {
+/// Where its deliveries go.
+fn destination(entry: &Entry) -> String {
+    entry.station().map_or_else(
+        || "-".to_owned(),
+        |station| station.target.lock().destination.url.to_string(),
+    )
+}
+
+async fn drop_kept(shared: &Arc<Shared>, dropped: Vec<Taken>) {
     if dropped.is_empty() {
         return;
     }
-    for entry in dropped {
-        tracing::warn!(subscription = %entry.id, owner = %entry.subscription().owner, "the queue of a lapsed subscription is dropped");
-    }
-    if let Err(error) = shared
-        .publish(Publication {
-            removed: dropped.to_vec(),
-            ..Publication::default()
-        })
-        .await
-    {
-        tracing::error!(%error, "a lapsed subscription is still on disk");
+    let removed: Vec<_> = dropped.iter().map(|taken| Arc::clone(&taken.entry)).collect();
+    let publication = Publication {
+        removed: removed.clone(),
+        ..Publication::default()
+    };
+    let written = shared.publish(publication).await;
+    let mut book = shared.book.lock();
+    match written {
+        Ok(()) => {
+            dropped.iter().for_each(|taken| book.give_up(taken));
+            drop(book);
+            for entry in removed {
+                tracing::warn!(subscription = %entry.id, owner = %entry.subscription().owner, "the queue of a lapsed subscription is dropped");
+            }
+        }
+        Err(error) => {
+            tracing::error!(%error, "a lapsed subscription is still on disk, and stays for now");
+            let again = shared.clock.boot() + WRITE_AGAIN;
+            for taken in dropped {
+                book.put_back_until(taken, again);
+            }
+        }
     }
 }

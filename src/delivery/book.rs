@@ -3,11 +3,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::entry::{Entry, Phase};
+use super::entry::{Entry, Life, Phase};
 use super::filters::AlertFilter;
 use super::station::Station;
 use super::wbem::Named;
-use crate::subscription::SharedFilters;
+use crate::subscription::{SharedFilters, Subscription};
 use crate::time::BootTime;
 
 /// Subscriptions, destinations, and what is due when.
@@ -22,6 +22,8 @@ pub(super) struct Book {
     /// Filters, each compiled once.
     pub filters: SharedFilters<AlertFilter>,
     alarms: BTreeSet<(BootTime, Alarm)>,
+    /// Whose the subscriptions are that are being made or ended, by their names: until that is on disk they count.
+    under_way: HashMap<Arc<str>, String>,
 }
 
 /// Something that is due at a time.
@@ -29,10 +31,19 @@ pub(super) struct Book {
 pub(super) enum Alarm {
     /// A lease ends.
     Lease(Arc<str>),
+    /// That a lease has ended is still to be written down.
+    Lapse(Arc<str>),
     /// The queue of a lapsed subscription is no longer kept.
     Keep(Arc<str>),
     /// A subscription is to be told that it lives.
     Heartbeat(Arc<str>),
+}
+
+/// A subscription that was taken out of the book, and where its life stood.
+pub(super) struct Taken {
+    /// The subscription.
+    pub entry: Arc<Entry>,
+    life: Life,
 }
 
 impl Book {
@@ -61,6 +72,14 @@ impl Book {
 
     /// Gives up a subscription, and its destination if nobody names it any more.
     pub fn remove(&mut self, id: &str) -> Option<Arc<Entry>> {
+        let taken = self.take(id)?;
+        self.give_up(&taken);
+        Some(taken.entry)
+    }
+
+    /// Takes a subscription out while its end is written down. It is to be [given up](Self::give_up) or
+    /// [put back](Self::put_back), as it turns out.
+    pub fn take(&mut self, id: &str) -> Option<Taken> {
         let entry = self.entries.remove(id)?;
         let life = {
             let mut life = entry.life.lock();
@@ -75,12 +94,59 @@ impl Book {
             self.alarms
                 .remove(&(keep_until, Alarm::Keep(Arc::clone(&entry.id))));
         }
-        if let Some(station) = entry.station()
-            && !self.has_subscriptions(station.id)
-        {
-            self.stations.remove(&station.id);
+        Some(Taken { entry, life })
+    }
+
+    /// The end of a subscription is on disk: its destination goes, too, if nobody names it any more.
+    pub fn give_up(&mut self, taken: &Taken) {
+        if let Some(station) = taken.entry.station() {
+            self.give_up_unused(station.id);
         }
-        Some(entry)
+    }
+
+    /// The end of a subscription is not on disk: it is there as before.
+    pub fn put_back(&mut self, taken: Taken) {
+        let Taken { entry, life } = taken;
+        *entry.life.lock() = life;
+        self.insert(entry);
+    }
+
+    /// As [`Self::put_back`], for a lapsed subscription: its end is tried again at `again`.
+    pub fn put_back_until(&mut self, taken: Taken, again: BootTime) {
+        let keep_until = match taken.life.phase {
+            Phase::Lapsed(keep_until) => Some(keep_until),
+            Phase::Live | Phase::Disabled | Phase::Gone => None,
+        };
+        let alarm = Alarm::Keep(Arc::clone(&taken.entry.id));
+        self.put_back(taken);
+        self.reset(keep_until, Some(again), &alarm);
+    }
+
+    /// Gives up a destination that nobody names.
+    pub fn give_up_unused(&mut self, station: i64) {
+        if !self.has_subscriptions(station) {
+            self.stations.remove(&station);
+        }
+    }
+
+    /// Lets a subscription that is being made or ended count until [`Self::settle`].
+    pub fn begin(&mut self, subscription: &Subscription) {
+        self.under_way
+            .insert(subscription.id.as_str().into(), subscription.owner.clone());
+    }
+
+    /// What was [begun](Self::begin) has come to its end, in one way or the other.
+    pub fn settle(&mut self, id: &str) {
+        self.under_way.remove(id);
+    }
+
+    /// How many subscriptions an account has whose lease is not over, with those that are being made or ended.
+    pub fn count_of(&self, owner: &str) -> usize {
+        let is_own =
+            |entry: &&Arc<Entry>| entry.subscription().owner == owner && !entry.life.lock().phase.is_over();
+        let is_apart =
+            |(id, whose): &(&Arc<str>, &String)| *whose == owner && !self.entries.contains_key(*id);
+        self.entries.values().filter(is_own).count() + self.under_way.iter().filter(is_apart).count()
     }
 
     /// Sets an alarm; none is set for what never comes.

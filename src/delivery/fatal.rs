@@ -5,17 +5,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::book::Taken;
 use super::entry::{Entry, Phase};
 use super::publisher::Publication;
 use super::registry::Registry;
 use super::shared::{Settings, Shared};
 use super::station::Station;
 use crate::alert::catalog::table::agent::DELIVERY_GIVEN_UP;
-use crate::store::commands::{CountQueue, DropQueue, QueueOf};
+use crate::store::commands::{CountQueue, QueueOf};
 use crate::subscription::{EndReason, FatalErrorPolicy, ObjectName, OnFatalError, Persistence};
 use crate::time::BootTime;
 
-/// What was done.
+/// What is to be done.
 #[derive(Default)]
 struct Verdict {
     removed: Vec<Arc<Entry>>,
@@ -23,40 +24,54 @@ struct Verdict {
     ignored: Vec<Arc<Entry>>,
 }
 
+impl Verdict {
+    fn is_empty(&self) -> bool {
+        self.removed.is_empty() && self.disabled.is_empty() && self.ignored.is_empty()
+    }
+}
+
 /// Looks after the subscriptions of a destination that has failed for `failing`. The answer is when there is
-/// something to do next, if there ever is.
+/// something to do next, if there ever is: at once where something has changed.
 pub(super) async fn look(
     shared: &Arc<Shared>,
     station: &Arc<Station>,
     failing: Duration,
 ) -> Option<Duration> {
     let now = shared.clock.boot();
-    let (verdict, next) = judge(shared, station, failing, now);
-    if verdict.removed.is_empty() && verdict.disabled.is_empty() && verdict.ignored.is_empty() {
+    let (mut verdict, next) = judge(shared, station, failing, now);
+    if verdict.is_empty() {
         return next;
     }
     let _naming = shared.naming.lock().await;
     let hold = station.hold();
+    let mut disabled = Vec::new();
+    for entry in std::mem::take(&mut verdict.disabled) {
+        if disable(shared, &entry).await {
+            disabled.push(entry);
+        }
+    }
+    verdict.disabled = disabled;
+    if verdict.is_empty() {
+        return next;
+    }
     let mut lost = 0;
-    for entry in &verdict.ignored {
-        entry.life.lock().forgiven = Some(now);
-        lost += drop_queue(shared, entry).await;
-    }
-    for entry in &verdict.disabled {
-        disable(shared, entry).await;
-    }
-    for entry in &verdict.removed {
-        shared.book.lock().remove(&entry.id);
+    for entry in verdict.ignored.iter().chain(&verdict.removed) {
         lost += count_queue(shared, entry).await;
     }
-    tell(shared, station, failing, &verdict, lost).await;
+    let is_written = put_in_force(shared, station, failing, &verdict, lost).await;
     drop(hold);
-    for entry in &verdict.removed {
-        shared.tell_end(entry, EndReason::DeliveryFailed);
+    if is_written {
+        for entry in &verdict.ignored {
+            entry.life.lock().forgiven = Some(now);
+        }
+        for entry in &verdict.removed {
+            shared.tell_end(entry, EndReason::DeliveryFailed);
+        }
     }
     station.queue.lock().reload();
     shared.recount(station).await;
-    Some(Duration::ZERO)
+    let has_changed = is_written || !verdict.disabled.is_empty();
+    if has_changed { Some(Duration::ZERO) } else { next }
 }
 
 fn judge(
@@ -104,7 +119,8 @@ fn policy(entry: &Entry, phase: Phase, settings: &Settings) -> (OnFatalError, Du
     (if cannot { OnFatalError::Remove } else { action }, after)
 }
 
-async fn disable(shared: &Arc<Shared>, entry: &Arc<Entry>) {
+/// Whether it is disabled now.
+async fn disable(shared: &Arc<Shared>, entry: &Arc<Entry>) -> bool {
     let registry = Registry {
         shared: Arc::clone(shared),
     };
@@ -112,9 +128,10 @@ async fn disable(shared: &Arc<Shared>, entry: &Arc<Entry>) {
         wbem.enabled = false;
         Ok(())
     });
-    if let Err(error) = disabled.await {
+    let disabled = disabled.await.inspect_err(|error| {
         tracing::error!(subscription = %entry.id, %error, "a subscription whose deliveries fail is not disabled");
-    }
+    });
+    disabled.is_ok()
 }
 
 async fn count_queue(shared: &Shared, entry: &Entry) -> u64 {
@@ -126,29 +143,32 @@ async fn count_queue(shared: &Shared, entry: &Entry) -> u64 {
     })
 }
 
-async fn drop_queue(shared: &Shared, entry: &Entry) -> u64 {
-    let dropped = shared.store.ask(DropQueue(entry.id.to_string())).await;
-    dropped.unwrap_or_else(|error| {
-        tracing::error!(subscription = %entry.id, %error, "what a subscription lost is still on disk");
-        0
-    })
-}
-
-/// Writes down what is gone, and tells all others.
-async fn tell(shared: &Arc<Shared>, station: &Station, failing: Duration, verdict: &Verdict, lost: u64) {
+/// Writes down what is gone, and tells all others; whether that is on disk. Where it is not, everything stays.
+async fn put_in_force(
+    shared: &Arc<Shared>,
+    station: &Station,
+    failing: Duration,
+    verdict: &Verdict,
+    lost: u64,
+) -> bool {
     let url = station.target.lock().destination.url.to_string();
     let (removed, disabled) = (verdict.removed.len(), verdict.disabled.len());
     let time = span(failing);
-    tracing::error!(destination = %url, lost, removed, disabled, "destination given up: it took nothing for {time}");
     let values = vec![
         url.clone(),
-        time,
+        time.clone(),
         removed.to_string(),
         disabled.to_string(),
         lost.to_string(),
     ];
+    let taken: Vec<Taken> = {
+        let mut book = shared.book.lock();
+        let taken = verdict.removed.iter().filter_map(|entry| book.take(&entry.id));
+        taken.collect()
+    };
     let publication = Publication {
         removed: verdict.removed.clone(),
+        emptied: verdict.ignored.clone(),
         gone_listeners: transient_listeners(shared, &verdict.removed),
         alerts: shared
             .own_alert(DELIVERY_GIVEN_UP, &url, values)
@@ -156,18 +176,34 @@ async fn tell(shared: &Arc<Shared>, station: &Station, failing: Duration, verdic
             .collect(),
         ..Publication::default()
     };
-    if let Err(error) = shared.publish(publication).await {
-        tracing::error!(destination = %url, %error, "the end of its subscriptions is not on disk");
+    let gone_listeners = publication.gone_listeners.clone();
+    let written = shared.publish(publication).await;
+    let mut book = shared.book.lock();
+    match written {
+        Ok(()) => {
+            tracing::error!(destination = %url, lost, removed, disabled, "destination given up: it took nothing for {time}");
+            taken.iter().for_each(|taken| book.give_up(taken));
+            gone_listeners.iter().for_each(|name| book.forget_listener(name));
+            true
+        }
+        Err(error) => {
+            tracing::error!(destination = %url, %error, "a destination that fails cannot be given up: that is not on disk");
+            taken.into_iter().for_each(|taken| book.put_back(taken));
+            drop(book);
+            shared.alarm.notify_one();
+            false
+        }
     }
 }
 
 /// The transient destinations that go with their last subscription.
 fn transient_listeners(shared: &Shared, removed: &[Arc<Entry>]) -> Vec<ObjectName> {
-    let mut book = shared.book.lock();
-    let mut gone = Vec::new();
+    let book = shared.book.lock();
+    let mut gone: Vec<ObjectName> = Vec::new();
     for entry in removed {
         if let Some(wbem) = &entry.subscription().wbem
-            && book.drop_listener(&wbem.handler, Persistence::Transient)
+            && !gone.contains(&wbem.handler)
+            && book.is_unused(&wbem.handler, Persistence::Transient)
         {
             gone.push(wbem.handler.clone());
         }

@@ -21,7 +21,7 @@ use crate::store::commands::{
     Change, Changed, History, MonitorRow, NewDestination, NewEvent, QueueEntry, QueueOf, QueuedRow,
     StoredListener, TrimQueue, Trimmed,
 };
-use crate::subscription::{IndicationFilter, Lease, ObjectName, RepeatPolicy, Subscription};
+use crate::subscription::{IndicationFilter, Lease, ObjectName, Remembered, RepeatPolicy, Subscription};
 use crate::time::BootTime;
 
 /// How many publications are written down together at most.
@@ -58,6 +58,8 @@ pub struct Publication {
     pub(super) gone_listeners: Vec<ObjectName>,
     /// Subscriptions that are gone.
     pub(super) removed: Vec<Arc<Entry>>,
+    /// Subscriptions that stay, and lose what is queued for them.
+    pub(super) emptied: Vec<Arc<Entry>>,
     /// Indications, by their identifiers, that a subscription is not to be told any more.
     pub(super) withdrawn: Vec<(Arc<Entry>, String)>,
     /// Destinations for which something waits again that was kept.
@@ -172,6 +174,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     };
     let mut letters = Vec::new();
     let mut replays = Vec::new();
+    let mut repeats = Vec::new();
     let mut results = vec![Ok(()); publications.len()];
     for (at, publication) in publications.into_iter().enumerate() {
         change.monitors.extend(publication.monitors);
@@ -189,6 +192,8 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
         change.gone_listeners.extend(publication.gone_listeners);
         let removed = publication.removed.iter().map(|entry| entry.id.to_string());
         change.removed.extend(removed);
+        let emptied = publication.emptied.iter().map(|entry| entry.id.to_string());
+        change.emptied.extend(emptied);
         let withdrawn = publication.withdrawn.into_iter();
         change
             .withdrawn
@@ -202,7 +207,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
             let event = Arc::new(event);
             let letter = match &publication.only {
                 Some(entry) => Letter::to_one(entry, &event),
-                None => address(shared, &event),
+                None => address(shared, &event, &mut repeats),
             };
             // Alerts are kept for those who come later; a change that nobody wants is nothing.
             if letter.to.is_empty() && event.alert().is_none() {
@@ -222,6 +227,10 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
         Ok(changed) => changed,
         Err(error) => {
             letters.iter().rev().for_each(Letter::take_back);
+            // What nobody was told is not a repetition when it comes again.
+            for (entry, before) in repeats.into_iter().rev() {
+                entry.repeats.lock().put_back(before);
+            }
             results.fill(Err(PublishError(error.to_string())));
             return results;
         }
@@ -243,8 +252,9 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     results
 }
 
-/// Whom an event goes to. A filter that many share is asked once.
-fn address(shared: &Shared, event: &Arc<Event>) -> Letter {
+/// Whom an event goes to. A filter that many share is asked once. What repeat policies remembered before is added to
+/// `repeats`.
+fn address(shared: &Shared, event: &Arc<Event>, repeats: &mut Vec<(Arc<Entry>, Remembered)>) -> Letter {
     let indication = Arc::new(event.indication());
     let now = shared.clock.boot();
     let mut asked: Vec<(Arc<AlertFilter>, bool)> = Vec::new();
@@ -265,7 +275,7 @@ fn address(shared: &Shared, event: &Arc<Event>) -> Letter {
                 wanted
             }
         };
-        if wanted && is_fresh(entry, event, now) {
+        if wanted && is_fresh(entry, event, now, repeats) {
             let mut series = entry.series().lock();
             to.push((Arc::clone(entry), Arc::clone(&series.context), series.take()));
         }
@@ -278,10 +288,20 @@ fn address(shared: &Shared, event: &Arc<Event>) -> Letter {
 }
 
 /// Whether the repeat policy of a subscription lets it be told.
-fn is_fresh(entry: &Entry, event: &Event, now: BootTime) -> bool {
+fn is_fresh(
+    entry: &Arc<Entry>,
+    event: &Event,
+    now: BootTime,
+    before: &mut Vec<(Arc<Entry>, Remembered)>,
+) -> bool {
     match entry.subscription().repeat() {
         RepeatPolicy::None => true,
-        policy => entry.repeats.lock().admit(policy, &event.same_event_key(), now),
+        policy => {
+            let key = event.same_event_key();
+            let mut repeats = entry.repeats.lock();
+            before.push((Arc::clone(entry), repeats.remembered(&key)));
+            repeats.admit(policy, &key, now)
+        }
     }
 }
 

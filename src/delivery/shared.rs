@@ -27,7 +27,7 @@ use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::store::Store;
 use crate::store::commands::{CountQueue, QueueOf};
-use crate::subscription::{EndReason, LeaseTerms, Moment, OnFatalError};
+use crate::subscription::{EndReason, LeaseTerms, Moment, OnFatalError, Subscription};
 
 /// What can be set.
 #[derive(Clone, Debug)]
@@ -205,6 +205,29 @@ impl Shared {
         let count = self.store.ask(queue).await;
         let count = count.inspect_err(|error| tracing::error!(%error, "the outbox cannot be read"));
         count.ok()
+    }
+}
+
+/// A subscription that is being made or ended, and counts as its account's until this is dropped.
+pub(super) struct UnderWay {
+    shared: Arc<Shared>,
+    id: String,
+}
+
+impl UnderWay {
+    /// For `subscription`, in the `book` of `shared`.
+    pub fn begin(shared: &Arc<Shared>, book: &mut Book, subscription: &Subscription) -> Self {
+        book.begin(subscription);
+        Self {
+            shared: Arc::clone(shared),
+            id: subscription.id.clone(),
+        }
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.shared.book.lock().settle(&self.id);
     }
 }
 

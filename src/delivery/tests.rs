@@ -2,6 +2,7 @@
 
 mod abandoned;
 mod failures;
+mod full_disk;
 mod harness;
 mod histories;
 mod leases;

@@ -146,16 +146,19 @@ impl Book {
             .collect();
     }
 
-    /// Forgets a destination of that persistence that no subscription refers to any more; whether it did.
-    pub fn drop_listener(&mut self, name: &ObjectName, persistence: Persistence) -> bool {
+    /// Whether there is a destination of that persistence that no subscription refers to.
+    pub fn is_unused(&self, name: &ObjectName, persistence: Persistence) -> bool {
         let is_meant = self
             .named
             .listeners
             .get(name)
             .is_some_and(|stored| stored.listener.persistence == persistence);
-        is_meant
-            && self.users(|wbem| wbem.handler == *name) == 0
-            && self.named.listeners.remove(name).is_some()
+        is_meant && self.users(|wbem| wbem.handler == *name) == 0
+    }
+
+    /// Forgets a destination.
+    pub fn forget_listener(&mut self, name: &ObjectName) {
+        self.named.listeners.remove(name);
     }
 
     /// How many subscriptions refer to something.

@@ -29,9 +29,22 @@ pub use self::subscriptions::{
     AddSubscription, Added, LearnPin, NewDestination, RenewLease, SetGiveUp, StoredDestination,
     StoredSubscription,
 };
-pub use self::wbem::{DeleteFilter, DeleteListener, DropQueue, PutFilter, PutListener, StoredListener};
+pub use self::wbem::{DeleteFilter, DeleteListener, PutFilter, PutListener, StoredListener};
 use super::StoreError;
 use crate::time::BootTime;
+
+/// From here on nothing can be written, as on a disk that is full; or everything again.
+#[cfg(test)]
+pub struct Full(pub bool);
+
+#[cfg(test)]
+impl super::Command for Full {
+    type Answer = ();
+
+    fn run(self, db: &super::Db<'_>) -> Result<(), StoreError> {
+        Ok(db.sql.pragma_update(None, "query_only", self.0)?)
+    }
+}
 
 /// Milliseconds after boot as the database keeps them.
 fn to_millis(at: BootTime) -> i64 {

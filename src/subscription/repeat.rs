@@ -136,6 +136,13 @@ pub struct Repeats {
     events: HashMap<Box<str>, Track>,
 }
 
+/// What a subscription remembered of one event at some time.
+#[derive(Clone, Debug)]
+pub struct Remembered {
+    event: Box<str>,
+    track: Option<Track>,
+}
+
 /// What is remembered of one event.
 #[derive(Clone, Debug)]
 struct Track {
@@ -169,6 +176,22 @@ impl Repeats {
         });
         track.last = now;
         track.stage.admit(policy, now)
+    }
+
+    /// What is remembered of `event`, for the case that its telling comes to nothing.
+    pub fn remembered(&self, event: &str) -> Remembered {
+        Remembered {
+            event: event.into(),
+            track: self.events.get(event).cloned(),
+        }
+    }
+
+    /// Remembers of an event what was [remembered](Self::remembered) before.
+    pub fn put_back(&mut self, before: Remembered) {
+        match before.track {
+            Some(track) => self.events.insert(before.event, track),
+            None => self.events.remove(&before.event),
+        };
     }
 
     /// The events that matter no more give way; if there is none, the one that was quiet for the longest.

@@ -6,6 +6,7 @@ use super::super::book::Alarm;
 use super::super::entry::{Entry, Way};
 use super::super::publisher::Publication;
 use super::super::request::{Granted, SubscriptionError};
+use super::super::shared::UnderWay;
 use super::Registry;
 use crate::store::StoreError;
 use crate::store::commands::RenewLease;
@@ -116,25 +117,28 @@ impl Registry {
     async fn end(&self, id: &str) -> Result<Arc<Entry>, SubscriptionError> {
         let shared = &self.shared;
         let unknown = || SubscriptionError::Unknown(id.to_owned());
-        let (entry, life, hold) = {
+        let (taken, _under_way, hold) = {
             let mut book = shared.book.lock();
             let entry = book.entries.get(id).cloned().ok_or_else(unknown)?;
             let hold = entry.hold();
-            let life = *entry.life.lock();
-            book.remove(id);
-            (entry, life, hold)
+            let counts = !entry.life.lock().phase.is_over();
+            let taken = book.take(id).ok_or_else(unknown)?;
+            let under_way = counts.then(|| UnderWay::begin(shared, &mut book, &entry.subscription()));
+            (taken, under_way, hold)
         };
+        let entry = Arc::clone(&taken.entry);
         let publication = Publication {
             removed: vec![Arc::clone(&entry)],
             ..Publication::default()
         };
         let written = shared.publish(publication).await;
         drop(hold);
-        if written.is_err() {
-            // It is still on disk, so it is still there.
-            *entry.life.lock() = life;
-            shared.book.lock().insert(Arc::clone(&entry));
-            shared.alarm.notify_one();
+        match &written {
+            Ok(()) => shared.book.lock().give_up(&taken),
+            Err(_) => {
+                shared.book.lock().put_back(taken);
+                shared.alarm.notify_one();
+            }
         }
         if let Way::Fetched(fetched) = &entry.way {
             fetched.arrived.notify_waiters();

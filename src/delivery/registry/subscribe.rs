@@ -10,7 +10,7 @@ use super::super::filters::AlertFilter;
 use super::super::publisher::Publication;
 use super::super::request::{Bookmark, Granted, NewTarget, SubscribeError, SubscribeRequest};
 use super::super::rule::Forbidden;
-use super::super::shared::Settings;
+use super::super::shared::{Settings, UnderWay};
 use super::super::station::Station;
 use super::Registry;
 use crate::store::commands::{AddSubscription, NewDestination, StoredDestination};
@@ -74,20 +74,17 @@ impl Registry {
         }
         let settings = shared.settings();
         check_destinations(&settings, &subscription, destination.as_ref())?;
-        let (filter, predecessors) = {
+        let (filter, predecessors, _under_way) = {
             let mut book = shared.book.lock();
-            let own = book.entries.values().filter(|entry| {
-                entry.subscription().owner == subscription.owner && !entry.life.lock().phase.is_over()
-            });
-            if own.count() >= settings.max_per_account {
+            if book.count_of(&subscription.owner) >= settings.max_per_account {
                 return Err(SubscribeError::TooMany(settings.max_per_account));
             }
             let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
             let filter = book.filters.get_or_compile(&subscription.filter, compile)?;
-            (
-                filter,
-                predecessors_of(&book, &subscription, destination.as_ref()),
-            )
+            let predecessors = predecessors_of(&book, &subscription, destination.as_ref());
+            // Counted in the same breath: another that is asked for now must not take the same last place.
+            let under_way = UnderWay::begin(shared, &mut book, &subscription);
+            (filter, predecessors, under_way)
         };
         // A bookmark says what has arrived; what was kept besides would come twice.
         let (heir_of, mut replaces) = match new.bookmark {
@@ -204,6 +201,10 @@ impl Registry {
                     };
                     if let Err(error) = shared.publish(undo).await {
                         tracing::error!(subscription = %entry.id, %error, "it is on disk, though its subscriber was told otherwise");
+                    }
+                    if let Some(station) = entry.station() {
+                        shared.book.lock().give_up_unused(station.id);
+                        shared.recount(station).await;
                     }
                     return Err(SubscribeError::Store(error.to_string()));
                 }

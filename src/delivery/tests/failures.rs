@@ -199,7 +199,7 @@ async fn after_its_time_a_destination_is_given_up_and_that_is_told() {
         || format!("{:?}", world.registry.list()),
     )
     .await;
-    assert!(world.destination("dead.example").is_none());
+    until(|| world.destination("dead.example").is_none(), String::new).await;
     let events = world.until_events("well.example", 4).await;
     let last = events.last().unwrap();
     assert_eq!(last.event_id, "C0000605");

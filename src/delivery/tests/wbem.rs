@@ -39,7 +39,7 @@ fn filter(text: &str, query: &str) -> IndicationFilter {
 const EVERYTHING: &str = "SELECT * FROM CIM_AlertIndication";
 const NOTHING: &str = "SELECT * FROM CIM_AlertIndication WHERE PerceivedSeverity = 99";
 
-fn listener(host: &str) -> ListenerDestination {
+pub(super) fn listener(host: &str) -> ListenerDestination {
     let destination = format!("https://{host}");
     ListenerDestination {
         name: name(CIMXML_CLASS, host),

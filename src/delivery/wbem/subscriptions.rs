@@ -161,7 +161,7 @@ impl Registry {
         let written = shared.publish(publication).await;
         drop(hold);
         if let Err(error) = written {
-            let _ = self.set_life(entry, undo, Some(Phase::of(&old)));
+            self.undo_life(entry, lease, undo, Phase::of(&old));
             return Err(WbemError::Store(error.0));
         }
         entry.set_content(Content {
@@ -200,6 +200,18 @@ impl Registry {
         drop((life, book));
         self.shared.alarm.notify_one();
         Ok(())
+    }
+
+    /// What was changed is not on disk: it is as before, unless its end has come meanwhile.
+    fn undo_life(&self, entry: &Entry, lease: Lease, undo: Lease, phase: Phase) {
+        let mut book = self.shared.book.lock();
+        let mut life = entry.life.lock();
+        if !life.phase.is_over() {
+            (life.lease, life.phase) = (undo, phase);
+            book.reset(lease.ends, undo.ends, &Alarm::Lease(Arc::clone(&entry.id)));
+        }
+        drop((life, book));
+        self.shared.alarm.notify_one();
     }
 }
 

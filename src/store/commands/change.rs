@@ -28,6 +28,8 @@ pub struct Change {
     pub changed: Vec<(Arc<Subscription>, Lease)>,
     /// Subscriptions that are gone, with what was queued for them.
     pub removed: Vec<String>,
+    /// Subscriptions that stay, and lose what is queued for them.
+    pub emptied: Vec<String>,
     /// Indications, by subscription and identifier, that are not to be sent any more.
     pub withdrawn: Vec<(Arc<str>, String)>,
     /// Destinations for which something waits no more, or waits again: their numbers are put in order.
@@ -131,6 +133,9 @@ impl Command for Change {
             wbem::change(db, subscription, *lease)?;
         }
         remove(db, &self.removed)?;
+        for subscription in &self.emptied {
+            wbem::drop_queue(db, subscription)?;
+        }
         for (subscription, identifier) in &self.withdrawn {
             withdraw(db, subscription, identifier)?;
         }

@@ -92,20 +92,12 @@ impl Command for DeleteListener {
     }
 }
 
-/// Drops what waits for a subscription. The answer says how much that was.
-#[derive(Clone, Debug)]
-pub struct DropQueue(pub String);
-
-impl Command for DropQueue {
-    type Answer = u64;
-
-    fn run(self, db: &Db<'_>) -> Result<u64, StoreError> {
-        let dropped = db
-            .sql
-            .prepare_cached("DELETE FROM outbox WHERE subscription = ?1")?
-            .execute([self.0])?;
-        Ok(u64::try_from(dropped).unwrap_or(u64::MAX))
-    }
+/// Drops what waits for a subscription.
+pub(super) fn drop_queue(db: &Db<'_>, subscription: &str) -> Result<(), StoreError> {
+    db.sql
+        .prepare_cached("DELETE FROM outbox WHERE subscription = ?1")?
+        .execute([subscription])?;
+    Ok(())
 }
 
 /// Puts a changed subscription in the place of the old one. While it is disabled, what waits for it belongs to
