@@ -29,12 +29,12 @@ pub(super) async fn from_history(shared: &Shared) {
         Ok(rows) => rows,
         Err(error) => return tracing::error!(%error, "the history cannot be read"),
     };
-    recall_repeats(&entries, &rows, shared.now());
-    recall_last(entries, rows);
+    recall_repeats(&entries, &rows, shared.now()).await;
+    recall_last(entries, rows).await;
 }
 
 /// What came before the machine booted is forgotten: boot time does not tell how long ago that was.
-fn recall_repeats(entries: &[Arc<Entry>], rows: &[HistoryRow], now: Moment) {
+async fn recall_repeats(entries: &[Arc<Entry>], rows: &[HistoryRow], now: Moment) {
     let with_policy = |entry: &&Arc<Entry>| entry.subscription().repeat() != RepeatPolicy::None;
     let entries: Vec<_> = entries.iter().filter(with_policy).collect();
     if entries.is_empty() {
@@ -54,11 +54,13 @@ fn recall_repeats(entries: &[Arc<Entry>], rows: &[HistoryRow], now: Moment) {
                     .admit(policy, &row.event.same_event_key(), at);
             }
         }
+        // Many subscriptions take long, and others are to start meanwhile.
+        tokio::task::yield_now().await;
     }
 }
 
 /// From the newest event on, until there is one for each subscription.
-fn recall_last(mut entries: Vec<Arc<Entry>>, rows: Vec<HistoryRow>) {
+async fn recall_last(mut entries: Vec<Arc<Entry>>, rows: Vec<HistoryRow>) {
     for row in rows.into_iter().rev() {
         let (indication, event) = (row.event.indication(), Arc::new(row.event));
         entries.retain(|entry| {
@@ -71,6 +73,7 @@ fn recall_last(mut entries: Vec<Arc<Entry>>, rows: Vec<HistoryRow>) {
         if entries.is_empty() {
             return;
         }
+        tokio::task::yield_now().await;
     }
 }
 

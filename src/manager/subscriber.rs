@@ -14,6 +14,7 @@ use crate::clock::{BootTime, SharedClock};
 use crate::net::resolve;
 use crate::wsman::Subscribe;
 use crate::wsman::credentials::IssuedToken;
+use crate::wsman::fault::{Fault, FaultCause};
 use crate::wsman::time::Expires;
 
 /// The first pause after a failure; it doubles to the longest.
@@ -72,8 +73,37 @@ pub struct Subscriber {
 /// A subscription that the agent has granted.
 struct Granted {
     identifier: String,
-    /// When it is to be renewed; `None` has no end.
+    /// When it ends; `None` has no end.
+    ends_at: Option<BootTime>,
+    /// When it is to be renewed.
     renew_at: Option<BootTime>,
+}
+
+impl Granted {
+    fn new(identifier: String, lease: Option<Duration>, now: BootTime) -> Self {
+        let half = lease.map(|lease| (lease / 2).max(SHORTEST_HALF_LEASE));
+        Self {
+            identifier,
+            ends_at: lease.map(|lease| now + lease),
+            renew_at: half.map(|half| now + half),
+        }
+    }
+
+    /// Whether there is no such subscription any more, after the agent did not renew it at `now`. While there may be,
+    /// a new one would be told everything a second time.
+    fn is_lost(&self, fault: &Fault, now: BootTime) -> bool {
+        use FaultCause as C;
+        let is_of_the_agent = matches!(
+            fault.cause,
+            C::AccessDenied
+                | C::Concurrency
+                | C::EndpointUnavailable
+                | C::InternalError
+                | C::QuotaLimit
+                | C::TimedOut
+        );
+        !is_of_the_agent || self.ends_at.is_some_and(|end| end <= now)
+    }
 }
 
 impl Subscriber {
@@ -165,14 +195,14 @@ impl Subscriber {
         match answer {
             Ok(received) => {
                 let response = received.content;
-                let (lease, renew_at) = self.lease(response.expires);
-                let identifier = response.identifier;
+                let lease = self.lease(response.expires);
+                let granted = Granted::new(response.identifier, lease, self.clock.boot());
                 self.tell(News::Subscribed {
-                    identifier: identifier.clone(),
+                    identifier: granted.identifier.clone(),
                     lease,
                 })
                 .await;
-                Outcome::Granted(Granted { identifier, renew_at })
+                Outcome::Granted(granted)
             }
             Err(error) => Outcome::Failed(error, None),
         }
@@ -207,26 +237,30 @@ impl Subscriber {
         };
         Held::Goes(match renewed {
             Ok(received) => {
-                let (_, renew_at) = self.lease(received.content);
-                Outcome::Granted(Granted { renew_at, ..held })
+                let lease = self.lease(received.content);
+                Outcome::Granted(Granted::new(held.identifier, lease, self.clock.boot()))
             }
-            Err(error) if error.fault().is_some() => Outcome::Lost(error.to_string()),
+            Err(error)
+                if error
+                    .fault()
+                    .is_some_and(|fault| held.is_lost(fault, self.clock.boot())) =>
+            {
+                Outcome::Lost(error.to_string())
+            }
             Err(error) => Outcome::Failed(error, Some(held)),
         })
     }
 
-    /// How long a lease is, and when half of it is over.
-    fn lease(&self, expires: Option<Expires>) -> (Option<Duration>, Option<BootTime>) {
-        let lease = expires.map(|expires| match expires {
+    /// How long a lease is; `None` has no end.
+    fn lease(&self, expires: Option<Expires>) -> Option<Duration> {
+        expires.map(|expires| match expires {
             Expires::After(length) => length,
             Expires::At(at) => at
                 .timestamp()
                 .duration_since(self.clock.wall().timestamp())
                 .try_into()
                 .unwrap_or_default(),
-        });
-        let half = lease.map(|lease| (lease / 2).max(SHORTEST_HALF_LEASE));
-        (lease, half.map(|half| self.clock.boot() + half))
+        })
     }
 
     async fn say_goodbye(&mut self, held: &Granted) {
@@ -314,4 +348,27 @@ async fn source_of(target: SocketAddr) -> std::io::Result<IpAddr> {
     let socket = UdpSocket::bind((any, 0)).await?;
     socket.connect(target).await?;
     Ok(socket.local_addr()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lease_that_is_not_renewed_may_still_be_there() {
+        let granted_at = BootTime::from_millis(100_000);
+        let check = |lease: Option<u64>, cause, secs: u64, is_lost| {
+            let granted = Granted::new("id".to_owned(), lease.map(Duration::from_secs), granted_at);
+            let fault = Fault::new(cause, "as the test says");
+            let found = granted.is_lost(&fault, BootTime::from_millis(secs * 1_000));
+            assert_eq!(found, is_lost, "{cause:?} at {secs}");
+        };
+        check(Some(60), FaultCause::UnableToRenew, 130, true);
+        check(Some(60), FaultCause::InvalidMessage, 130, true);
+        check(Some(60), FaultCause::InternalError, 130, false);
+        check(Some(60), FaultCause::QuotaLimit, 159, false);
+        check(Some(60), FaultCause::TimedOut, 160, true);
+        check(None, FaultCause::AccessDenied, 1_000, false);
+        check(None, FaultCause::UnableToRenew, 1_000, true);
+    }
 }

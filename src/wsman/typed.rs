@@ -230,7 +230,8 @@ fn cim_text(text: &str) -> Option<String> {
         zone => {
             let (sign, clock) = zone.split_at_checked(1)?;
             let (hours, minutes) = clock.split_once(':')?;
-            let minutes = hours.parse::<u16>().ok()?.checked_mul(60)? + minutes.parse::<u16>().ok()?.min(59);
+            let (hours, minutes) = (hours.parse::<u8>().ok()?, minutes.parse::<u8>().ok()?);
+            let minutes = u16::from(hours) * 60 + u16::from(minutes.min(59));
             format!("{sign}{minutes:03}")
         }
     };
@@ -410,6 +411,11 @@ mod tests {
             "Since",
             at(RawDateTime::Point, "2026-13-01T00:00:00Z"),
             Err("ESM_Sample.Since: `2026-13-01T00:00:00Z` is no datetime."),
+        );
+        check(
+            "Since",
+            at(RawDateTime::Point, "2026-01-31T12:00:00+1092:59"),
+            Err("ESM_Sample.Since: `2026-01-31T12:00:00+1092:59` is no datetime."),
         );
         check(
             "Index",
