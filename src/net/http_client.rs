@@ -5,6 +5,7 @@
 //! task of its own: it is driven while a request is under way, and looked at before it is used again.
 
 mod address;
+mod connect;
 mod error;
 mod link;
 
@@ -57,7 +58,7 @@ pub enum Endpoint {
 /// How long things may take and how large a reply may be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ClientLimits {
-    /// Name resolution and TCP connection, over all addresses of the name (10 s).
+    /// Name resolution and TCP connection, over all addresses of the name together (10 s).
     pub connect: Duration,
     /// The TLS handshake (10 s).
     pub handshake: Duration,

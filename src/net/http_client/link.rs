@@ -18,10 +18,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::client::TlsStream;
 
+use super::connect::connect;
 use super::{AddressRule, ClientError, ClientLimits, ClientResponse, Endpoint, Stopwatch};
 use crate::net::carrier::Carrier;
 use crate::net::fingerprint::Fingerprints;
-use crate::net::resolve;
 use crate::net::tls;
 use crate::net::tls::client::{ClientTls, pin_mismatch};
 
@@ -191,64 +191,6 @@ async fn read_body(body: Incoming, limit: usize) -> Result<Bytes, ClientError> {
         collected.extend_from_slice(&data);
     }
     Ok(collected.freeze())
-}
-
-async fn connect(
-    host: &str,
-    port: u16,
-    limits: &ClientLimits,
-    allowed: Option<&AddressRule>,
-) -> Result<TcpStream, ClientError> {
-    let to = super::address::authority(host, port, 0);
-    let limit = limits.connect;
-    let connected = tokio::time::timeout(limit, connect_any(host, port, &to, allowed)).await;
-    let stream = connected.unwrap_or_else(|_| {
-        Err(ClientError::ConnectTimeout {
-            to: to.clone(),
-            limit,
-        })
-    })?;
-    stream
-        .set_nodelay(true)
-        .map_err(|error| ClientError::Connect { to, error })?;
-    Ok(stream)
-}
-
-/// Tries the addresses of the name one after the other.
-async fn connect_any(
-    host: &str,
-    port: u16,
-    to: &str,
-    allowed: Option<&AddressRule>,
-) -> Result<TcpStream, ClientError> {
-    let resolved = resolve::addresses(host, port).await;
-    let addresses = resolved.map_err(|error| ClientError::Resolve {
-        host: host.to_owned(),
-        error,
-    })?;
-    let mut last = io::Error::new(io::ErrorKind::AddrNotAvailable, "the name has no address");
-    let mut forbidden = None;
-    for address in addresses {
-        if let Some(Err(reason)) = allowed.map(|rule| rule(address.ip().to_canonical())) {
-            forbidden = Some(reason);
-            continue;
-        }
-        forbidden = None;
-        match TcpStream::connect(address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => last = error,
-        }
-    }
-    if let Some(reason) = forbidden {
-        return Err(ClientError::Forbidden {
-            host: host.to_owned(),
-            reason,
-        });
-    }
-    Err(ClientError::Connect {
-        to: to.to_owned(),
-        error: last,
-    })
 }
 
 async fn shake_hands(
