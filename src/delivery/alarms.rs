@@ -141,11 +141,16 @@ fn beat(shared: &Arc<Shared>, entry: &Arc<Entry>, now: BootTime) -> Option<BootT
     if due > now {
         return Some(due);
     }
-    // Where deliveries fail or wait, a heartbeat would only wait behind them.
-    if station.fare.lock().failures == 0 && station.queue.lock().is_idle() {
-        station.queue.lock().note(Parcel::Heartbeat {
+    // Where something waits, a heartbeat would only wait behind it.
+    let mut queue = station.queue.lock();
+    let is_idle = queue.is_idle();
+    if is_idle {
+        queue.note(Parcel::Heartbeat {
             subscription: entry.subscription(),
         });
+    }
+    drop(queue);
+    if is_idle {
         shared.wake(station);
     }
     Some(now + pause)

@@ -64,6 +64,8 @@ pub(super) struct Life {
     pub last_told: BootTime,
     /// When it last lost its queue because deliveries fail and its policy is to go on.
     pub forgiven: Option<BootTime>,
+    /// When people were last told of that.
+    pub last_ignored: Option<BootTime>,
 }
 
 /// The phases of a subscription's life.

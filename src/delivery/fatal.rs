@@ -24,9 +24,39 @@ struct Verdict {
     ignored: Vec<Arc<Entry>>,
 }
 
+/// An ignored failure is told again after so long at the earliest: what is told goes to others who may fail as well, and
+/// whose failure is told to this one.
+const TOLD_AGAIN: Duration = Duration::from_secs(3_600);
+
 impl Verdict {
     fn is_empty(&self) -> bool {
         self.removed.is_empty() && self.disabled.is_empty() && self.ignored.is_empty()
+    }
+
+    /// Leaves out those that go on and for which nothing waits: nothing becomes of them. The answer is how much the
+    /// others that go on lose.
+    async fn forgive_the_idle(&mut self, shared: &Shared, now: BootTime) -> u64 {
+        let mut lost = 0;
+        for entry in std::mem::take(&mut self.ignored) {
+            let waits = count_queue(shared, &entry).await;
+            if waits == 0 {
+                entry.life.lock().forgiven = Some(now);
+                continue;
+            }
+            lost += waits;
+            self.ignored.push(entry);
+        }
+        lost
+    }
+
+    /// Whether people are to know: always of an end, and now and then of what goes on.
+    fn is_to_be_told(&self, now: BootTime) -> bool {
+        let was_told = |entry: &Arc<Entry>| {
+            let last = entry.life.lock().last_ignored;
+            last.is_some_and(|last| now.since(last) < TOLD_AGAIN)
+        };
+        let has_ended = !self.removed.is_empty() || !self.disabled.is_empty();
+        has_ended || !self.ignored.iter().all(was_told)
     }
 }
 
@@ -39,6 +69,7 @@ pub(super) async fn look(
 ) -> Option<Duration> {
     let now = shared.clock.boot();
     let (mut verdict, next) = judge(shared, station, failing, now);
+    let mut lost = verdict.forgive_the_idle(shared, now).await;
     if verdict.is_empty() {
         return next;
     }
@@ -54,15 +85,17 @@ pub(super) async fn look(
     if verdict.is_empty() {
         return next;
     }
-    let mut lost = 0;
-    for entry in verdict.ignored.iter().chain(&verdict.removed) {
+    for entry in &verdict.removed {
         lost += count_queue(shared, entry).await;
     }
-    let is_written = put_in_force(shared, station, failing, &verdict, lost).await;
+    let is_told = verdict.is_to_be_told(now);
+    let is_written = put_in_force(shared, station, failing, &verdict, lost, is_told).await;
     drop(hold);
     if is_written {
         for entry in &verdict.ignored {
-            entry.life.lock().forgiven = Some(now);
+            let mut life = entry.life.lock();
+            life.forgiven = Some(now);
+            life.last_ignored = if is_told { Some(now) } else { life.last_ignored };
         }
         for entry in &verdict.removed {
             shared.tell_end(entry, EndReason::DeliveryFailed);
@@ -150,6 +183,7 @@ async fn put_in_force(
     failing: Duration,
     verdict: &Verdict,
     lost: u64,
+    is_told: bool,
 ) -> bool {
     let url = station.target.lock().destination.url.to_string();
     let (removed, disabled) = (verdict.removed.len(), verdict.disabled.len());
@@ -166,14 +200,12 @@ async fn put_in_force(
         let taken = verdict.removed.iter().filter_map(|entry| book.take(&entry.id));
         taken.collect()
     };
+    let alert = shared.own_alert(DELIVERY_GIVEN_UP, &url, values);
     let publication = Publication {
         removed: verdict.removed.clone(),
         emptied: verdict.ignored.clone(),
         gone_listeners: transient_listeners(shared, &verdict.removed),
-        alerts: shared
-            .own_alert(DELIVERY_GIVEN_UP, &url, values)
-            .into_iter()
-            .collect(),
+        alerts: alert.filter(|_| is_told).into_iter().collect(),
         ..Publication::default()
     };
     let gone_listeners = publication.gone_listeners.clone();
@@ -181,7 +213,11 @@ async fn put_in_force(
     let mut book = shared.book.lock();
     match written {
         Ok(()) => {
-            tracing::error!(destination = %url, lost, removed, disabled, "destination given up: it took nothing for {time}");
+            if is_told {
+                tracing::error!(destination = %url, lost, removed, disabled, "destination given up: it took nothing for {time}");
+            } else {
+                tracing::warn!(destination = %url, lost, "what waits is dropped: the failure is ignored");
+            }
             taken.iter().for_each(|taken| book.give_up(taken));
             gone_listeners.iter().for_each(|name| book.forget_listener(name));
             true

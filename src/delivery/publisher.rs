@@ -58,7 +58,7 @@ pub struct Publication {
     pub(super) gone_listeners: Vec<ObjectName>,
     /// Subscriptions that are gone.
     pub(super) removed: Vec<Arc<Entry>>,
-    /// Subscriptions that stay, and lose what is queued for them.
+    /// Subscriptions that stay, and lose what is queued for them; they are not told of that.
     pub(super) emptied: Vec<Arc<Entry>>,
     /// Indications, by their identifiers, that a subscription is not to be told any more.
     pub(super) withdrawn: Vec<(Arc<Entry>, String)>,
@@ -192,8 +192,10 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
         change.gone_listeners.extend(publication.gone_listeners);
         let removed = publication.removed.iter().map(|entry| entry.id.to_string());
         change.removed.extend(removed);
-        let emptied = publication.emptied.iter().map(|entry| entry.id.to_string());
-        change.emptied.extend(emptied);
+        let emptied = publication.emptied;
+        change
+            .emptied
+            .extend(emptied.iter().map(|entry| entry.id.to_string()));
         let withdrawn = publication.withdrawn.into_iter();
         change
             .withdrawn
@@ -207,7 +209,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
             let event = Arc::new(event);
             let letter = match &publication.only {
                 Some(entry) => Letter::to_one(entry, &event),
-                None => address(shared, &event, &mut repeats),
+                None => address(shared, &event, &emptied, &mut repeats),
             };
             // Alerts are kept for those who come later; a change that nobody wants is nothing.
             if letter.to.is_empty() && event.alert().is_none() {
@@ -252,9 +254,14 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
     results
 }
 
-/// Whom an event goes to. A filter that many share is asked once. What repeat policies remembered before is added to
-/// `repeats`.
-fn address(shared: &Shared, event: &Arc<Event>, repeats: &mut Vec<(Arc<Entry>, Remembered)>) -> Letter {
+/// Whom an event goes to, except for some. A filter that many share is asked once. What repeat policies remembered
+/// before is added to `repeats`.
+fn address(
+    shared: &Shared,
+    event: &Arc<Event>,
+    except: &[Arc<Entry>],
+    repeats: &mut Vec<(Arc<Entry>, Remembered)>,
+) -> Letter {
     let indication = Arc::new(event.indication());
     let now = shared.clock.boot();
     let mut asked: Vec<(Arc<AlertFilter>, bool)> = Vec::new();
@@ -264,7 +271,7 @@ fn address(shared: &Shared, event: &Arc<Event>, repeats: &mut Vec<(Arc<Entry>, R
         .lock()
         .entries
         .values()
-        .filter(|entry| entry.is_live())
+        .filter(|entry| entry.is_live() && !except.iter().any(|excepted| Arc::ptr_eq(entry, excepted)))
     {
         let filter = entry.filter();
         let wanted = match asked.iter().find(|(known, _)| Arc::ptr_eq(known, &filter)) {

@@ -65,6 +65,8 @@ pub(super) struct Queue {
     offered_before: i64,
     /// How many hold it back: nothing is sent meanwhile.
     holds: u32,
+    /// Something was dropped because it was tried as often as is set, and nothing was taken since.
+    exhausted: bool,
     /// After a rejection events go one by one, so that one bad event does not keep its batch back.
     one_by_one: bool,
 }
@@ -241,6 +243,17 @@ impl Queue {
     /// From now on one by one, or in batches again.
     pub fn set_one_by_one(&mut self, one_by_one: bool) {
         self.one_by_one = one_by_one;
+    }
+
+    /// Whether something was dropped because it was tried as often as is set, and nothing was taken since: then the
+    /// destination fails though nothing waits for it.
+    pub const fn is_exhausted(&self) -> bool {
+        self.exhausted
+    }
+
+    /// Notes that something was dropped because it was tried as often as is set, or that something was taken.
+    pub const fn set_exhausted(&mut self, exhausted: bool) {
+        self.exhausted = exhausted;
     }
 
     /// Whether nothing waits.

@@ -151,6 +151,7 @@ impl Registry {
                         phase,
                         last_told: shared.clock.boot(),
                         forgiven: None,
+                        last_ignored: None,
                     };
                     book.insert(Entry::new(Content { subscription, filter }, way, life));
                 }
@@ -177,14 +178,16 @@ impl Registry {
             credentials: stored.credentials.clone(),
             pin: stored.pin.clone(),
         };
-        let state = if stored.give_up.is_some() {
+        // Where nothing waits, nothing shows how the destination is.
+        let give_up = stored.give_up.filter(|_| stored.queued > 0);
+        let state = if give_up.is_some() {
             DeliveryState::Retrying
         } else {
             DeliveryState::Active
         };
         let fare = Fare {
             state,
-            give_up: stored.give_up,
+            give_up,
             queued: stored.queued,
             ..Fare::default()
         };

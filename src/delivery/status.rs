@@ -89,6 +89,16 @@ pub struct Fare {
     pub restarts: u32,
 }
 
+impl Fare {
+    /// Nothing is wrong any more; whether something was.
+    pub(super) fn end_outage(&mut self) -> bool {
+        self.state = DeliveryState::Active;
+        self.failures = 0;
+        self.next_try = None;
+        self.give_up.take().is_some()
+    }
+}
+
 /// A destination and how it fares.
 #[derive(Clone, Debug)]
 pub struct DestinationStatus {

@@ -116,6 +116,7 @@ impl Worker {
     /// Nothing to do: the connection is kept for a while, then the worker ends.
     async fn rest(&mut self) -> Then {
         self.count_at_rest().await;
+        self.forget_outage().await;
         let is_open = self.line.as_ref().is_some_and(|(_, line)| line.is_connected());
         if let Some(_place) = self.shared.gate.rest().filter(|_| is_open) {
             let woken = tokio::select! {
@@ -152,6 +153,18 @@ impl Worker {
             self.station.fare.lock().queued = count;
         } else {
             self.station.recount.store(true, Ordering::Release);
+        }
+    }
+
+    /// What failed is gone, and nothing shows how the destination is: it must not count as one that fails until the
+    /// next indication comes.
+    async fn forget_outage(&mut self) {
+        let is_over = {
+            let queue = self.station.queue.lock();
+            queue.is_idle() && !queue.is_exhausted() && self.station.fare.lock().give_up.is_some()
+        };
+        if is_over {
+            self.end_outage().await;
         }
     }
 
@@ -285,17 +298,15 @@ impl Worker {
             let events = events as u64;
             fare.delivered += events;
             fare.queued = fare.queued.saturating_sub(events);
-            fare.state = DeliveryState::Active;
-            fare.failures = 0;
-            fare.next_try = None;
             fare.last_success = Some(self.shared.clock.wall());
-            fare.give_up.take().is_some()
+            fare.end_outage()
         };
+        self.station.queue.lock().set_exhausted(false);
         if was_failing {
             let url = self.station.target.lock().destination.url.to_string();
             tracing::info!(destination = %url, "destination answers again");
             self.tell_recovery();
-            self.end_outage().await;
+            self.keep_end_of_outage().await;
         }
         if let Some(pin) = receipt.learned_pin.clone()
             && let Some(key) = self.learn(&pin)
@@ -427,9 +438,13 @@ impl Worker {
         Then::Go
     }
 
-    /// The destination answers: it is not given up, and its subscriptions stay.
+    /// The destination is not given up, and its subscriptions stay.
     async fn end_outage(&mut self) {
-        self.station.fare.lock().give_up = None;
+        self.station.fare.lock().end_outage();
+        self.keep_end_of_outage().await;
+    }
+
+    async fn keep_end_of_outage(&mut self) {
         self.keep(SetGiveUp {
             destination: self.station.id,
             at: None,
@@ -506,6 +521,7 @@ impl Worker {
         let due = fatal::look(&self.shared, &self.station, failing).await;
         let is_changed = due.is_some_and(|due| due.is_zero());
         if retry.is_exhausted(self.tried.1) && !is_changed {
+            self.station.queue.lock().set_exhausted(true);
             self.drop_head(parcel, ids, "it was tried as often as is set")
                 .await;
             return Then::Go;

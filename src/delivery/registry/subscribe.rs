@@ -117,6 +117,7 @@ impl Registry {
             phase: Phase::of(&subscription),
             last_told: shared.clock.boot(),
             forgiven: None,
+            last_ignored: None,
         };
         let entry = Entry::new(Content { subscription, filter }, way, life);
         let granted = self.begin(entry, new.bookmark, added.inherited).await;

@@ -1,7 +1,9 @@
 //! Destinations that fail.
 
-use super::harness::{Mood, Passing, RETRY, What, World, identifiers, numbers, request, settings, until};
-use crate::delivery::{DeliveryState, RetrySchedule, Settings};
+use super::harness::{
+    Event, Mood, Passing, RETRY, What, World, for_secs, identifiers, numbers, request, settings, until,
+};
+use crate::delivery::{DeliveryState, RetrySchedule, Settings, SubscribeRequest, TestOutcome};
 use crate::subscription::{DeliveryMode, EndTo, OnFatalError, Protocol};
 
 #[tokio::test]
@@ -333,11 +335,13 @@ async fn a_destination_is_tried_for_ever_where_its_end_is_ignored() {
     set(&world, OnFatalError::Ignore, within(600));
     world.subscribe("a.example").await;
     world.courier.set("a.example", Mood::Fails);
-    world.alert().await;
-    for failures in 1..4 {
-        world.until_failures("a.example", failures).await;
-        world.advance(700);
+    for _ in 0..3 {
         world.alert().await;
+        world.until_failures("a.example", 1).await;
+        world.advance(700);
+        // What waits is dropped, and with it the outage has nothing more to show itself by.
+        let is_over = || world.destination("a.example").unwrap().fare.give_up.is_none();
+        until(is_over, || format!("{:?}", world.destination("a.example"))).await;
     }
     // What was missed for too long is lost, and no more than that.
     world.courier.set("a.example", Mood::Takes);
@@ -349,6 +353,63 @@ async fn a_destination_is_tried_for_ever_where_its_end_is_ignored() {
         String::new,
     )
     .await;
+}
+
+/// What is told of one goes to the other, that is dead as well.
+#[tokio::test]
+async fn two_dead_destinations_whose_end_is_ignored_do_not_keep_each_other_busy() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    set(&world, OnFatalError::Ignore, within(0));
+    for host in ["a.example", "b.example", "well.example"] {
+        let asked = SubscribeRequest {
+            expires: for_secs(7_200),
+            ..request(host, DeliveryMode::Push)
+        };
+        world.registry.subscribe(asked).await.unwrap();
+    }
+    for host in ["a.example", "b.example"] {
+        world.courier.set(host, Mood::Fails);
+    }
+    let mut last = String::new();
+    for _ in 0..5 {
+        last = world.alert().await;
+        world.until_queued("a.example", 0).await;
+        world.until_queued("b.example", 0).await;
+    }
+    let came = |event: &&str| *event == last;
+    let courier = std::sync::Arc::clone(&world.courier);
+    let events = || courier.events("well.example");
+    until(|| identifiers(&events()).iter().any(came), String::new).await;
+    let told = |event: &&Event| event.event_id == "C0000605";
+    assert_eq!(events().iter().filter(told).count(), 2);
+    world.advance(3_600);
+    world.alert().await;
+    let again = || events().iter().filter(told).count() == 4;
+    until(again, || format!("{:?}", events())).await;
+}
+
+/// A subscription ends when its destination fails all the time, not when it fails now and then.
+#[tokio::test]
+async fn an_outage_ends_with_what_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    set(&world, OnFatalError::Remove, within(600));
+    let id = world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    for _ in 0..2 {
+        let test = world.registry.test(&id, None, std::time::Duration::from_secs(5));
+        let report = test.await.unwrap();
+        assert!(matches!(report.outcome, TestOutcome::Failed(_)), "{report:?}");
+        let fare = || world.destination("a.example").unwrap().fare;
+        let is_over = || (fare().state, fare().failures, fare().give_up) == (DeliveryState::Active, 0, None);
+        world.advance(360);
+        until(is_over, || format!("{:?}", fare())).await;
+        world.advance(1_000);
+    }
+    world.alert().await;
+    world.until_failures("a.example", 1).await;
+    assert!(world.destination("a.example").is_some());
 }
 
 #[tokio::test]
