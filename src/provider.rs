@@ -62,7 +62,7 @@ pub struct RequestContext {
 }
 
 /// Who asks a provider.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub enum Caller {
     /// The agent itself, taking its samples.
     Agent,

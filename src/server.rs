@@ -10,7 +10,8 @@
 //! - A connection that has proved nothing gives way to a new one; one that has authenticated gives way last, and never
 //!   while it is being served.
 //! - What a service does wrong, a panic included, costs its own request alone.
-//! - Whoever is slow to send holds a connection, and nothing else that others need (`slots`).
+//! - Whoever is slow to send or to read holds a connection, and nothing else that others need (`slots`).
+//! - No caller gets all of anything that there is a bound on: there is room for the next one (`places`).
 
 mod access_log;
 mod auth;
@@ -23,6 +24,7 @@ pub mod enumerations;
 mod http;
 mod limits;
 mod listener;
+mod places;
 mod refusal;
 mod registry;
 mod request;

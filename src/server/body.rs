@@ -1,19 +1,22 @@
 //! Bodies: collecting a request's within its limits, throwing an unwanted one away, sending a reply's.
 
+use std::collections::HashMap;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
 use hyper::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::EXPECT;
+use parking_lot::Mutex;
 use tokio::sync::mpsc;
 
+use crate::net::principal::Principal;
 use crate::server::http::{ReplyBody, StreamAborted};
 use crate::server::refusal::Refusal;
+use crate::server::registry::Source;
 use crate::server::tracker::{Phase, Tracker};
 
 /// How much of an unwanted body is read so that the connection can be kept.
@@ -22,25 +25,39 @@ const MAX_DRAINED_BYTES: u64 = 1024 * 1024;
 /// Bodies up to this size are not counted: the limit on connections bounds them.
 const SMALL_BYTES: usize = 64 * 1024;
 
-/// The memory of all large bodies that are being read or worked on.
+/// The memory of all large bodies that are being read or worked on. Nobody gets all of it: a body may grow as long as
+/// those of its caller take no more than is free then.
 #[derive(Debug, Default)]
-pub(super) struct LargeBodies {
-    bytes: AtomicUsize,
+pub(super) struct LargeBodies(Mutex<Counted>);
+
+#[derive(Debug, Default)]
+struct Counted {
+    taken: usize,
+    by_caller: HashMap<Whose, usize>,
+}
+
+/// Who sends a body.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub(super) enum Whose {
+    Known(Principal),
+    Stranger(Source),
 }
 
 /// What one body takes of that memory, given back when it is dropped.
 #[derive(Debug)]
 pub(super) struct Share<'a> {
     of: &'a LargeBodies,
+    whose: Whose,
     limit: usize,
     bytes: usize,
 }
 
 impl LargeBodies {
     /// A body's share, of `limit` bytes for all.
-    pub(super) fn share(&self, limit: usize) -> Share<'_> {
+    pub(super) fn share(&self, whose: Whose, limit: usize) -> Share<'_> {
         Share {
             of: self,
+            whose,
             limit,
             bytes: 0,
         }
@@ -54,11 +71,15 @@ impl Share<'_> {
             return Ok(());
         }
         let more = bytes - self.bytes;
-        let fits = |taken: usize| taken.checked_add(more).filter(|&sum| sum <= self.limit);
-        self.of
-            .bytes
-            .fetch_update(Relaxed, Relaxed, fits)
-            .map_err(|_| Refusal::Busy)?;
+        let mut all = self.of.0.lock();
+        let free = self.limit.saturating_sub(all.taken);
+        let own = all.by_caller.get(&self.whose).copied().unwrap_or(0);
+        let left = free.checked_sub(more).ok_or(Refusal::Busy)?;
+        if own + more > left {
+            return Err(Refusal::TooMuchForOne);
+        }
+        all.taken += more;
+        all.by_caller.insert(self.whose.clone(), own + more);
         self.bytes = bytes;
         Ok(())
     }
@@ -66,8 +87,16 @@ impl Share<'_> {
 
 impl Drop for Share<'_> {
     fn drop(&mut self) {
-        if self.bytes > 0 {
-            self.of.bytes.fetch_sub(self.bytes, Relaxed);
+        if self.bytes == 0 {
+            return;
+        }
+        let mut all = self.of.0.lock();
+        all.taken -= self.bytes;
+        if let Some(own) = all.by_caller.get_mut(&self.whose) {
+            *own -= self.bytes;
+            if *own == 0 {
+                all.by_caller.remove(&self.whose);
+            }
         }
     }
 }
@@ -218,5 +247,31 @@ impl Body for OutgoingBody {
             Self::Full(bytes) => SizeHint::with_exact(bytes.len() as u64),
             Self::Stream(..) => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_gets_all_of_the_memory() {
+        const MIB: usize = 1024 * 1024;
+        let bodies = LargeBodies::default();
+        let share = |name| bodies.share(Whose::Known(Principal::for_test(name)), 12 * MIB);
+        let (mut one, mut two) = (share("ann"), share("ann"));
+        assert_eq!(one.grow(4 * MIB), Ok(()));
+        assert_eq!(two.grow(SMALL_BYTES), Ok(()), "small ones always");
+        assert_eq!(two.grow(2 * MIB), Ok(()));
+        assert_eq!(two.grow(2 * MIB + 1), Err(Refusal::TooMuchForOne));
+        let mut other = share("bob");
+        assert_eq!(other.grow(3 * MIB), Ok(()), "others have room");
+        let mut third = bodies.share(Whose::Stranger(Source::User(1)), 12 * MIB);
+        assert_eq!(third.grow(4 * MIB), Err(Refusal::Busy));
+        drop((one, other));
+        assert_eq!(two.grow(6 * MIB), Ok(()));
+        drop((two, third));
+        let counted = bodies.0.lock();
+        assert_eq!((counted.taken, counted.by_caller.len()), (0, 0));
     }
 }

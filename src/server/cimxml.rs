@@ -188,7 +188,8 @@ impl CimxmlService {
 /// Goes on with an answer where blocking is allowed, until `enough` is written.
 async fn off_reactor(mut reply: Reply, enough: usize) -> Result<Reply, CimError> {
     let span = tracing::Span::current();
-    let running = work::off_reactor(reply.kind(), move || {
+    let (kind, caller) = (reply.kind(), reply.caller());
+    let running = work::off_reactor(kind, &caller, move || {
         let outcome = span.in_scope(|| reply.go_on(enough));
         outcome.map(|()| reply)
     });

@@ -11,8 +11,8 @@ pub struct Limits {
     pub body_bytes: usize,
     /// Bytes of the body of a request that needs no authentication (8 KiB). More is answered 413.
     pub anonymous_body_bytes: usize,
-    /// Bytes of all large bodies, above 64 KiB each, that are read or worked on at once (64 MiB). More are answered
-    /// 503. At least `body_bytes`, or the largest are never taken.
+    /// Bytes of all large bodies, above 64 KiB each, that are read or worked on at once (64 MiB), half of them of one
+    /// caller. More are answered 503. At least twice `body_bytes`, or the largest are never taken.
     pub bodies_bytes: usize,
     /// Bytes of a request's head: request line and headers (32 KiB, at least 8 KiB). More is answered 431.
     pub head_bytes: usize,
@@ -20,8 +20,8 @@ pub struct Limits {
     pub connections: usize,
     /// Open connections from one address, or one /64 of IPv6, or one local user (256).
     pub connections_per_source: usize,
-    /// Requests of known callers that are worked on at once (256). More wait up to two seconds and are then
-    /// answered 503.
+    /// Requests of known callers that are worked on at once (256), half of them of one caller. More wait up to two
+    /// seconds and are then answered 503.
     pub requests_in_flight: usize,
     /// Requests of unknown callers that are worked on at once (16). More are answered 503.
     pub anonymous_in_flight: usize,

@@ -20,6 +20,7 @@ pub(super) enum Refusal {
     BodyOverdue,
     BodyBroken,
     Busy,
+    TooMuchForOne,
     Panicked,
 }
 
@@ -51,13 +52,19 @@ impl Refusal {
             }
             Self::BodyOverdue => HttpReply::text(408, "The body did not come in time."),
             Self::BodyBroken => HttpReply::text(400, "The body is malformed or ended early."),
-            Self::Busy => HttpReply::text(503, "Too many requests are being worked on: try again soon.")
-                .with_header(RETRY_AFTER, HeaderValue::from_static("1")),
+            Self::Busy => later("Too many requests are being worked on: try again soon."),
+            Self::TooMuchForOne => later(
+                "Too many requests of this caller are being worked on (one gets half of the places at most, and less where others have some): try again soon.",
+            ),
             Self::Panicked => {
                 HttpReply::text(500, "Answering this request failed; the agent's log says why.")
             }
         }
     }
+}
+
+fn later(text: &str) -> HttpReply {
+    HttpReply::text(503, text).with_header(RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
 fn challenge(text: &str) -> HttpReply {

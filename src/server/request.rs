@@ -18,7 +18,7 @@ use tracing::Instrument;
 use crate::net::principal::Principal;
 use crate::server::access_log::AccessLog;
 use crate::server::auth::Authentication;
-use crate::server::body::{self, OutgoingBody};
+use crate::server::body::{self, OutgoingBody, Whose};
 use crate::server::connection::Connection;
 use crate::server::http::{HttpReply, HttpRequest, RequestHead, RequestId, Route};
 use crate::server::refusal::Refusal;
@@ -58,7 +58,11 @@ async fn answer(
         Err(refusal) => return refuse_and_close(connection, refusal),
     };
     log.note_principal(entry.principal.as_ref());
-    let mut share = connection.shared.large_bodies.share(limits.bodies_bytes);
+    let whose = match &entry.principal {
+        Some(principal) => Whose::Known(principal.clone()),
+        None => Whose::Stranger(connection.source),
+    };
+    let mut share = connection.shared.large_bodies.share(whose, limits.bodies_bytes);
     let body = match body::collect(body, entry.body_limit, &mut share, &connection.tracker).await {
         Ok(body) => body,
         Err(refusal) => return refuse_and_close(connection, refusal),
@@ -66,11 +70,12 @@ async fn answer(
     log.note_received(body.len());
     let slots = &connection.shared.slots;
     let slot = match &entry.principal {
-        Some(_) => slots.take(limits).await,
+        Some(principal) => slots.take(principal, limits).await,
         None => slots.take_anonymous(connection.source, limits),
     };
-    let Some(slot) = slot else {
-        return Refusal::Busy.reply(false);
+    let slot = match slot {
+        Ok(slot) => slot,
+        Err(refusal) => return refusal.reply(false),
     };
     call(connection, HttpRequest { head, body, slot }, entry.principal).await
 }

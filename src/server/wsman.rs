@@ -281,7 +281,7 @@ impl WsmanService {
             .unwrap_or(DEFAULT_OPERATION_TIMEOUT);
         let owned = Arc::clone(exchange);
         let span = tracing::Span::current();
-        let running = off_reactor(kind, move || span.in_scope(|| work(&owned)));
+        let running = off_reactor(kind, &exchange.caller, move || span.in_scope(|| work(&owned)));
         match tokio::time::timeout(limit, running).await {
             Ok(Ok(result)) => result,
             Ok(Err(failed)) => {

@@ -182,7 +182,8 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "max_body_bytes",
                 bytes(8 * KIB, 256 * MIB),
                 Default::Integer(4 * MIB),
-                "The largest request. All above 64 KiB together take 16 times as much at most; more are answered 503.",
+                "The largest request. All above 64 KiB together take 16 times as much at most, half of it for one \
+                 account; more are answered 503.",
             ),
             key(
                 "max_anonymous_body_bytes",
@@ -273,9 +274,9 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "max_requests_in_flight",
                 count(1, 100_000),
                 Default::Integer(256),
-                "Requests with a login that are worked on at once, once their body is there; others wait up to 2 s, \
-                 then they are answered 503. Those without a login have 16 places of their own, 4 of them for one \
-                 address.",
+                "Requests with a login that are worked on at once, once their body is there, half of them of one \
+                 account; others wait up to 2 s, then they are answered 503. Those without a login have 16 places of \
+                 their own, 4 of them for one address.",
             ),
             key(
                 "stop_secs",

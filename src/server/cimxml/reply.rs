@@ -8,6 +8,7 @@ use super::{Exchange, OpenEnumeration, Outcome, STREAM_FROM};
 use crate::cim::CimError;
 use crate::cimxml::{Operation, RequestMessage, ResponseWriter};
 use crate::clock::SharedClock;
+use crate::provider::Caller;
 use crate::server::enumerations::Taken;
 use crate::server::work::Work;
 
@@ -93,6 +94,11 @@ impl Reply {
     /// The rest of the reply, and the enumeration to put back once it is sure to be sent.
     pub(super) fn finish(self) -> (String, Option<Taken<OpenEnumeration>>) {
         (self.response.finish(), self.pulled)
+    }
+
+    /// Whom it answers.
+    pub(super) fn caller(&self) -> Caller {
+        self.exchange.caller.clone()
     }
 
     pub(super) fn clock(&self) -> SharedClock {

@@ -2,13 +2,14 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use esm::net::http_client::{BasicCredentials, ClientLimits, ClientRequest, Endpoint, HttpClient};
 use esm::net::tls::client::{ClientTls, Trust};
 use esm::server::{Limits, raise_file_limit};
 
-use super::harness::{PASSWORD, TestServer, USER, credentials, text};
+use super::harness::{PASSWORD, TestServer, USER, credentials, run, text};
 use crate::raw_http::Connection;
 
 const FLOOD: usize = 10_000;
@@ -142,11 +143,75 @@ fn requests_whose_body_does_not_come_lock_nobody_out() {
     drop(stuck);
 }
 
+/// One account works as hard as it may; others, and a user of the local socket, find room.
+#[test]
+fn one_account_leaves_room_for_others() {
+    let limits = Limits {
+        requests_in_flight: 5,
+        ..Limits::default()
+    };
+    let server = TestServer::start_with(limits, |_| None);
+    let accounts = esm::net::accounts::Accounts::open(server.folder.path().join("accounts")).unwrap();
+    accounts.set("bob", b"builder").unwrap();
+    let ann = credentials();
+    assert_eq!(
+        text(&server.curl(&["-u", "bob:builder", "-d", "x", "/echo"])),
+        "bob:x"
+    );
+    std::thread::scope(|scope| {
+        let long: Vec<_> = (0..10)
+            .map(|_| scope.spawn(|| text(&server.curl(&["-u", &ann, "-d", "x", "/slower"]))))
+            .collect();
+        let handle = server.handle.as_ref().unwrap();
+        while handle.in_flight() < 3 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let started = Instant::now();
+        assert_eq!(
+            text(&server.curl(&["-u", "bob:builder", "-d", "x", "/echo"])),
+            "bob:x"
+        );
+        let local = run(Command::new("curl")
+            .args(["-sS", "-d", "x", "http://localhost/echo", "--unix-socket"])
+            .arg(server.folder.path().join("socket")));
+        assert!(text(&local).ends_with(":x"), "{}", text(&local));
+        assert!(started.elapsed() < Duration::from_secs(2), "they had to wait");
+        let heard: Vec<String> = long.into_iter().map(|asked| asked.join().unwrap()).collect();
+        let served = heard.iter().filter(|heard| *heard == "ann:x").count();
+        let refused = heard
+            .iter()
+            .filter(|heard| heard.starts_with("Too many requests of this caller are being worked on"))
+            .count();
+        assert!(served >= 3 && refused >= 1 && served + refused == 10, "{heard:?}");
+    });
+}
+
+/// More large replies than requests are worked on at once, none of them read.
+#[test]
+fn replies_that_nobody_reads_lock_nobody_out() {
+    let limits = Limits {
+        requests_in_flight: 2,
+        ..Limits::default()
+    };
+    let server = TestServer::start_with(limits, |_| None);
+    let login = "Authorization: Basic YW5uOnJpZ2h0IGhvcnNl\r\n";
+    let unread: Vec<Connection> = (0..10)
+        .map(|_| {
+            let mut connection = Connection::open(server.plain);
+            connection.request("POST", "/large", login, b"");
+            assert_ne!(connection.read_some(&mut [0; 16]), 0, "it has begun");
+            connection
+        })
+        .collect();
+    check_answered(&server);
+    drop(unread);
+}
+
 /// Large bodies are read while there is memory for them; small ones always.
 #[test]
 fn large_bodies_share_their_memory() {
     let limits = Limits {
-        bodies_bytes: 300_000,
+        bodies_bytes: 600_000,
         ..Limits::default()
     };
     let server = TestServer::start_with(limits, |_| None);

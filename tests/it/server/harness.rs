@@ -19,6 +19,9 @@ use esm::server::{
 pub const USER: &str = "ann";
 pub const PASSWORD: &str = "right horse";
 
+/// What no socket's buffers hold.
+const LARGE_BYTES: usize = 32 * 1024 * 1024;
+
 /// Serves `/echo` to the authenticated, `/open` to all, and misbehaves on demand.
 pub struct EchoService;
 
@@ -26,9 +29,8 @@ impl HttpService for EchoService {
     fn route(&self, head: &RequestHead) -> Route {
         match head.path() {
             "/echo" if head.method != hyper::Method::POST => Route::WrongMethod { allow: "POST" },
-            "/echo" | "/panic" | "/panic-late" | "/slow" | "/slower" | "/stream" | "/broken-stream" => {
-                Route::Authenticated
-            }
+            "/echo" | "/panic" | "/panic-late" | "/slow" | "/slower" | "/large" | "/stream"
+            | "/broken-stream" => Route::Authenticated,
             "/open" => Route::Anonymous,
             _ => Route::Unknown,
         }
@@ -43,6 +45,7 @@ impl HttpService for EchoService {
             match request.head.path() {
                 "/panic-late" => panic!("as asked"),
                 path @ ("/stream" | "/broken-stream") => return stream(path == "/broken-stream"),
+                "/large" => return HttpReply::new(200, "application/octet-stream", vec![b'x'; LARGE_BYTES]),
                 "/slow" => tokio::time::sleep(Duration::from_millis(300)).await,
                 "/slower" => tokio::time::sleep(Duration::from_secs(4)).await,
                 _ => {}
