@@ -9,6 +9,7 @@ pub mod http_client;
 pub mod local_peer;
 #[cfg(feature = "pam")]
 pub mod pam;
+pub(crate) mod places;
 pub mod principal;
 mod private_file;
 pub mod resolve;

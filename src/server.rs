@@ -11,7 +11,7 @@
 //!   while it is being served.
 //! - What a service does wrong, a panic included, costs its own request alone.
 //! - Whoever is slow to send or to read holds a connection, and nothing else that others need (`slots`).
-//! - No caller gets all of anything that there is a bound on: there is room for the next one (`places`).
+//! - No caller gets all of anything that there is a bound on: there is room for the next one (`net::places`).
 
 mod access_log;
 mod auth;
@@ -24,7 +24,6 @@ pub mod enumerations;
 mod http;
 mod limits;
 mod listener;
-mod places;
 mod refusal;
 mod registry;
 mod request;

@@ -20,9 +20,9 @@ use crate::net::sd_notify::Notifier;
 const WORKERS: usize = 2;
 
 /// Threads for what may wait for a disk or a file system, at most. What waits for longer has threads of its own
-/// (`crate::host`). What callers ask for may take 60 of them (`crate::server`), look-ups of names 4 (`crate::net`), the
+/// (`crate::host`). What callers ask for may take 60 of them (`crate::server`), look-ups of names 12 (`crate::net`), the
 /// hashing of passwords 2; the others are for what the agent does by itself.
-const BLOCKING_THREADS: usize = 80;
+const BLOCKING_THREADS: usize = 88;
 
 /// How long such a thread waits for more to do.
 const BLOCKING_KEEP_ALIVE: Duration = Duration::from_secs(1);

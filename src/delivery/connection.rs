@@ -142,7 +142,8 @@ impl Connection {
             body_bytes: MAX_ANSWER_BYTES,
         };
         let client = HttpClient::new(endpoint, credentials, limits).map_err(refused)?;
-        Ok(client.with_rule(self.rule(url.scheme)))
+        let owner = &self.target.destination.owner;
+        Ok(client.on_behalf_of(owner).with_rule(self.rule(url.scheme)))
     }
 
     /// The rule for addresses, held against what a name resolves to each time.

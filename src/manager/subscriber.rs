@@ -330,7 +330,7 @@ pub async fn own_address(agent: &ServerAddress) -> std::io::Result<IpAddr> {
     };
     let port = url.port.unwrap_or(crate::client::server::HTTPS_PORT);
     let mut last = std::io::Error::other("the name has no address");
-    for address in resolve::addresses(&url.host, port).await? {
+    for address in resolve::addresses(&url.host, port, "").await? {
         match source_of(address).await {
             Ok(own) => return Ok(own),
             Err(error) => last = error,

@@ -150,6 +150,7 @@ pub struct HttpClient {
     credentials: Option<BasicCredentials>,
     limits: ClientLimits,
     allowed: Option<AddressRule>,
+    whose: Arc<str>,
     host: HeaderValue,
     link: Option<Link>,
     fingerprints: Option<Fingerprints>,
@@ -172,6 +173,7 @@ impl HttpClient {
             credentials,
             limits,
             allowed: None,
+            whose: Arc::default(),
             host,
             link: None,
             fingerprints: None,
@@ -183,6 +185,13 @@ impl HttpClient {
     #[must_use]
     pub fn with_rule(mut self, rule: AddressRule) -> Self {
         self.allowed = Some(rule);
+        self
+    }
+
+    /// The same client, which looks names up for the account `whose`.
+    #[must_use]
+    pub fn on_behalf_of(mut self, whose: &str) -> Self {
+        self.whose = whose.into();
         self
     }
 
@@ -204,6 +213,7 @@ impl HttpClient {
         let mut link = link::open(
             &self.endpoint,
             &self.limits,
+            &self.whose,
             self.allowed.as_ref(),
             &mut self.watch,
         )

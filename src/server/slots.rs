@@ -2,7 +2,7 @@
 //!
 //! A request takes its slot when its body is there, so that none is held by a caller who is slow to send, and gives it
 //! back when its reply is made, so that none is held by a caller who is slow to read. No caller gets all of them
-//! (`places`). When there is none to be had, an authenticated request waits for a moment and is then refused. Requests
+//! (`net::places`). When there is none to be had, an authenticated request waits for a moment and is then refused. Requests
 //! of unknown callers have a few slots of their own, fewer still for one source, and never wait.
 
 use std::collections::HashMap;
@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
+use crate::net::places::{Place, Places};
 use crate::net::principal::Principal;
 use crate::server::limits::Limits;
-use crate::server::places::{Place, Places};
 use crate::server::refusal::Refusal;
 use crate::server::registry::Source;
 

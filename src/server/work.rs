@@ -3,14 +3,14 @@
 //! All that may block shares the threads that tokio keeps for it. What callers ask for gets a part of them, so that
 //! however much they ask, and however long it takes, logins are verified and monitors take their samples. What changes
 //! something may wait for others (a test of a delivery, for its destination), so it leaves a part to what only reads.
-//! No caller gets more than half of either (`places`).
+//! No caller gets more than half of either (`net::places`).
 
 use std::sync::{Arc, LazyLock};
 
 use tokio::task::JoinError;
 
+use crate::net::places::Places;
 use crate::provider::Caller;
-use crate::server::places::Places;
 
 static READING: LazyLock<Arc<Places<Caller>>> = LazyLock::new(|| Places::new(48));
 static CHANGING: LazyLock<Arc<Places<Caller>>> = LazyLock::new(|| Places::new(12));

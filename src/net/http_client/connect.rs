@@ -17,16 +17,18 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// How many addresses of a name are tried at most.
 const MAX_ADDRESSES: usize = 16;
 
-/// Connects to one of the addresses of `host` that the rule allows, within the time of `limits`.
+/// Connects to one of the addresses of `host` that the rule allows, within the time of `limits`. The name is looked up
+/// for the account `whose`.
 pub(super) async fn connect(
     host: &str,
     port: u16,
     limits: &ClientLimits,
+    whose: &str,
     allowed: Option<&AddressRule>,
 ) -> Result<TcpStream, ClientError> {
     let to = || super::address::authority(host, port, 0);
     let limit = limits.connect;
-    let connected = tokio::time::timeout(limit, connect_any(host, port, allowed)).await;
+    let connected = tokio::time::timeout(limit, connect_any(host, port, whose, allowed)).await;
     let stream = connected.unwrap_or_else(|_| Err(ClientError::ConnectTimeout { to: to(), limit }))?;
     stream
         .set_nodelay(true)
@@ -34,8 +36,13 @@ pub(super) async fn connect(
     Ok(stream)
 }
 
-async fn connect_any(host: &str, port: u16, allowed: Option<&AddressRule>) -> Result<TcpStream, ClientError> {
-    let resolved = resolve::addresses(host, port).await;
+async fn connect_any(
+    host: &str,
+    port: u16,
+    whose: &str,
+    allowed: Option<&AddressRule>,
+) -> Result<TcpStream, ClientError> {
+    let resolved = resolve::addresses(host, port, whose).await;
     let addresses = resolved.map_err(|error| ClientError::Resolve {
         host: host.to_owned(),
         error,

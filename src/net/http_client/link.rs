@@ -44,10 +44,11 @@ struct Traffic {
     written_micros: AtomicU64,
 }
 
-/// Opens a connection to `endpoint`.
+/// Opens a connection to `endpoint`, whose name is looked up for the account `whose`.
 pub(super) async fn open(
     endpoint: &Endpoint,
     limits: &ClientLimits,
+    whose: &str,
     allowed: Option<&AddressRule>,
     watch: &mut Stopwatch,
 ) -> Result<Link, ClientError> {
@@ -61,12 +62,12 @@ pub(super) async fn open(
             (Carrier::Local(stream), None)
         }
         Endpoint::Plain { host, port } => {
-            let stream = connect(host, *port, limits, allowed).await?;
+            let stream = connect(host, *port, limits, whose, allowed).await?;
             watch.steps.connected = Some(watch.elapsed());
             (Carrier::Plain(stream), None)
         }
         Endpoint::Tls { host, port, tls } => {
-            let stream = connect(host, *port, limits, allowed).await?;
+            let stream = connect(host, *port, limits, whose, allowed).await?;
             watch.steps.connected = Some(watch.elapsed());
             let (stream, fingerprints) = shake_hands(stream, host, *port, tls, limits).await?;
             watch.steps.handshake = Some(watch.elapsed());

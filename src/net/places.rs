@@ -15,7 +15,7 @@ const BETWEEN_SWEEPS: usize = 64;
 
 /// A number of places for callers that are told apart by `K`.
 #[derive(Debug)]
-pub(super) struct Places<K: Key>(Mutex<State<K>>);
+pub(crate) struct Places<K: Key>(Mutex<State<K>>);
 
 #[derive(Debug)]
 struct State<K: Key> {
@@ -35,16 +35,16 @@ struct Waiter<K: Key> {
 
 /// One place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place<K: Key>(Option<(Arc<Places<K>>, K)>);
+pub(crate) struct Place<K: Key>(Option<(Arc<Places<K>>, K)>);
 
 /// Tells callers apart.
-pub(super) trait Key: Clone + Eq + Hash {}
+pub(crate) trait Key: Clone + Eq + Hash {}
 
 impl<T: Clone + Eq + Hash> Key for T {}
 
 impl<K: Key> Places<K> {
     /// So many places, none of them taken.
-    pub(super) fn new(limit: usize) -> Arc<Self> {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self(Mutex::new(State {
             limit,
             taken: 0,
@@ -55,22 +55,22 @@ impl<K: Key> Places<K> {
     }
 
     /// How many are taken.
-    pub(super) fn taken(&self) -> usize {
+    pub(crate) fn taken(&self) -> usize {
         self.0.lock().taken
     }
 
     /// How many are free, though perhaps not for everybody.
-    pub(super) fn free(&self) -> usize {
+    pub(crate) fn free(&self) -> usize {
         self.0.lock().free()
     }
 
     /// From now on there are so many; those beyond are taken away from nobody.
-    pub(super) fn set_limit(&self, limit: usize) {
+    pub(crate) fn set_limit(&self, limit: usize) {
         self.0.lock().limit = limit;
     }
 
     /// A place, if the caller may have one now.
-    pub(super) fn try_take(self: &Arc<Self>, key: &K) -> Option<Place<K>> {
+    pub(crate) fn try_take(self: &Arc<Self>, key: &K) -> Option<Place<K>> {
         let mut state = self.0.lock();
         state.may_take(key).then(|| {
             state.note_taken(key);
@@ -79,7 +79,7 @@ impl<K: Key> Places<K> {
     }
 
     /// Waits for a place; the wait can be given up at any time.
-    pub(super) async fn take(self: &Arc<Self>, key: &K) -> Option<Place<K>> {
+    pub(crate) async fn take(self: &Arc<Self>, key: &K) -> Option<Place<K>> {
         let place = {
             let mut state = self.0.lock();
             if state.may_take(key) {
