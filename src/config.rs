@@ -29,6 +29,7 @@ pub use difference::Difference;
 pub use environment::{Environment, SYSTEM_SOCKET};
 pub use example::example;
 pub use fault::{ConfigFaults, Fault};
+pub use monitor::rule_and_instance;
 pub use network::{Network, NetworkError};
 pub use reference::reference;
 pub use sections::{

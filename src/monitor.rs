@@ -11,6 +11,8 @@ mod view;
 
 pub use self::machine::{MonitorState, Transition};
 pub use self::rule::{Direction, Rule, RuleError, default_rules};
-pub use self::rule_set::{Overrides, RuleOverride, RuleSet, Setting, SettingSource, SettingValue, Subject};
+pub use self::rule_set::{
+    InForce, Overrides, RuleOverride, RuleSet, Setting, SettingSource, SettingValue, Subject,
+};
 pub use self::view::MonitorView;
 pub use crate::alert::State;

@@ -13,6 +13,7 @@ use crate::clock::SharedClock;
 use crate::config::{Config, Difference, Section};
 use crate::delivery::wsman::WsmanCourierOptions;
 use crate::host::Host;
+use crate::monitor::Subject;
 use crate::net::accounts::Accounts;
 use crate::net::certificate::{self, CertificatePair};
 use crate::net::tls::server::{HandshakeRules, ServerTls};
@@ -64,6 +65,7 @@ impl Running {
         let has = |section| changed.contains(&section);
         let differences = old.differences(new);
         self.look_at_named(new, &differences)?;
+        self.look_at_monitors(old, new)?;
         let courier = build::courier_options(new).map_err(text)?;
         // The file of the authorities may be another one by now, though it has the same name.
         let rules = if has(Section::Tls) || new.tls.client_ca.is_some() {
@@ -115,6 +117,19 @@ impl Running {
             return Ok(());
         }
         Err(faults.join("\n"))
+    }
+
+    /// Refuses values of a monitor that do not fit together. One that changes nothing for a monitor is no matter of
+    /// its own: what does not fit there was told when it met.
+    fn look_at_monitors(&self, old: &Config, new: &Config) -> Result<(), String> {
+        let views = self.monitors.list();
+        let known = views.iter().filter_map(|view| {
+            let (name, identity) = (view.instance.as_deref()?, view.identity.as_deref()?);
+            Some((view.rule.id.as_str(), Subject { name, identity }))
+        });
+        let changed =
+            known.filter(|(rule, subject)| !new.monitors.agrees_with(&old.monitors, rule, Some(*subject)));
+        new.check_monitors(changed).map_err(text)
     }
 
     /// The listeners that are new, bound; and where nobody is to listen any more.

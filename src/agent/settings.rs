@@ -1,7 +1,7 @@
 //! The configuration in force, and its values that are set from afar: checked with the whole configuration, written
 //! down, then put in force.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -139,10 +139,20 @@ impl RemoteSettings for Settings {
             CimError::failed("the settings could not be read; the log says why")
         })?;
         let in_force = self.in_force.get().remote();
-        let names = names(&self.monitors.list());
+        let monitors = self.monitors.list();
+        let names = names(&monitors);
+        let left_out: HashSet<String> = monitors
+            .iter()
+            .filter(|view| view.misfit.is_some())
+            .map(section)
+            .collect();
+        let is_left_out = |key: &str| {
+            key.rsplit_once('.')
+                .is_some_and(|(section, _)| left_out.contains(section))
+        };
         let setting = |(stored_key, value): (String, String)| RemoteSetting {
             key: shown_key(&stored_key, &names),
-            in_force: in_force.contains_key(&stored_key),
+            in_force: in_force.contains_key(&stored_key) && !is_left_out(&stored_key),
             stored_key,
             value,
         };

@@ -2,6 +2,8 @@
 
 mod remote;
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -10,7 +12,8 @@ use super::connect::LocalArgs;
 use super::exit::{Exit, Failure};
 use super::output::{Output, TableOrJson};
 use crate::agent::named;
-use crate::config::{Config, ConfigFaults, ParseValueError, Value, example, reference};
+use crate::config::{Config, ConfigFaults, ParseValueError, Value, example, reference, rule_and_instance};
+use crate::monitor::Subject;
 use remote::{Kept, KeptValue};
 
 /// Check, show, reset or write a configuration
@@ -126,6 +129,12 @@ impl Overlaid {
             .collect::<Result<_, ParseValueError>>()
             .map_err(|error| Failure::new(Exit::PeerFault, error))?;
         let config = config.with_remote(&remote).map_err(misfit)?;
+        let named = kept.iter().filter(|value| value.in_force && value.is_named());
+        let named: BTreeSet<_> = named.filter_map(|value| rule_and_instance(&value.key)).collect();
+        let named = named
+            .into_iter()
+            .map(|(rule, name)| (rule, Subject { name, identity: name }));
+        config.check_monitors(named).map_err(misfit)?;
         Ok(Self { config, kept })
     }
 }

@@ -16,7 +16,7 @@ use super::sections::{
 use super::stamp::FileStamp;
 use super::value::{Remote, Value};
 use super::values::{Effective, Layer, Source, Values};
-use crate::monitor::RuleSet;
+use crate::monitor::{RuleSet, Subject};
 
 /// A whole, checked configuration.
 #[derive(Clone, Debug)]
@@ -175,6 +175,23 @@ impl Config {
             ..FileValues::default()
         };
         Self::build(self.origin.clone(), file, remote)
+    }
+
+    /// Checks monitors that are known by rule, name and identity: what the file says of each by its name must fit what
+    /// was set remotely under its identity. [`Self::with_remote`] and [`Self::reload`] cannot tell, as they do not
+    /// know which identity has which name.
+    ///
+    /// # Errors
+    /// Every fault, each with both places.
+    pub fn check_monitors<'a>(
+        &self,
+        known: impl IntoIterator<Item = (&'a str, Subject<'a>)>,
+    ) -> Result<(), ConfigFaults> {
+        let layers = [&self.origin.file, &self.origin.remote];
+        let misfits = known
+            .into_iter()
+            .flat_map(|(rule, subject)| monitor::misfits_of(&self.monitors, layers, rule, subject));
+        ConfigFaults::none_of(misfits.collect())
     }
 
     /// The remote values that are laid over the file.

@@ -1,10 +1,14 @@
 //! `[[monitor]]`: from the tables of the file to the rule set of the monitor room.
+//!
+//! The file names what a rule watches (`/var`), remote values its identity (a UUID). What both say of one thing is
+//! checked by [`misfits_of`], by those who know its name and its identity; the rest is checked as a whole by [`build`].
 
 use std::collections::BTreeSet;
 
+use super::fault::Fault;
 use super::schema::{Kind, MONITOR};
 use super::value::Value;
-use super::values::{Layer, Values};
+use super::values::{Layer, Source, Values};
 use crate::monitor::{Overrides, Rule, RuleError, RuleSet, Setting, SettingValue, Subject, default_rules};
 
 /// A rule, or a rule at one instance: `cpu`, `file-system:/var`.
@@ -57,6 +61,14 @@ impl MonitorId {
             None => format!("{}.{}.{key}", MONITOR.name, self.rule),
             Some(instance) => format!("{}.{}:{instance}.{key}", MONITOR.name, self.rule),
         }
+    }
+
+    /// Whether anything is said of it there.
+    fn is_in(&self, layer: &Layer) -> bool {
+        MONITOR
+            .keys
+            .iter()
+            .any(|key| layer.contains_key(&self.full_key(key.name)))
     }
 
     /// The rule itself.
@@ -184,15 +196,16 @@ pub(super) struct Misfit {
     pub(super) reason: String,
 }
 
-/// Puts the rule set together, and tells which levels do not fit together.
+/// Puts the rule set together, and tells which levels do not fit together: of each rule, and of what the file names.
 pub(super) fn build(values: &Values, file: &Layer, remote: &Layer) -> (RuleSet, Vec<Misfit>) {
     let rules = RuleSet::new(default_rules(), overrides(file), overrides(remote));
     let mut misfits = Vec::new();
     for id in ids(values) {
-        let subject = id
-            .instance
-            .as_deref()
-            .map(|name| Subject { name, identity: name });
+        if id.instance.is_some() && !id.is_in(file) {
+            continue;
+        }
+        // Nobody knows here what is mounted there: no identity is empty.
+        let subject = id.instance.as_deref().map(|name| Subject { name, identity: "" });
         for error in rules.resolve(&id.rule, subject).err().unwrap_or_default() {
             let keys = keys_at_fault(&error);
             let keys = keys.iter().map(|key| key_in_force(values, &id, key)).collect();
@@ -205,6 +218,51 @@ pub(super) fn build(values: &Values, file: &Layer, remote: &Layer) -> (RuleSet, 
     // A level of the rule that is wrong is wrong for its instances too: once is enough.
     misfits.dedup_by(|later, earlier| later.keys == earlier.keys);
     (rules, misfits)
+}
+
+/// What does not fit together of what the file says of a monitor by its name, and what was set remotely under its
+/// identity. Each fault tells where both values stand.
+pub(super) fn misfits_of(
+    rules: &RuleSet,
+    [file, remote]: [&Layer; 2],
+    rule: &str,
+    subject: Subject<'_>,
+) -> Vec<Fault> {
+    let id = |instance: Option<&str>| MonitorId {
+        rule: rule.to_owned(),
+        instance: instance.map(str::to_owned),
+    };
+    let (name, identity, whole) = (id(Some(subject.name)), id(Some(subject.identity)), id(None));
+    // As in a rule set, the strongest first.
+    let layers = [
+        (remote, &identity),
+        (file, &name),
+        (remote, &whole),
+        (file, &whole),
+    ];
+    let set = |key: &str| layers.iter().find_map(|(layer, id)| layer.get(&id.full_key(key)));
+    let errors = rules.resolve(rule, Some(subject)).err().unwrap_or_default();
+    let fault = |error: RuleError| {
+        let keys = keys_at_fault(&error);
+        let places = keys.iter().map(|key| {
+            let place = set(key).map_or(&Source::Default, |(_, place)| place);
+            format!("`{key}`: {place}")
+        });
+        let places = places.collect::<Vec<_>>().join(", ");
+        let (key, (value, place)) = keys.iter().find_map(|key| Some((key, set(key)?)))?;
+        Some(Fault {
+            place: place.clone(),
+            key: name.full_key(key),
+            value: Some(value.to_string()),
+            reason: format!("{error} ({places})"),
+        })
+    };
+    errors.into_iter().filter_map(fault).collect()
+}
+
+/// The rule and the instance of the full key of a value of one instance: `monitor.file-system:/var.warning`.
+pub fn rule_and_instance(full_key: &str) -> Option<(&str, &str)> {
+    split_key(full_key)?.0.split_once(':')
 }
 
 /// Every monitor that has a value, each rule before its instances.

@@ -358,6 +358,32 @@ fn a_remote_value_comes_before_the_file_and_the_file_before_the_default() {
     assert_eq!(config.with_remote(&Remote::new()).unwrap().changed(&file), []);
 }
 
+/// The file names the mount point, the remote values the identity of what is mounted there.
+#[test]
+fn remote_values_of_an_instance_must_fit_what_the_file_says_of_it() {
+    let file =
+        parse("[[monitor]]\nrule = 'file-system'\ninstance = '/var'\nwarning = 30\nwarning_reset = 35");
+    let at = |name, values: &[(&str, &str)]| {
+        let config = file.with_remote(&remote(values)).unwrap();
+        let subject = Subject {
+            name,
+            identity: "0a1b",
+        };
+        config.check_monitors([("file-system", subject)])
+    };
+    // It would fit the default.
+    let reset = [("monitor.file-system:0a1b.warning_reset", "15.0")];
+    insta::assert_snapshot!(at("/var", &reset).unwrap_err(), @"remote: monitor.file-system:/var.warning_reset = 15.0: `warning_reset` is 15: it must be above `warning`, which is 30 (`warning_reset`: remote, `warning`: esm.toml:4)");
+    assert_eq!(at("/srv", &reset), Ok(()));
+    // It would not.
+    let critical = [
+        ("monitor.file-system:0a1b.critical", "20.0"),
+        ("monitor.file-system:0a1b.critical_reset", "25.0"),
+    ];
+    assert_eq!(at("/var", &critical), Ok(()));
+    insta::assert_snapshot!(at("/srv", &critical).unwrap_err(), @"remote: monitor.file-system:/srv.critical = 20.0: `warning` is 10: it must be above `critical`, which is 20, or equal to it (`critical`: remote, `warning`: default)");
+}
+
 #[test]
 fn a_remote_value_is_checked_like_any_other() {
     let values = remote(&[

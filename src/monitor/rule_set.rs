@@ -3,7 +3,8 @@
 //! Each value of a rule is settled by itself. For an instance, what is said of the instance goes before what
 //! is said of the whole rule; at either place the remote value goes before the file's, and that before the
 //! default. The file names an instance by its name (`/var`); remote values are kept under its identity (the
-//! file system's UUID), so that they survive an unmount and a change of the mount point.
+//! file system's UUID), so that they survive an unmount and a change of the mount point. So the two may meet for the
+//! first time when the instance is mounted: what does not fit then is left out, and told.
 
 use std::collections::BTreeMap;
 
@@ -175,6 +176,28 @@ pub enum SettingSource {
     Remote,
 }
 
+/// What is in force for a rule, or for one instance of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InForce {
+    /// The rule with all its values settled. It is valid.
+    pub rule: Rule,
+    /// Where its values come from: the strongest source that settled one.
+    pub source: SettingSource,
+    /// Why the strongest of what is said is left out; empty if nothing is.
+    pub misfits: Vec<RuleError>,
+}
+
+impl InForce {
+    /// Why the strongest of what is said is left out, in one line; none if nothing is.
+    pub fn misfit(&self) -> Option<String> {
+        let reasons: Vec<String> = self.misfits.iter().map(ToString::to_string).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+}
+
+/// What one place says, if anything.
+type Layer<'a> = (SettingSource, Option<&'a RuleOverride>);
+
 /// All rules, and what is said of them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RuleSet {
@@ -230,70 +253,69 @@ impl RuleSet {
         }
     }
 
-    /// The rule in force for a whole rule, or for one instance of it.
+    /// The rule with all that is said of it, or of one instance of it.
+    ///
+    /// # Errors
+    /// There is no such rule, or what is said does not fit together.
     pub fn resolve(&self, rule: &str, subject: Option<Subject<'_>>) -> Result<Rule, Vec<RuleError>> {
         let resolved = self.merge(rule, subject).map_err(|error| vec![error])?;
         resolved.validate()?;
         Ok(resolved)
     }
 
-    /// Where the value of `setting` in [`RuleSet::resolve`] comes from.
-    pub fn source(&self, rule: &str, subject: Option<Subject<'_>>, setting: Setting) -> SettingSource {
-        self.layers(rule, subject)
-            .into_iter()
-            .rev()
-            .find(|(_, layer)| layer.is_some_and(|layer| layer.get(setting).is_some()))
-            .map_or(SettingSource::Default, |(source, _)| source)
-    }
-
-    /// Checks every rule and every instance that something is said of; the faults with their places.
-    pub fn validate(&self) -> Result<(), Vec<(String, RuleError)>> {
-        let mut faults = Vec::new();
-        let mut check = |place: String, result: Result<Rule, Vec<RuleError>>| {
-            let errors = result.err().unwrap_or_default();
-            faults.extend(errors.into_iter().map(|error| (place.clone(), error)));
-        };
-        for rule in self.rules() {
-            check(rule.to_owned(), self.resolve(rule, None));
-        }
-        let said = self.file.iter().chain(self.remote.iter());
-        for (rule, instance, _) in said {
-            if let Some(instance) = instance {
-                let subject = Subject {
-                    name: instance,
-                    identity: instance,
-                };
-                check(format!("{rule}:{instance}"), self.resolve(rule, Some(subject)));
-            } else if !self.defaults.contains_key(rule) {
-                check(rule.to_owned(), self.resolve(rule, None));
+    /// What is in force for a rule, or for one instance of it: what [`RuleSet::resolve`] gives, or where that does
+    /// not fit together, the same without what goes before all else, and so on. So there is always something in force.
+    ///
+    /// # Errors
+    /// There is no such rule, or it has no instances.
+    pub fn in_force(&self, rule: &str, subject: Option<Subject<'_>>) -> Result<InForce, RuleError> {
+        let base = self.base(rule, subject)?;
+        let layers = self.layers(rule, subject);
+        let mut misfits = Vec::new();
+        for left_out in 0..layers.len() {
+            let kept = layers.get(..layers.len() - left_out).unwrap_or_default();
+            let rule = laid_over(base.clone(), kept);
+            match rule.validate() {
+                Ok(()) => {
+                    let source = strongest_source(kept);
+                    return Ok(InForce {
+                        rule,
+                        source,
+                        misfits,
+                    });
+                }
+                Err(errors) if misfits.is_empty() => misfits = errors,
+                Err(_) => {}
             }
         }
-        if faults.is_empty() { Ok(()) } else { Err(faults) }
+        Ok(InForce {
+            rule: base,
+            source: SettingSource::Default,
+            misfits,
+        })
     }
 
-    fn merge(&self, id: &str, subject: Option<Subject<'_>>) -> Result<Rule, RuleError> {
-        let mut rule = self
-            .defaults
-            .get(id)
-            .cloned()
-            .ok_or_else(|| RuleError::UnknownRule(id.to_owned()))?;
-        if let (Some(_), Some(subject)) = (&rule.target_name, subject) {
-            return Err(RuleError::NoInstances(id.to_owned(), subject.name.to_owned()));
+    /// Whether this and the other set give a rule, or an instance of it, the same values.
+    pub fn agrees_with(&self, other: &Self, rule: &str, subject: Option<Subject<'_>>) -> bool {
+        self.merge(rule, subject) == other.merge(rule, subject)
+    }
+
+    fn merge(&self, rule: &str, subject: Option<Subject<'_>>) -> Result<Rule, RuleError> {
+        Ok(laid_over(self.base(rule, subject)?, &self.layers(rule, subject)))
+    }
+
+    /// The rule as it comes.
+    fn base(&self, id: &str, subject: Option<Subject<'_>>) -> Result<Rule, RuleError> {
+        let rule = self.defaults.get(id).cloned();
+        let rule = rule.ok_or_else(|| RuleError::UnknownRule(id.to_owned()))?;
+        match (&rule.target_name, subject) {
+            (Some(_), Some(subject)) => Err(RuleError::NoInstances(id.to_owned(), subject.name.to_owned())),
+            _ => Ok(rule),
         }
-        for (_, layer) in self.layers(id, subject) {
-            if let Some(layer) = layer {
-                layer.apply(&mut rule);
-            }
-        }
-        Ok(rule)
     }
 
     /// What is said, weakest first.
-    fn layers<'a>(
-        &'a self,
-        rule: &str,
-        subject: Option<Subject<'_>>,
-    ) -> [(SettingSource, Option<&'a RuleOverride>); 4] {
+    fn layers<'a>(&'a self, rule: &str, subject: Option<Subject<'_>>) -> [Layer<'a>; 4] {
         let instance = |from: &'a Overrides, key: Option<&str>| key.and_then(|key| from.get(rule, Some(key)));
         [
             (SettingSource::File, self.file.get(rule, None)),
@@ -305,6 +327,29 @@ impl RuleSet {
             ),
         ]
     }
+}
+
+/// The rule with the layers over it, the weakest first.
+fn laid_over(mut rule: Rule, layers: &[Layer<'_>]) -> Rule {
+    for layer in layers.iter().filter_map(|(_, layer)| *layer) {
+        layer.apply(&mut rule);
+    }
+    rule
+}
+
+/// The strongest of the sources that settle a value. What settles none, as another layer lies over it, is not in force.
+fn strongest_source(layers: &[Layer<'_>]) -> SettingSource {
+    let of_setting = |setting| {
+        let mut strongest_first = layers.iter().rev();
+        let found =
+            strongest_first.find(|(_, layer)| layer.is_some_and(|layer| layer.get(setting).is_some()));
+        found.map_or(SettingSource::Default, |(source, _)| *source)
+    };
+    let sources = Setting::ALL.map(of_setting);
+    [SettingSource::Remote, SettingSource::File]
+        .into_iter()
+        .find(|source| sources.contains(source))
+        .unwrap_or(SettingSource::Default)
 }
 
 /// The value in the type of its setting: a whole number is a level where a level is asked.
@@ -366,11 +411,9 @@ mod tests {
 
     #[track_caller]
     fn check(set: &RuleSet, subject: Option<Subject<'_>>, warning: f64, source: SettingSource) {
-        let rule = set.resolve("file-system", subject).unwrap();
-        assert_eq!(
-            (rule.warning, set.source("file-system", subject, Setting::Warning)),
-            (Some(warning), source)
-        );
+        let in_force = set.in_force("file-system", subject).unwrap();
+        assert_eq!((in_force.rule.warning, in_force.source), (Some(warning), source));
+        assert_eq!(set.resolve("file-system", subject), Ok(in_force.rule));
     }
 
     #[test]
@@ -423,35 +466,69 @@ mod tests {
         assert_eq!(set.resolve("cpu", None).unwrap().critical, None);
     }
 
+    /// The file speaks of `/var`, the remote values of the file system that is mounted there.
+    fn at_one_place(file: &[(Setting, f64)], remote: &[(Setting, f64)]) -> RuleSet {
+        let said = |instance, levels: &[(Setting, f64)]| {
+            let of_one = |(setting, level): &(_, f64)| {
+                (
+                    "file-system",
+                    Some(instance),
+                    *setting,
+                    SettingValue::Level(*level),
+                )
+            };
+            overrides(&levels.iter().map(of_one).collect::<Vec<_>>())
+        };
+        RuleSet::default()
+            .with_file(said("/var", file))
+            .with_remote(said("uuid-1", remote))
+    }
+
     #[test]
-    fn faults_carry_their_place() {
-        let said = [
-            ("cpu", None, Setting::Warning, SettingValue::Level(70.0)),
-            ("cpu", Some("cpu0"), Setting::Enabled, SettingValue::Flag(false)),
-            ("fans", None, Setting::Enabled, SettingValue::Flag(true)),
-            (
-                "file-system",
-                Some("/var"),
-                Setting::HoldSamples,
-                SettingValue::Count(70_000),
-            ),
-        ];
-        let faults = RuleSet::default()
-            .with_file(overrides(&said))
-            .validate()
-            .unwrap_err();
-        let faults: Vec<_> = faults
-            .iter()
-            .map(|(place, error)| format!("{place}: {error}"))
-            .collect();
+    fn what_does_not_fit_where_it_meets_is_left_out_and_the_rest_is_in_force() {
+        use Setting::{Critical, Warning, WarningReset};
+        let file = [(Warning, 30.0), (WarningReset, 35.0)];
+        let set = at_one_place(&file, &[(WarningReset, 15.0)]);
+        let in_force = set.in_force("file-system", Some(VAR)).unwrap();
+        let levels = (in_force.rule.warning, in_force.rule.warning_reset);
+        assert_eq!(levels, (Some(30.0), Some(35.0)));
+        assert_eq!(in_force.source, SettingSource::File);
         assert_eq!(
-            faults,
-            [
-                "cpu: `warning_reset` is 80: it must be below `warning`, which is 70",
-                "fans: there is no monitor rule `fans`",
-                "cpu:cpu0: the rule `cpu` has no instances of its own: set it without `:cpu0`",
-                "file-system:/var: `hold_samples` is 65535: it must be from 1 to 100",
-            ]
+            in_force
+                .misfits
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>(),
+            ["`warning_reset` is 15: it must be above `warning`, which is 30"]
+        );
+        // Mounted elsewhere, the file says nothing of it.
+        let elsewhere = Subject { name: "/srv", ..VAR };
+        let in_force = set.in_force("file-system", Some(elsewhere)).unwrap();
+        assert_eq!(in_force.rule.warning_reset, Some(15.0));
+        assert_eq!(
+            (in_force.source, in_force.misfits),
+            (SettingSource::Remote, vec![])
+        );
+        // And what fits the file need not fit the default.
+        let set = at_one_place(&file, &[(Critical, 20.0), (Setting::CriticalReset, 25.0)]);
+        let in_force = set.in_force("file-system", Some(VAR)).unwrap();
+        assert_eq!((in_force.rule.critical, in_force.misfits), (Some(20.0), vec![]));
+        let in_force = set.in_force("file-system", Some(elsewhere)).unwrap();
+        assert_eq!((in_force.rule.critical, in_force.misfits.len()), (Some(3.0), 1));
+    }
+
+    #[test]
+    fn a_rule_that_does_not_exist_is_in_force_nowhere() {
+        let fault = |rule, subject| {
+            RuleSet::default()
+                .in_force(rule, subject)
+                .unwrap_err()
+                .to_string()
+        };
+        assert_eq!(fault("fans", None), "there is no monitor rule `fans`");
+        assert_eq!(
+            fault("cpu", Some(VAR)),
+            "the rule `cpu` has no instances of its own: set it without `:/var`"
         );
     }
 

@@ -18,8 +18,10 @@ pub struct MonitorView {
     pub target: Option<InstancePath>,
     /// Where it stands; `None` for a rule as a whole that has several instances.
     pub state: Option<MonitorState>,
-    /// Where the settings come from: the strongest of the sources that say anything.
+    /// Where the settings come from: the strongest of the sources that settle one.
     pub source: SettingSource,
+    /// Why what was set remotely for it alone is not in force, as it does not fit what the file says of it.
+    pub misfit: Option<String>,
     /// What is left of a pause.
     pub paused: Option<Duration>,
 }

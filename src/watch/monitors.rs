@@ -8,11 +8,11 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use super::sample::Sample;
-use crate::alert::catalog::threshold_alert;
+use crate::alert::catalog::{self, table::agent, threshold_alert};
 use crate::alert::{Alert, Crossing, Occasion, State, Target};
 use crate::cim::InstancePath;
 use crate::clock::SharedClock;
-use crate::monitor::{MonitorState, MonitorView, Rule, RuleSet, Setting, SettingSource, Subject};
+use crate::monitor::{MonitorState, MonitorView, Rule, RuleSet, Subject};
 use crate::store::commands::MonitorRow;
 use crate::time::{BootTime, WallTime};
 
@@ -52,6 +52,8 @@ struct Monitor {
     due: BootTime,
     /// Whether the last look found the instance.
     present: bool,
+    /// Why what was set remotely for it is not in force, as it was told.
+    misfit: Option<String>,
 }
 
 /// A monitor as it was saved before a restart.
@@ -98,6 +100,7 @@ impl Monitors {
                     state: row.state,
                     due: now,
                     present: false,
+                    misfit: None,
                 };
                 ((row.rule, row.identity), monitor)
             })
@@ -140,13 +143,13 @@ impl Monitors {
                 name: &monitor.name,
                 identity,
             };
-            if let Ok(rule) = rules.resolve(rule_id, Some(subject)) {
-                monitor.due = monitor.due.min(now + rule.interval());
+            if let Ok(own) = rules.in_force(rule_id, Some(subject)) {
+                monitor.due = monitor.due.min(now + own.rule.interval());
             }
         }
         for (rule_id, due) in rule_due.iter_mut() {
-            if let Ok(rule) = rules.resolve(rule_id, None) {
-                *due = (*due).min(now + rule.interval());
+            if let Ok(whole) = rules.in_force(rule_id, None) {
+                *due = (*due).min(now + whole.rule.interval());
             }
         }
         drop(inner);
@@ -214,7 +217,7 @@ impl Monitors {
         let mut due = Vec::new();
         let mut next = now + Duration::from_secs(86_400);
         for rule_id in inner.rules.rules() {
-            let Ok(rule) = inner.rules.resolve(rule_id, None) else {
+            let Ok(whole) = inner.rules.in_force(rule_id, None) else {
                 continue;
             };
             let of_rule = inner
@@ -233,7 +236,7 @@ impl Monitors {
                 now
             };
             if first <= now {
-                due.push(rule);
+                due.push(whole.rule);
             } else {
                 next = next.min(first);
             }
@@ -287,9 +290,10 @@ impl Monitors {
                 name: &sample.name,
                 identity: &sample.identity,
             });
-            let Ok(own) = inner.rules.resolve(&rule.id, subject) else {
+            let Ok(in_force) = inner.rules.in_force(&rule.id, subject) else {
                 continue;
             };
+            let (misfit, own) = (in_force.misfit(), in_force.rule);
             let state = old.map(|old| old.state.clone()).unwrap_or_default();
             let (state, transition) = if inner.is_paused(&key, now) {
                 (state, None)
@@ -297,6 +301,17 @@ impl Monitors {
                 state.step(&own, sample.value, wall)
             };
             let due = now + own.interval();
+            let occasion = || Occasion {
+                id: crate::random::uuid(),
+                at: wall,
+                system_name: system_name.to_owned(),
+            };
+            if let Some(reason) = &misfit
+                && old.is_none_or(|old| old.misfit != misfit)
+            {
+                let monitor = monitor_id(&key, &sample.name);
+                round.alerts.extend(misfit_alert(occasion(), &monitor, reason));
+            }
             if let Some(transition) = transition {
                 round.rows.push(row(&key, &sample.name, &state));
                 let told = transition.told.then(|| Crossing {
@@ -311,11 +326,6 @@ impl Monitors {
                     path: sample.path.clone(),
                     name: sample.name.clone(),
                 };
-                let occasion = || Occasion {
-                    id: crate::random::uuid(),
-                    at: wall,
-                    system_name: system_name.to_owned(),
-                };
                 round.alerts.extend(
                     told.and_then(|crossing| threshold_alert(&rule.id, occasion(), target, crossing)),
                 );
@@ -328,6 +338,7 @@ impl Monitors {
                     state,
                     due,
                     present: true,
+                    misfit,
                 },
             ));
         }
@@ -350,6 +361,7 @@ impl Monitors {
                 round.rows.push(row(key, &monitor.name, &state));
             }
             let (name, path) = (monitor.name.clone(), monitor.path.clone());
+            let misfit = monitor.misfit.clone();
             round.states.push((
                 key.clone(),
                 Monitor {
@@ -358,6 +370,7 @@ impl Monitors {
                     state,
                     due: now,
                     present: false,
+                    misfit,
                 },
             ));
         }
@@ -433,13 +446,15 @@ impl Inner {
 
     fn rule_view(&self, rule_id: &str, now: BootTime) -> Option<MonitorView> {
         let key = (rule_id.to_owned(), String::new());
+        let in_force = self.rules.in_force(rule_id, None).ok()?;
         Some(MonitorView {
-            rule: self.rules.resolve(rule_id, None).ok()?,
+            misfit: in_force.misfit(),
+            rule: in_force.rule,
+            source: in_force.source,
             instance: None,
             identity: None,
             target: self.monitors.get(&key).and_then(Monitor::target),
             state: self.monitors.get(&key).map(|monitor| monitor.state.clone()),
-            source: self.source(rule_id, None),
             paused: self.pause_left(&key, now),
         })
     }
@@ -449,27 +464,34 @@ impl Inner {
             name: &monitor.name,
             identity,
         };
+        let in_force = self.rules.in_force(rule_id, Some(subject)).ok()?;
         Some(MonitorView {
-            rule: self.rules.resolve(rule_id, Some(subject)).ok()?,
+            misfit: in_force.misfit(),
+            rule: in_force.rule,
+            source: in_force.source,
             instance: Some(monitor.name.clone()),
             identity: Some(identity.to_owned()),
             target: monitor.target(),
             state: Some(monitor.state.clone()),
-            source: self.source(rule_id, Some(subject)),
             paused: self.pause_left(&(rule_id.to_owned(), identity.to_owned()), now),
         })
     }
+}
 
-    fn source(&self, rule_id: &str, subject: Option<Subject<'_>>) -> SettingSource {
-        let sources = Setting::ALL.map(|setting| self.rules.source(rule_id, subject, setting));
-        if sources.contains(&SettingSource::Remote) {
-            SettingSource::Remote
-        } else if sources.contains(&SettingSource::File) {
-            SettingSource::File
-        } else {
-            SettingSource::Default
-        }
-    }
+/// Tells, and logs, that what was set remotely for a monitor does not fit what the file says of it. Both are looked
+/// at when they are set; where the name of what is watched is not known then, they meet here.
+fn misfit_alert(occasion: Occasion, monitor: &str, reason: &str) -> Option<Alert> {
+    tracing::warn!(
+        monitor,
+        reason,
+        "what was set remotely for a monitor does not fit the configuration and is not in force"
+    );
+    let target = Target {
+        name: monitor.to_owned(),
+        ..Target::default()
+    };
+    let arguments = vec!["remote values".to_owned(), format!("monitor.{monitor}: {reason}")];
+    Some(catalog::find(agent::CONFIGURATION_REFUSED)?.alert(occasion, target, arguments))
 }
 
 /// `<rule>` or `<rule>:<instance>`.

@@ -70,7 +70,7 @@ impl Watch {
             Err(failed) => std::panic::resume_unwind(failed.into_panic()),
         };
         let round = self.monitors.judge(rule, &samples, &self.system_name);
-        if round.rows.is_empty() && round.forgotten.is_empty() {
+        if round.rows.is_empty() && round.alerts.is_empty() && round.forgotten.is_empty() {
             self.monitors.keep(rule, round);
             return;
         }

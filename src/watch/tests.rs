@@ -9,7 +9,7 @@ use super::monitors::{Monitors, UnknownMonitor};
 use super::sample::Sample;
 use crate::alert::State;
 use crate::clock::{Clock as _, ManualClock};
-use crate::monitor::{Rule, RuleSet, Setting, SettingSource, SettingValue};
+use crate::monitor::{Overrides, Rule, RuleSet, Setting, SettingSource, SettingValue};
 use crate::store::commands::MonitorRow;
 use crate::time::{BootTime, WallTime};
 
@@ -241,6 +241,69 @@ fn a_change_of_settings_counts_from_the_next_sample_on_and_keeps_the_state() {
         (own.rule.warning, own.source),
         (Some(60.0), SettingSource::Remote)
     );
+}
+
+/// What the file says of a mount point meets what was set for the identity of what is mounted there only now.
+#[test]
+fn what_does_not_fit_at_a_mount_is_left_out_and_told_once() {
+    let fixture = fixture(Vec::new());
+    let levels = |overrides: &mut Overrides, instance: &str, levels: &[(Setting, f64)]| {
+        for (setting, level) in levels {
+            let own = overrides.entry("file-system", Some(instance));
+            own.set(*setting, SettingValue::Level(*level)).unwrap();
+        }
+    };
+    let (mut file, mut remote) = (Overrides::default(), Overrides::default());
+    levels(
+        &mut file,
+        "/a",
+        &[(Setting::Warning, 30.0), (Setting::WarningReset, 35.0)],
+    );
+    levels(&mut remote, "uuid-of-/a", &[(Setting::WarningReset, 15.0)]);
+    let rules = RuleSet::default().with_file(file.clone());
+    fixture
+        .monitors
+        .set_rules(rules.clone().with_remote(remote.clone()));
+
+    let rule = fixture.rule("file-system");
+    let round = fixture.monitors.judge(&rule, &[disk("/a", 20.0)], "box");
+    let alert = &round.alerts[0];
+    assert_eq!(alert.event_id.to_string(), "8000060A");
+    assert_eq!(alert.target.name, "file-system:/a");
+    insta::assert_snapshot!(alert.arguments.join("; "), @"remote values; monitor.file-system:/a: `warning_reset` is 15: it must be above `warning`, which is 30");
+    // It was not written down, so it is told again; and the file's levels hold.
+    for told in [&["8000060A", "80000301"][..], &[], &[]] {
+        assert_eq!(fixture.told(&[disk("/a", 20.0)]), told);
+        fixture.clock.advance(Duration::from_secs(60));
+    }
+    let shown = || {
+        fixture
+            .monitors
+            .list()
+            .into_iter()
+            .find(|view| view.instance.is_some())
+            .unwrap()
+    };
+    let view = shown();
+    assert_eq!(
+        (view.rule.warning_reset, view.source),
+        (Some(35.0), SettingSource::File)
+    );
+    assert!(view.misfit.is_some());
+
+    // Another misfit is told, one that is mended is not.
+    levels(&mut remote, "uuid-of-/a", &[(Setting::WarningReset, 16.0)]);
+    fixture
+        .monitors
+        .set_rules(rules.clone().with_remote(remote.clone()));
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.told(&[disk("/a", 20.0)]), ["8000060A"]);
+    levels(&mut remote, "uuid-of-/a", &[(Setting::WarningReset, 31.0)]);
+    fixture.monitors.set_rules(rules.with_remote(remote));
+    fixture.clock.advance(Duration::from_secs(60));
+    assert_eq!(fixture.told(&[disk("/a", 32.0)]), ["40000304"]);
+    let view = shown();
+    assert_eq!((view.source, view.misfit), (SettingSource::Remote, None));
 }
 
 #[test]

@@ -44,6 +44,11 @@ impl KeptValue {
         }
     }
 
+    /// Whether its key names what is watched as people do, and as the file does.
+    pub(super) fn is_named(&self) -> bool {
+        self.key != self.stored_key
+    }
+
     /// Whether `wanted` is its key, or the monitor or section that it is a value of.
     fn is_meant_by(&self, wanted: &str) -> bool {
         [&self.key, &self.stored_key]

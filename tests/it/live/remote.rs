@@ -1,5 +1,7 @@
 //! Values that were set remotely: they are shown, stand above the file, and are dropped on request.
 
+use std::time::{Duration, Instant};
+
 use rustix::process::Signal;
 
 use crate::agent::Agent;
@@ -19,6 +21,16 @@ fn esm(agent: &Agent, args: &[&str], code: i32) -> Ended {
 fn put(agent: &Agent, monitor: &str, values: &[&str]) {
     let monitor = format!("ESM_MonitorSetting?InstanceID={monitor}");
     esm(agent, &[&["wsman", "put", &monitor][..], values].concat(), 0);
+}
+
+/// Waits for the first look at what there is to be monitored.
+#[track_caller]
+fn until_known(agent: &Agent, monitor: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while run(&mut agent.wsman(&["get", monitor])).code != Some(0) {
+        assert!(Instant::now() < deadline, "{monitor}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Value and source of a key, as `esm config show` prints them.
@@ -98,6 +110,68 @@ fn remote_values_are_shown_over_the_file_and_dropped_on_request() {
 
     let again = Agent::start_in(folder.path(), CPU);
     assert_eq!(shown(&again, "monitor.cpu.warning"), own(("80", "file")));
+    again.stop();
+}
+
+/// The file speaks of a mount point, remote values are kept under the identity of what is mounted there.
+#[test]
+fn remote_values_of_a_file_system_must_fit_what_the_file_says_of_it() {
+    const ROOT: &str = "ESM_MonitorSetting?InstanceID=file-system:/";
+    let levels = |warning: u8| {
+        format!(
+            "[file_systems]\ninclude = [\"/\"]\n[[monitor]]\nrule = \"file-system\"\ninstance = \"/\"\n\
+             warning = {warning}\nwarning_reset = 95\n"
+        )
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let agent = Agent::start_in(folder.path(), &levels(80));
+    until_known(&agent, ROOT);
+    // Fits the default of 10, and not the 80 of the file.
+    let refused = run(&mut agent.wsman(&["put", ROOT, "WarningReset=15"]));
+    for place in [
+        "monitor.file-system:/.warning_reset",
+        "(`warning_reset`: remote, `warning`: ",
+        "esm.toml:",
+    ] {
+        assert!(refused.err.contains(place), "{place}: {refused:#?}");
+    }
+    // Fits the 80, and not the default.
+    put(&agent, "file-system:/", &["Critical=50", "CriticalReset=60"]);
+    let check = esm(&agent, &["config", "check"], 0);
+    assert_eq!(check.err, "");
+
+    // The same by a file that is changed: what was set for this file system is below no warning any more.
+    agent.configure(&levels(40));
+    agent.signal(Signal::HUP);
+    agent.wait_for_log("the old one stays in force");
+    let check = esm(&agent, &["config", "check"], 1);
+    assert!(
+        check.err.contains("`critical`: remote, `warning`: "),
+        "{check:#?}"
+    );
+    let shown = esm(&agent, &["wsman", "get", ROOT], 0).out;
+    let has = |shown: &str, words: [&str; 2]| shown.lines().any(|line| line.split_whitespace().eq(words));
+    assert!(has(&shown, ["Warning", "80.0"]), "{shown}");
+    agent.stop();
+
+    // At a start it is left out, and kept.
+    let again = Agent::start_in(folder.path(), &levels(40));
+    until_known(&again, ROOT);
+    let shown = esm(&again, &["wsman", "get", ROOT], 0).out;
+    assert!(
+        has(&shown, ["Warning", "40.0"]) && has(&shown, ["Critical", "3.0"]),
+        "{shown}"
+    );
+    let check = esm(&again, &["config", "check"], 0);
+    assert!(
+        check.err.contains("monitor.file-system:/.critical = 50.0"),
+        "{check:#?}"
+    );
+    assert!(check.err.contains("not in force"), "{check:#?}");
+    // What does not concern it can be set all the same, and it can be dropped.
+    put(&again, "cpu", &["Warning=90"]);
+    esm(&again, &["wsman", "delete", ROOT], 0);
+    assert_eq!(esm(&again, &["config", "check"], 0).err, "");
     again.stop();
 }
 
