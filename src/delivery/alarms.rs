@@ -8,7 +8,7 @@ use super::book::{Alarm, Book, Taken};
 use super::courier::Parcel;
 use super::entry::{Entry, Phase};
 use super::publisher::Publication;
-use super::shared::Shared;
+use super::shared::{Shared, WRITE_AGAIN};
 use super::station::Hold;
 use super::status::SubscriptionState;
 use crate::alert::catalog::table::agent::LEASE_LAPSED;
@@ -17,9 +17,6 @@ use crate::time::BootTime;
 
 /// The pause before the alarm clock is started again after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
-
-/// The pause before what could not be written down is tried once more.
-const WRITE_AGAIN: Duration = Duration::from_secs(5);
 
 /// Runs the alarm clock, and starts it again if it fails.
 pub(super) async fn supervise(shared: Arc<Shared>) {

@@ -32,18 +32,18 @@ const HEADERS: [(&str, &str); 4] = [
 
 /// Carries CIM-XML exports.
 pub struct CimXmlCourier {
-    options: RwLock<Arc<ConnectionOptions>>,
+    options: Arc<RwLock<Arc<ConnectionOptions>>>,
 }
 
 impl CimXmlCourier {
     /// A courier that reaches destinations as `options` says.
     pub fn new(options: Arc<ConnectionOptions>) -> Self {
         Self {
-            options: RwLock::new(options),
+            options: Arc::new(RwLock::new(options)),
         }
     }
 
-    /// Other options, for connections that are made from now on.
+    /// Other options, for deliveries from now on: a line that was made under the old ones is not used again.
     pub fn set_options(&self, options: Arc<ConnectionOptions>) {
         *self.options.write() = options;
     }
@@ -53,13 +53,17 @@ impl Courier for CimXmlCourier {
     fn line(&self, target: &Target) -> Box<dyn Line> {
         let options = Arc::clone(&self.options.read());
         Box::new(CimXmlLine {
-            connection: Connection::new(options, target.clone()),
+            connection: Connection::new(Arc::clone(&options), target.clone()),
+            options,
+            in_force: Arc::clone(&self.options),
         })
     }
 }
 
 /// A line to one listener.
 struct CimXmlLine {
+    options: Arc<ConnectionOptions>,
+    in_force: Arc<RwLock<Arc<ConnectionOptions>>>,
     connection: Connection,
 }
 
@@ -80,6 +84,10 @@ impl Line for CimXmlLine {
 
     fn is_connected(&self) -> bool {
         self.connection.is_open()
+    }
+
+    fn is_current(&self) -> bool {
+        Arc::ptr_eq(&self.options, &self.in_force.read())
     }
 
     fn steps(&self) -> Steps {

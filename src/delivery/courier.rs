@@ -41,6 +41,11 @@ pub trait Line: Send {
     /// Whether a connection is open.
     fn is_connected(&self) -> bool;
 
+    /// Whether the options under which it was made are still in force. One whose are not is not used again.
+    fn is_current(&self) -> bool {
+        true
+    }
+
     /// When the steps of the last sending were done.
     fn steps(&self) -> Steps {
         Steps::default()

@@ -20,6 +20,7 @@ pub struct AlertFilter {
 enum Test {
     Class(Name),
     Query(CheckedQuery),
+    Nothing,
 }
 
 /// Why a filter cannot be taken.
@@ -71,6 +72,15 @@ impl AlertFilter {
         })
     }
 
+    /// A filter that wants nothing: of a subscription whose own filter cannot be read any more.
+    pub fn nothing(schema: &Arc<Schema>) -> Self {
+        Self {
+            schema: Arc::clone(schema),
+            namespace: Namespace::new(""),
+            test: Test::Nothing,
+        }
+    }
+
     /// Whether some change of an instance of `source` may be wanted.
     pub fn may_want_changes_of(&self, source: &Name) -> bool {
         let Some(classes) = self.schema.namespace(&self.namespace) else {
@@ -87,6 +97,7 @@ impl AlertFilter {
             Test::Query(query) => {
                 is_change(query.class()) && query.may_hold_of("SourceInstance", source, classes)
             }
+            Test::Nothing => false,
         }
     }
 
@@ -100,6 +111,7 @@ impl AlertFilter {
                 indication.class_name == *class || classes.is_a(&indication.class_name, class)
             }
             Test::Query(query) => query.matches(indication, classes),
+            Test::Nothing => false,
         }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::entry::Entry;
 use super::publisher::Publication;
-use super::shared::Shared;
+use super::shared::{Shared, TaskCount, WRITE_AGAIN};
 use super::station::{Hold, Station};
 use crate::store::commands::{Renumber, Renumbered};
 
@@ -43,6 +43,18 @@ impl Held {
             settle(held.hold.station(), renumbered);
         }
     }
+
+    /// Lets the destinations go on, those too whose workers had come to rest before something waited again.
+    pub fn release(self, shared: &Arc<Shared>) {
+        for HeldStation { hold, .. } in self.0 {
+            let station = Arc::clone(hold.station());
+            drop(hold);
+            let is_idle = station.queue.lock().is_idle();
+            if !is_idle {
+                shared.wake(&station);
+            }
+        }
+    }
 }
 
 /// Puts in force what became of the numbers of `station`, once.
@@ -54,6 +66,29 @@ pub(super) fn settle(station: &Station, renumbered: &mut BTreeMap<i64, Renumbere
     if became.is_moved {
         station.queue.lock().reload();
     }
+}
+
+/// Gives numbers to what waits again for `stations`, where that could not be written down before: after a pause, as
+/// often as it takes.
+pub(super) fn number_later(shared: &Arc<Shared>, stations: Vec<Arc<Station>>) {
+    let (shared, count) = (Arc::clone(shared), TaskCount::new(shared));
+    tokio::spawn(async move {
+        let _count = count;
+        loop {
+            tokio::select! {
+                () = shared.clock.sleep(WRITE_AGAIN) => {}
+                () = shared.stopped() => return,
+            }
+            let publication = Publication {
+                waits_again: stations.clone(),
+                ..Publication::default()
+            };
+            match shared.publish(publication).await {
+                Ok(()) => return,
+                Err(error) => tracing::error!(%error, "what was kept is not taken up yet"),
+            }
+        }
+    });
 }
 
 /// The destinations for which something waits no more after `publication`, or waits again.

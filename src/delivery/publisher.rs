@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::courier::Item;
 use super::entry::{Entry, Way, room_in};
 use super::filters::AlertFilter;
-use super::held::{Held, settle};
+use super::held::{self, Held, settle};
 use super::queue::Row;
 use super::recall;
 use super::shared::Shared;
@@ -31,7 +31,7 @@ const TOGETHER: usize = 64;
 const PAGE: u32 = 200;
 
 /// Things that happened and belong together: all of them are on disk afterwards, or none.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Publication {
     /// Where monitors stand now.
     pub monitors: Vec<MonitorRow>,
@@ -69,7 +69,7 @@ pub struct Publication {
 }
 
 /// A destination as it is now, and where the deliveries of its subscriptions go, by their number in the store.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Redirection {
     pub listener: StoredListener,
     pub destinations: Vec<(i64, NewDestination)>,
@@ -147,13 +147,12 @@ async fn take_up_kept(shared: &Arc<Shared>) {
         return;
     }
     let publication = Publication {
-        waits_again,
+        waits_again: waits_again.clone(),
         ..Publication::default()
     };
-    for result in write_down(shared, vec![publication]).await {
-        if let Err(error) = result {
-            tracing::error!(%error, "what was kept is not taken up yet");
-        }
+    if let Err(error) = write_together(shared, vec![publication]).await {
+        tracing::error!(%error, "what was kept is not taken up yet");
+        held::number_later(shared, waits_again);
     }
 }
 
@@ -164,8 +163,37 @@ struct Letter {
     to: Vec<(Arc<Entry>, Arc<str>, i64)>,
 }
 
-/// What became of each publication, in order.
+/// What became of each publication, in order. They are written down together; where that fails each is written down
+/// by itself, so that one that cannot be takes no other with it.
 async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec<Result<(), PublishError>> {
+    let count = publications.len();
+    let each = if count > 1 {
+        publications.clone()
+    } else {
+        Vec::new()
+    };
+    match write_together(shared, publications).await {
+        Ok(results) => results,
+        Err(error) if each.is_empty() => vec![Err(error); count],
+        Err(error) => {
+            tracing::debug!(%error, count, "what happened is written down one by one");
+            let mut results = Vec::with_capacity(count);
+            for publication in each {
+                match write_together(shared, vec![publication]).await {
+                    Ok(result) => results.extend(result),
+                    Err(error) => results.push(Err(error)),
+                }
+            }
+            results
+        }
+    }
+}
+
+/// What became of each publication, in order; an error if none of them is on disk.
+async fn write_together(
+    shared: &Arc<Shared>,
+    publications: Vec<Publication>,
+) -> Result<Vec<Result<(), PublishError>>, PublishError> {
     let held = Held::for_changes(shared, &publications);
     let mut change = Change {
         keep_alerts: Some(shared.settings().keep_alerts),
@@ -233,15 +261,14 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
             for (entry, before) in repeats.into_iter().rev() {
                 entry.repeats.lock().put_back(before);
             }
-            results.fill(Err(PublishError(error.to_string())));
-            return results;
+            return Err(PublishError(error.to_string()));
         }
     };
     if subscriptions_changed {
         shared.interest.changed.notify_one();
     }
     held.settle(&mut changed.renumbered);
-    drop(held);
+    held.release(shared);
     hand_out(shared, &letters, &mut changed);
     trim(shared, &letters).await;
     for (at, (entry, after)) in replays {
@@ -251,7 +278,7 @@ async fn write_down(shared: &Arc<Shared>, publications: Vec<Publication>) -> Vec
             *result = replayed;
         }
     }
-    results
+    Ok(results)
 }
 
 /// Whom an event goes to, except for some. A filter that many share is asked once. What repeat policies remembered
@@ -417,7 +444,8 @@ async fn trim(shared: &Arc<Shared>, letters: &[Letter]) {
     }
 }
 
-fn note_dropped(shared: &Shared, entry: &Entry, trimmed: &Trimmed) {
+/// What is left was counted before this: the worker counts once more, even if it has sent all of it since and rests.
+pub(super) fn note_dropped(shared: &Arc<Shared>, entry: &Entry, trimmed: &Trimmed) {
     let (dropped, left) = (trimmed.dropped.values().sum::<u64>(), trimmed.left);
     match entry.station() {
         Some(station) => {
@@ -442,6 +470,7 @@ fn note_dropped(shared: &Shared, entry: &Entry, trimmed: &Trimmed) {
             fare.dropped += dropped;
             drop(fare);
             station.recount.store(true, Ordering::Release);
+            shared.wake(station);
         }
         None => {
             tracing::error!(subscription = %entry.id, dropped, left, "the queue is full: its oldest alerts are dropped");

@@ -184,11 +184,9 @@ impl Queue {
         }
     }
 
-    /// Nothing could be loaded: it is still there.
-    pub fn not_loaded(&mut self, after: i64) {
-        self.rows.clear();
-        self.more_on_disk = true;
-        self.last_loaded = after;
+    /// What [`Next::Load`] asked for could not be loaded: it is still there, and what came behind it meanwhile is, too.
+    pub fn not_loaded(&mut self) {
+        self.reload();
     }
 
     /// These rows were handed over or dropped.

@@ -6,6 +6,7 @@ mod subscribe;
 
 pub(super) use self::subscribe::{NewSubscription, check_address};
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -33,7 +34,7 @@ use crate::alert::Alert;
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::store::Store;
-use crate::store::commands::{Loaded, SetGiveUp, StoredDestination};
+use crate::store::commands::{Loaded, SetGiveUp, StoredDestination, StoredSubscription};
 use crate::subscription::Filter;
 use crate::time::BootTime;
 
@@ -131,34 +132,8 @@ impl Registry {
             book.stations.insert(stored.id, station);
         }
         for stored in &loaded.subscriptions {
-            let subscription = Arc::new(stored.subscription.clone());
-            let way = match stored.destination {
-                Some(id) => match book.stations.get(&id) {
-                    Some(station) => Way::Sent(Arc::clone(station)),
-                    // Its destination could not be read, which was logged.
-                    None => continue,
-                },
-                None => self.fetched(),
-            };
-            let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
-            match book.filters.get_or_compile(&subscription.filter, compile) {
-                Ok(filter) => {
-                    let phase = stored
-                        .keep_until
-                        .map_or_else(|| Phase::of(&subscription), Phase::Lapsed);
-                    let life = Life {
-                        lease: stored.lease,
-                        phase,
-                        last_told: shared.clock.boot(),
-                        forgiven: None,
-                        last_ignored: None,
-                    };
-                    book.insert(Entry::new(Content { subscription, filter }, way, life));
-                }
-                Err(error) => {
-                    tracing::error!(subscription = %subscription.id, %error, "a kept filter no longer compiles");
-                }
-            }
+            let entry = self.take_up_subscription(&mut book, stored);
+            book.insert(entry);
         }
         let waiting: Vec<_> = book
             .stations
@@ -170,6 +145,43 @@ impl Registry {
         for station in waiting {
             shared.wake(&station);
         }
+    }
+
+    /// A subscription that was kept. One that can be told nothing any more ends at once, as if its lease did: its
+    /// subscriber finds that out, and can subscribe anew.
+    fn take_up_subscription(&self, book: &mut Book, stored: &StoredSubscription) -> Arc<Entry> {
+        let shared = &self.shared;
+        let subscription = Arc::new(stored.subscription.clone());
+        let mut lease = stored.lease;
+        let mut end_now = |error: &dyn Display| {
+            tracing::error!(subscription = %subscription.id, %error, "a kept subscription cannot be taken up and ends");
+            lease.ends = Some(shared.clock.boot());
+        };
+        let way = match stored.destination.map(|id| book.stations.get(&id)) {
+            Some(Some(station)) => Way::Sent(Arc::clone(station)),
+            Some(None) => {
+                end_now(&"its destination could not be read");
+                self.fetched()
+            }
+            None => self.fetched(),
+        };
+        let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
+        let filter = book.filters.get_or_compile(&subscription.filter, compile);
+        let filter = filter.unwrap_or_else(|error| {
+            end_now(&error);
+            Arc::new(AlertFilter::nothing(&shared.schema))
+        });
+        let phase = stored
+            .keep_until
+            .map_or_else(|| Phase::of(&subscription), Phase::Lapsed);
+        let life = Life {
+            lease,
+            phase,
+            last_told: shared.clock.boot(),
+            forgiven: None,
+            last_ignored: None,
+        };
+        Entry::new(Content { subscription, filter }, way, life)
     }
 
     fn station_of(&self, stored: &StoredDestination) -> Arc<Station> {

@@ -29,6 +29,9 @@ use crate::store::Store;
 use crate::store::commands::{CountQueue, QueueOf};
 use crate::subscription::{EndReason, LeaseTerms, Moment, OnFatalError, Subscription};
 
+/// The pause before what could not be written down is tried once more.
+pub(super) const WRITE_AGAIN: Duration = Duration::from_secs(5);
+
 /// What can be set.
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -202,7 +202,7 @@ impl Worker {
                 Then::Go
             }
             Err(error) => {
-                self.station.queue.lock().not_loaded(after);
+                self.station.queue.lock().not_loaded();
                 tracing::error!(%error, "the outbox cannot be read");
                 self.pause(FAULT_PAUSE).await
             }
@@ -282,11 +282,12 @@ impl Worker {
         Some(outcome)
     }
 
-    /// The line to where the destination is now: a new subscription may have changed its credentials.
+    /// The line to where the destination is now, as the options in force have it: a new subscription may have changed
+    /// its credentials, and a reload where deliveries may go.
     fn line(&mut self) -> &mut dyn Line {
         let target = Arc::clone(&self.station.target.lock());
         let line = match self.line.take() {
-            Some((known, line)) if Arc::ptr_eq(&known, &target) => line,
+            Some((known, line)) if Arc::ptr_eq(&known, &target) && line.is_current() => line,
             _ => self.shared.courier.line(&target),
         };
         self.line.insert((target, line)).1.as_mut()

@@ -44,7 +44,7 @@ impl WsmanCourier {
         }
     }
 
-    /// Other options, for connections that are made from now on.
+    /// Other options, for deliveries from now on: a line that was made under the old ones is not used again.
     pub fn set_options(&self, options: WsmanCourierOptions) {
         *self.options.write() = Arc::new(options);
     }
@@ -57,6 +57,7 @@ impl Courier for WsmanCourier {
             schema: Arc::clone(&self.schema),
             connection: Connection::new(Arc::clone(&options.connection), target.clone()),
             options,
+            in_force: Arc::clone(&self.options),
         })
     }
 }
@@ -65,6 +66,7 @@ impl Courier for WsmanCourier {
 struct WsmanLine {
     schema: Arc<Schema>,
     options: Arc<WsmanCourierOptions>,
+    in_force: Arc<parking_lot::RwLock<Arc<WsmanCourierOptions>>>,
     connection: Connection,
 }
 
@@ -96,6 +98,10 @@ impl Line for WsmanLine {
 
     fn is_connected(&self) -> bool {
         self.connection.is_open()
+    }
+
+    fn is_current(&self) -> bool {
+        Arc::ptr_eq(&self.options, &self.in_force.read())
     }
 
     fn steps(&self) -> Steps {

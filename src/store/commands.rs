@@ -46,6 +46,30 @@ impl super::Command for Full {
     }
 }
 
+/// The oldest rows of a table become unreadable, as if another version had written them.
+#[cfg(test)]
+pub struct Garble {
+    /// The table.
+    pub table: &'static str,
+    /// Its column of JSON.
+    pub column: &'static str,
+    /// How many rows.
+    pub rows: u32,
+}
+
+#[cfg(test)]
+impl super::Command for Garble {
+    type Answer = ();
+
+    fn run(self, db: &super::Db<'_>) -> Result<(), StoreError> {
+        let Self { table, column, rows } = self;
+        let oldest = format!("SELECT rowid FROM {table} ORDER BY rowid LIMIT {rows}");
+        let garble = format!("UPDATE {table} SET {column} = '?' WHERE rowid IN ({oldest})");
+        db.sql.execute(&garble, [])?;
+        Ok(())
+    }
+}
+
 /// Milliseconds after boot as the database keeps them.
 fn to_millis(at: BootTime) -> i64 {
     i64::try_from(at.as_millis()).unwrap_or(i64::MAX)

@@ -7,6 +7,7 @@ use super::super::book::Book;
 use super::super::courier::Target;
 use super::super::entry::{Content, Entry, Life, Phase, Way};
 use super::super::filters::AlertFilter;
+use super::super::held;
 use super::super::publisher::Publication;
 use super::super::request::{Bookmark, Granted, NewTarget, SubscribeError, SubscribeRequest};
 use super::super::rule::Forbidden;
@@ -157,7 +158,7 @@ impl Registry {
         station
     }
 
-    /// What was kept and never sent goes to the end of the queue. Should that fail, it comes with the next start.
+    /// What was kept and never sent goes to the end of the queue, later if it cannot be written down now.
     async fn number_kept(&self, station: &Arc<Station>) {
         let publication = Publication {
             waits_again: vec![Arc::clone(station)],
@@ -165,6 +166,7 @@ impl Registry {
         };
         if let Err(error) = self.shared.publish(publication).await {
             tracing::error!(%error, "what was kept for a subscription is not taken up yet");
+            held::number_later(&self.shared, vec![Arc::clone(station)]);
         }
     }
 

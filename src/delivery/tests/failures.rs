@@ -3,7 +3,9 @@
 use super::harness::{
     Event, Mood, Passing, RETRY, What, World, for_secs, identifiers, numbers, request, settings, until,
 };
+use crate::delivery::publisher::note_dropped;
 use crate::delivery::{DeliveryState, RetrySchedule, Settings, SubscribeRequest, TestOutcome};
+use crate::store::commands::Trimmed;
 use crate::subscription::{DeliveryMode, EndTo, OnFatalError, Protocol};
 
 #[tokio::test]
@@ -424,4 +426,25 @@ async fn another_time_to_be_given_up_after_counts_for_who_fails_already() {
     world.until_failures("a.example", 2).await;
     set(&world, OnFatalError::Remove, within(300));
     until(|| world.destination("a.example").is_none(), String::new).await;
+}
+
+/// As where its worker sends the rest and comes to rest while the publisher trims the queue.
+#[tokio::test]
+async fn a_count_that_is_too_late_is_corrected() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    let id = world.subscribe("a.example").await;
+    world.alert().await;
+    world.until_events("a.example", 1).await;
+    world.until_queued("a.example", 0).await;
+    let shared = &world.registry.shared;
+    let entry = shared.book.lock().entries[id.as_str()].clone();
+    let trimmed = Trimmed {
+        dropped: [(id, 2)].into(),
+        left: 3,
+        left_bytes: 0,
+    };
+    note_dropped(shared, &entry, &trimmed);
+    assert_eq!(world.destination("a.example").unwrap().fare.queued, 3);
+    world.until_queued("a.example", 0).await;
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use super::harness::{Mood, Passing, RETRY, World, for_secs, identifiers, request, settings, until};
+use super::harness::{Mood, Passing, RETRY, World, for_secs, identifiers, numbers, request, settings, until};
 use super::wbem::{listener, wbem};
+use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::delivery::{Publication, RetrySchedule, Settings, SubscribeError};
 use crate::store::commands::Full;
@@ -240,4 +241,31 @@ async fn a_change_that_cannot_be_written_down_changes_nothing() {
         String::new,
     )
     .await;
+}
+
+#[tokio::test]
+async fn one_that_cannot_be_written_down_takes_no_other_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    let known = world.alert().await;
+    let (first, last) = (world.fresh_alert(), world.fresh_alert());
+    let again = Alert {
+        identifier: known.clone(),
+        ..first.clone()
+    };
+    let told = [known, first.identifier.clone(), last.identifier.clone()];
+    let publish = |alert| {
+        world.registry.publish(Publication {
+            alerts: vec![alert],
+            ..Publication::default()
+        })
+    };
+    // Handed over in one breath, they are written down together.
+    let (first, again, last) = tokio::join!(publish(first), publish(again), publish(last));
+    again.unwrap_err();
+    first.and(last).unwrap();
+    let events = world.until_events("a.example", 3).await;
+    assert_eq!(identifiers(&events), told);
+    assert_eq!(numbers(&events), [0, 1, 2]);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -77,6 +78,10 @@ pub(super) struct TestCourier {
     moods: Mutex<HashMap<String, Mood>>,
     log: Mutex<Vec<Delivered>>,
     pub tries: Mutex<Vec<(String, BootTime)>>,
+    /// The options in force, as a number.
+    pub options: AtomicU64,
+    /// The options under which lines were made.
+    pub lines: Mutex<Vec<u64>>,
     clock: OnceLock<ManualClock>,
 }
 
@@ -185,13 +190,17 @@ impl TestCourier {
 struct TestLine {
     courier: Arc<TestCourier>,
     host: String,
+    options: u64,
     steps: Steps,
 }
 
 impl Courier for Arc<TestCourier> {
     fn line(&self, target: &Target) -> Box<dyn Line> {
+        let options = self.options.load(Relaxed);
+        self.lines.lock().push(options);
         Box::new(TestLine {
             courier: Arc::clone(self),
+            options,
             host: target.destination.url.host.clone(),
             steps: Steps::default(),
         })
@@ -219,6 +228,10 @@ impl Line for TestLine {
 
     fn is_connected(&self) -> bool {
         true
+    }
+
+    fn is_current(&self) -> bool {
+        self.options == self.courier.options.load(Relaxed)
     }
 }
 
@@ -261,7 +274,7 @@ pub(super) fn settings() -> Settings {
 }
 
 /// Compiled once for all tests of this room.
-fn schema() -> Arc<Schema> {
+pub(super) fn schema() -> Arc<Schema> {
     static SCHEMA: OnceLock<Arc<Schema>> = OnceLock::new();
     Arc::clone(SCHEMA.get_or_init(|| Arc::new(crate::cim::schema::house().unwrap())))
 }
@@ -340,7 +353,8 @@ impl World {
         identifiers
     }
 
-    fn fresh_alert(&mut self) -> Alert {
+    /// One that nobody was told of yet.
+    pub fn fresh_alert(&mut self) -> Alert {
         self.alerts += 1;
         let identifier = format!("ESM:{}", uuid::Uuid::from_u128(self.alerts));
         Alert {

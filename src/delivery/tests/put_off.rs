@@ -1,7 +1,14 @@
 //! Destinations that answer, and want an indication later or never.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::harness::{Mood, Passing, World, identifiers, numbers, until};
+use crate::alert::indication::indication;
+use crate::clock::Clock;
 use crate::delivery::DeliveryState;
+use crate::delivery::courier::Item;
+use crate::delivery::queue::{Next, Queue, Row};
 
 #[tokio::test]
 async fn what_is_never_wanted_ends_at_once_and_the_next_goes() {
@@ -115,4 +122,34 @@ async fn after_its_time_an_indication_ends_and_its_destination_stays() {
     world.courier.set("a.example", Mood::Takes);
     world.alert().await;
     world.until_events("a.example", 3).await;
+}
+
+#[tokio::test]
+async fn what_is_passed_is_loaded_again_with_all_others_where_the_disk_could_not_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let id = world.subscribe("a.example").await;
+    let entry = world.registry.shared.book.lock().entries[id.as_str()].clone();
+    let alert = crate::alert::tests::sample(crate::alert::State::Warning);
+    let now = world.clock.boot();
+    let row = |id| Row {
+        id,
+        entry: Arc::clone(&entry),
+        item: Item {
+            indication: Arc::new(indication(&alert)),
+            context: "c".into(),
+            number: id,
+            seq: id,
+        },
+        since: now,
+    };
+    let mut queue = Queue::default();
+    queue.loaded(vec![row(7)], 7, true);
+    assert!(queue.pass(7, now, now + Duration::from_secs(60)));
+    assert!(matches!(queue.next(now), Next::Load(7)));
+    queue.not_loaded();
+    assert!(matches!(queue.next(now), Next::Load(0)));
+    queue.loaded(vec![row(7), row(8)], 8, false);
+    assert!(matches!(queue.next(now), Next::Send(_, ids) if ids == [8]));
+    assert!(queue.passed_since(7).is_some());
 }

@@ -158,12 +158,13 @@ impl Registry {
             changed: vec![(Arc::clone(&subscription), lease)],
             ..Publication::default()
         };
-        let written = shared.publish(publication).await;
-        drop(hold);
-        if let Err(error) = written {
+        if let Err(error) = shared.publish(publication).await {
+            // Before its rows may be sent again: those of a subscription that is disabled are passed over.
             self.undo_life(entry, lease, undo, Phase::of(&old));
+            drop(hold);
             return Err(WbemError::Store(error.0));
         }
+        drop(hold);
         entry.set_content(Content {
             subscription,
             filter: entry.filter(),

@@ -35,7 +35,8 @@ pub struct FetchQueue {
     /// Only what comes after this: a row of the outbox for a destination, a place in the history for a
     /// subscription; 0 for all.
     pub after: i64,
-    /// How many at most.
+    /// How many at most. Fewer come only where there are no more, or they have too many bytes: what cannot be read does
+    /// not count.
     pub limit: u32,
     /// How many bytes of stored events at most; one event comes however large it is.
     pub max_bytes: u64,
@@ -72,16 +73,18 @@ impl Command for FetchQueue {
             ),
             QueueOf::Subscription(id) => ("subscription = ?1 AND outbox.alert > ?2", id.into()),
         };
-        let mut statement = db.sql.prepare_cached(&format!(
-            "{COLUMNS} WHERE outbox.{wanted} ORDER BY outbox.id LIMIT ?3"
-        ))?;
-        let rows = statement.query_map(params![key, self.after, self.limit], |row| {
+        let mut statement = db
+            .sql
+            .prepare_cached(&format!("{COLUMNS} WHERE outbox.{wanted} ORDER BY outbox.id"))?;
+        let mut rows = statement.query_map(params![key, self.after], |row| {
             let bytes = row.get_ref(3)?.as_bytes()?.len() as u64;
             Ok((row.get::<_, i64>(0)?, bytes, queued_event(row)))
         })?;
         let mut room = self.max_bytes;
         let (mut queued, mut unreadable) = (Vec::new(), Vec::new());
-        for row in rows {
+        while queued.len() < self.limit as usize
+            && let Some(row) = rows.next()
+        {
             match row? {
                 (_, bytes, Ok(_)) if bytes > room && !queued.is_empty() => break,
                 (_, bytes, Ok(event)) => {
@@ -94,6 +97,8 @@ impl Command for FetchQueue {
                 }
             }
         }
+        drop(rows);
+        drop(statement);
         // It would stand at the head of its queue for ever.
         Acknowledge(unreadable).run(db)?;
         Ok(queued)
@@ -221,12 +226,12 @@ impl Command for AcknowledgeUpTo {
     }
 }
 
-/// Reads the history, oldest first.
+/// Reads the history, oldest first. What cannot be read is left out and logged.
 #[derive(Clone, Copy, Debug)]
 pub struct History {
     /// Only alerts after this place; 0 for all.
     pub after: i64,
-    /// How many at most.
+    /// How many at most. Fewer come only where there are no more.
     pub limit: u32,
     /// Whether the newest ones are meant where there are more than `limit`.
     pub newest: bool,
@@ -247,7 +252,7 @@ impl Command for History {
     fn run(self, db: &Db<'_>) -> Result<Self::Answer, StoreError> {
         let order = if self.newest { "DESC" } else { "ASC" };
         let mut statement = db.sql.prepare_cached(&format!(
-            "SELECT seq, alert FROM alerts WHERE seq > ?1 ORDER BY seq {order} LIMIT ?2"
+            "SELECT seq, alert FROM alerts WHERE seq > ?1 ORDER BY seq {order}"
         ))?;
         let mut rows = self.rows(&mut statement)?;
         if self.newest {
@@ -259,12 +264,28 @@ impl Command for History {
 
 impl History {
     fn rows(self, statement: &mut Statement<'_>) -> Result<Vec<HistoryRow>, StoreError> {
-        let rows = statement.query_map(params![self.after, self.limit], |row| {
-            Ok(HistoryRow {
-                seq: row.get(0)?,
-                event: json_column(row, 1)?,
-            })
-        })?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        let mut rows = statement.query([self.after])?;
+        let (mut found, mut unreadable) = (Vec::new(), 0_u64);
+        while found.len() < self.limit as usize
+            && let Some(row) = rows.next()?
+        {
+            let seq = row.get(0)?;
+            match json_column(row, 1) {
+                Ok(event) => found.push(HistoryRow { seq, event }),
+                Err(error) => {
+                    if unreadable == 0 {
+                        tracing::error!(seq, %error, "an event of the history cannot be read and is left out");
+                    }
+                    unreadable += 1;
+                }
+            }
+        }
+        if unreadable > 1 {
+            tracing::error!(
+                unreadable,
+                "events of the history cannot be read and are left out"
+            );
+        }
+        Ok(found)
     }
 }
