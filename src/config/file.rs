@@ -1,11 +1,15 @@
 //! Reading the file: every value into its place, every fault with its line.
 
+mod syntax;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::Path;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use syntax::Syntax;
 
 use super::fault::Fault;
 use super::monitor::{self, MonitorId};
@@ -27,34 +31,23 @@ pub(super) struct FileValues {
 /// Reads the text of a file. Line ends may be LF or CR LF; a byte-order mark is skipped.
 pub(super) fn parse(file: &Path, text: &str) -> FileValues {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let (document, errors) = DeTable::parse_recoverable(text);
+    let document = document.get_ref();
     let mut reader = Reader {
         file,
         text,
+        syntax: Syntax::of(text, document, &errors),
         found: FileValues::default(),
     };
-    let (document, errors) = DeTable::parse_recoverable(text);
-    for error in &errors {
-        reader.syntax_error(error);
-    }
-    let spoilt: BTreeSet<Option<usize>> = reader
-        .found
-        .faults
-        .iter()
-        .map(|fault| fault.place.line())
-        .collect();
-    reader.document(document.get_ref());
-    // What follows from a broken line is no fault of its own.
-    let mut index = 0;
-    reader.found.faults.retain(|fault| {
-        index += 1;
-        index <= errors.len() || !spoilt.contains(&fault.place.line())
-    });
+    reader.syntax_faults();
+    reader.document(document);
     reader.found
 }
 
 struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
+    syntax: Syntax,
     found: FileValues,
 }
 
@@ -62,10 +55,15 @@ type Key<'a> = Spanned<std::borrow::Cow<'a, str>>;
 type Item<'a> = Spanned<DeValue<'a>>;
 
 impl Reader<'_> {
-    fn syntax_error(&mut self, error: &toml::de::Error) {
-        let at = error.span().map_or(self.text.len(), |span| span.start);
-        let reason = format!("not TOML: {}", error.message().trim().replace('\n', "; "));
-        self.fault(at, String::new(), None, reason);
+    fn syntax_faults(&mut self) {
+        for (at, reason) in &self.syntax.faults {
+            self.found.faults.push(Fault {
+                place: self.place(*at),
+                key: String::new(),
+                value: None,
+                reason: reason.clone(),
+            });
+        }
     }
 
     fn document(&mut self, table: &DeTable<'_>) {
@@ -99,6 +97,10 @@ impl Reader<'_> {
     fn key(&mut self, section: &SectionSchema, key: &Key<'_>, item: &Item<'_>) {
         let name = key.get_ref().as_ref();
         let full = section.full_key(name);
+        if self.syntax.is_spoilt(key.span().start) {
+            self.found.refused.insert(full);
+            return;
+        }
         let Some(schema) = section.key(name) else {
             let known: Vec<&str> = section.keys.iter().map(|key| key.name).collect();
             let reason = format!("unknown key; [{}] has: {}", section.name, known.join(", "));
@@ -192,7 +194,11 @@ impl Reader<'_> {
         self.fault(key.span().start, full, Some(written), reason);
     }
 
+    /// What follows from a broken line is no fault of its own.
     fn fault(&mut self, at: usize, key: String, value: Option<String>, reason: String) {
+        if self.syntax.is_spoilt(at) {
+            return;
+        }
         let place = self.place(at);
         self.found.faults.push(Fault {
             place,

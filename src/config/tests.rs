@@ -183,6 +183,45 @@ fn what_is_not_toml_is_told_beside_the_other_faults() {
     "#);
 }
 
+#[track_caller]
+fn check_syntax(text: &str, expect: &[&str]) {
+    let told = faults(text);
+    let told: Vec<&str> = told.lines().collect();
+    assert_eq!(told, expect, "{text}");
+}
+
+#[test]
+fn a_broken_line_is_one_fault() {
+    let no_end = "esm.toml:1: not TOML: unclosed table, expected `]`";
+    check_syntax("[log\nlevel = \"info\"\n", &[no_end]);
+    check_syntax("[log\nlevel = \"loud\"\n[wsman]\n", &[no_end]);
+    let monitor = "[[monitor]\nrule = \"cpu\"\nwarning = 50\n";
+    check_syntax(
+        monitor,
+        &["esm.toml:1: not TOML: unclosed array table, expected `]`"],
+    );
+    let unclosed = "esm.toml:2: not TOML: unclosed array, expected `]`";
+    check_syntax(
+        "[wsman]\nlisten = [\"0.0.0.0:1\"\n[log]\nlevel = \"debug\"\n",
+        &[unclosed],
+    );
+    check_syntax(
+        "[wsman]\nlisten = [a, b]\nlissten = 1\n",
+        &[
+            "esm.toml:2: not TOML: string values must be quoted, expected literal string",
+            "esm.toml:3: wsman.lissten = 1: unknown key; [wsman] has: listen, http_listen, http_force, path, \
+             vendor_uri_prefix, max_envelope_bytes, max_contexts_per_account, max_contexts_bytes, context_expiry_secs",
+        ],
+    );
+    check_syntax(
+        "state_dir = \"/var\n[log]\nlevel = \"loud\"\n",
+        &[
+            "esm.toml:1: not TOML: invalid basic string, expected `\"`",
+            "esm.toml:3: log.level = \"loud\": must be one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"",
+        ],
+    );
+}
+
 #[test]
 fn what_does_not_fit_together_is_told() {
     insta::assert_snapshot!(faults(r#"
