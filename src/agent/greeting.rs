@@ -1,5 +1,6 @@
 //! What the agent says when it is up: how to reach it, by whom it is to be recognised, what to try.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -96,10 +97,37 @@ impl fmt::Display for Greeting {
         if let (Some((url, _)), Some(user)) = (self.wsman.first(), users.first()) {
             writeln!(
                 f,
-                "  try            esm wsman --url {url} --user {user} --pin {} enumerate ESM_Processor",
+                "  try            esm wsman --url {url} --user {} --pin {} enumerate ESM_Processor",
+                shell_word(user),
                 self.key_fingerprint
             )?;
         }
         Ok(())
+    }
+}
+
+/// The text as one word of a shell's command line.
+fn shell_word(text: &str) -> Cow<'_, str> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.@+".contains(&byte);
+    if !text.is_empty() && text.bytes().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_accounts_are_quoted_for_the_shell() {
+        for (name, word) in [
+            ("admin", "admin"),
+            ("al ice", "'al ice'"),
+            ("o'neil", r"'o'\''neil'"),
+            ("$(x)", "'$(x)'"),
+        ] {
+            assert_eq!(shell_word(name), word);
+        }
     }
 }

@@ -31,6 +31,7 @@ mod tokens;
 mod xpath;
 
 pub use check::ClassLookup;
+pub use check::nearest::nearest;
 pub use error::{QueryError, Reason};
 pub use eval::CheckedQuery;
 pub use filter::{Filter, SelectorError, Selectors};

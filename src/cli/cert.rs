@@ -1,5 +1,7 @@
 //! `esm cert create|show`.
 
+use std::io::ErrorKind;
+
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -37,7 +39,7 @@ enum Action {
     #[command(after_help = "\
 Examples:
   esm cert show
-  esm cert show --output json | jq -r .sha256      the fingerprint for --pin")]
+  esm cert show --output json | jq -r .key_sha256     for --pin; it outlives a renewal")]
     Show {
         /// The form of the answer
         #[arg(long, value_enum, default_value_t, value_name = "FORM")]
@@ -82,7 +84,7 @@ fn create(args: &CreateArgs, config: &Config, out: &mut Output) -> Result<Exit, 
 }
 
 fn show(config: &Config, form: TableOrJson, out: &mut Output) -> Result<Exit, Failure> {
-    let description = certificate::describe(&config.tls.certificate)?;
+    let description = certificate::describe(&config.tls.certificate).map_err(not_shown)?;
     match form {
         TableOrJson::Table => describe(&description, config, out)?,
         TableOrJson::Json => out.json(&to_json(&description, config))?,
@@ -92,6 +94,16 @@ fn show(config: &Config, form: TableOrJson, out: &mut Output) -> Result<Exit, Fa
         return Err(Failure::new(Exit::Negative, reason));
     }
     Ok(Exit::Done)
+}
+
+fn not_shown(error: CertificateError) -> Failure {
+    let is_missing =
+        matches!(&error, CertificateError::File { error, .. } if error.kind() == ErrorKind::NotFound);
+    let failure = Failure::from(error);
+    match is_missing {
+        true => failure.with_advice("the agent makes it when it starts; before that, `esm cert create` does"),
+        false => failure,
+    }
 }
 
 fn describe(description: &CertificateDescription, config: &Config, out: &mut Output) -> std::io::Result<()> {

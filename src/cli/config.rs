@@ -23,7 +23,7 @@ use remote::{Kept, KeptValue};
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Examples:
-  esm config default > /etc/esm/esm.toml    begin with a commented file
+  esm config default > esm.toml             begin with a commented file
   esm config check                          before a reload
   esm config show | grep -v default         what differs from the defaults
   esm config reset monitor.cpu              the file's levels of this monitor hold again")]
@@ -60,7 +60,8 @@ Examples:
     /// Write a commented example with every key and its default
     #[command(after_help = "\
 Example:
-  esm config default > /etc/esm/esm.toml      every key is there, as a comment")]
+  esm config default > esm.toml               every key is there, as a comment
+  sudo install -D -m 644 esm.toml /etc/esm/esm.toml")]
     Default,
     /// Write the reference part of docs/configuration.md
     #[command(hide = true)]

@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use super::Global;
 use super::exit::{Exit, Failure};
+use super::length;
 use super::prompt;
 use crate::client::server::ServerAddress;
 use crate::client::wsman::{ClientOptions, WsmanClient, WsmanError};
@@ -63,9 +64,9 @@ pub struct ConnectionArgs {
     url: Option<ServerAddress>,
     #[command(flatten)]
     local: LocalArgs,
-    /// How long the agent may take for an answer, in seconds
-    #[arg(long, value_name = "SECS", global = true, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]
-    timeout: u64,
+    /// How long the agent may take for an answer, as 30s or 5m
+    #[arg(long, value_name = "LENGTH", global = true, default_value = "60s", value_parser = length::parse_timeout)]
+    timeout: Duration,
     #[command(flatten)]
     login: LoginArgs,
     #[command(flatten)]
@@ -159,7 +160,7 @@ impl ConnectionArgs {
     /// What keeps it from being made; nothing is sent yet.
     pub fn client(&self, global: &Global) -> Result<WsmanClient, Failure> {
         let options = ClientOptions {
-            timeout: Duration::from_secs(self.timeout),
+            timeout: self.timeout,
             ..ClientOptions::default()
         };
         match &self.url {

@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 
 use super::Global;
 use super::connect::{LoginArgs, TrustArgs, block_on};
+use super::destination::DEFAULT_PORT;
 use super::exit::{Exit, Failure};
 use super::output::{Format, Output};
 use crate::client::classes::Classes;
@@ -73,8 +74,6 @@ pub struct Args {
     trust: TrustArgs,
 }
 
-/// The port that agents report to where nothing else is said.
-pub const DEFAULT_PORT: u16 = 6736;
 /// How long deliveries in progress may take when it ends.
 const STOP: Duration = Duration::from_secs(5);
 /// Bytes of a delivery. Senders may be unknown here, so it is less than an authenticated caller may send.

@@ -122,7 +122,7 @@ Options of esm:
   --namespace NAME      the namespace where the object names none
   --language NAME       the language of the query: WQL (default), DMTF:CQL
   --max-objects N       instances in one answer (1000); 0 asks for all at once, as wbemcli does
-  --timeout SECS        how long an answer may take (60)
+  --timeout LENGTH      how long an answer may take, as 30s or 5m (60s)
   --config FILE         the configuration, which names the local socket
 
 A password in the object path can be seen in the list of processes by everybody on this machine, and

@@ -7,7 +7,6 @@ mod read;
 mod subscribe;
 mod write;
 
-pub(super) use arguments::parse_length;
 use clap::Subcommand;
 
 use super::Global;

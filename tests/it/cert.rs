@@ -140,6 +140,7 @@ fn what_cannot_be_done_is_said() {
         assert!(ended.err.contains(words) && ended.out.is_empty(), "{ended:?}");
     };
     check(&["show"], 6, "cert.pem: No such file");
+    check(&["show"], 6, "`esm cert create`");
     check(&["create", "--days", "0"], 2, "1 to 36500 days");
     check(
         &["create", "--name", "no name"],

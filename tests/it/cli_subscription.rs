@@ -66,10 +66,7 @@ fn subscriptions_are_listed_shown_and_deleted() {
         ends(&agent, &["subscription", "list", "--output", "json"], 0).out,
         "[]\n"
     );
-    let push = subscribe(
-        &agent,
-        &["--notify-to", "https://127.0.0.1:9/a", "--expires", "1h"],
-    );
+    let push = subscribe(&agent, &["--notify-to", "127.0.0.1:9/a", "--expires", "3600"]);
     let ack = subscribe(
         &agent,
         &["--notify-to", "https://127.0.0.1:9/b", "--mode", "push-with-ack"],
@@ -113,6 +110,7 @@ fn subscriptions_are_listed_shown_and_deleted() {
     ] {
         assert!(line.contains(expect), "{expect} in {line}");
     }
+    assert!(table.contains("https://127.0.0.1:9/a "), "{table}");
     let json: Json =
         serde_json::from_str(&ends(&agent, &["subscription", "list", "--output", "json"], 0).out).unwrap();
     assert_eq!(json.as_array().unwrap().len(), 4);
@@ -171,6 +169,9 @@ fn a_subscription_is_renewed_pulled_and_ended() {
     let agent = Agent::start_with(LOOPBACK);
     let pull = subscribe(&agent, &["--mode", "pull"]);
     let context = pull["context"].as_str().unwrap();
+    let confused = run(&mut agent.wsman(&["pull", pull["id"].as_str().unwrap()]));
+    assert_eq!(confused.code, Some(5), "{confused:#?}");
+    assert!(confused.err.contains("identifier is none"), "{confused:#?}");
     let none = run(&mut agent.wsman(&["pull", context, "--wait", "1s"]));
     assert_eq!(
         (none.code, none.out.as_str(), none.err.as_str()),

@@ -109,6 +109,15 @@ fn what_cannot_be_reached_or_understood_has_its_exit_codes() {
         &["--insecure", "--url", "127.0.0.1:9", "--timeout", "0", "identify"],
         2,
     );
+    for timeout in ["50", "50s"] {
+        local(&agent, &["--timeout", timeout, "identify"], 0);
+        ends(
+            &mut agent.esm(&["wbem", "ein", "ESM_Alive", "--timeout", timeout]),
+            0,
+        );
+        let none = ends(&mut agent.esm(&["subscription", "test", "--timeout", timeout]), 1);
+        assert!(none.err.contains("there is no subscription"), "{none:#?}");
+    }
 
     let free = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
@@ -165,6 +174,18 @@ fn instances_are_read_by_as_much_of_their_name_as_is_needed() {
     assert!(
         total["OperationalStatus"].is_array() && total["Socket"].is_null(),
         "{total:#}"
+    );
+    let of_total = |names| ["get", "ESM_Processor?DeviceID=_Total", "--properties", names];
+    let some = json(&agent, &of_total("Socket,deviceid"));
+    assert_eq!(some["DeviceID"], "_Total");
+    assert!(
+        some.get("Socket").is_some() && some.get("Family").is_none(),
+        "{some:#}"
+    );
+    let misspelt = local(&agent, &of_total("LoadPercent"), 2);
+    assert!(
+        misspelt.err.contains("did you mean `LoadPercentage`?"),
+        "{misspelt:#?}"
     );
     let again = json(&agent, &["get", "esm_processor", "--selector", "deviceid=_Total"]);
     assert_eq!(again["DeviceID"], "_Total");

@@ -1,7 +1,7 @@
 //! Holding a query against the schema: names are looked up, types compared, constants brought to the type of
 //! the property beside them, patterns compiled.
 
-mod nearest;
+pub(super) mod nearest;
 mod operand;
 mod path;
 

@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::Args;
 use crate::cli::connect::{check_clear_text, password};
+use crate::cli::destination::{self, Defaults};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::length;
 use crate::cli::show::duration_text;
-use crate::cli::wsman::parse_length;
 use crate::client::instance_name::class_uri;
 use crate::client::server::ServerAddress;
 use crate::client::wsman::{ClientOptions, Resource, WsmanClient, WsmanError};
@@ -50,12 +51,12 @@ pub struct SubscriptionArgs {
     #[arg(long, value_name = "NAMESPACE", requires = "subscribe")]
     namespace: Option<String>,
     /// The lease to ask for, as 90s, 5m, 1h or 2d
-    #[arg(long, value_name = "LENGTH", default_value = "10m", value_parser = parse_length, requires = "subscribe")]
+    #[arg(long, value_name = "LENGTH", default_value = "10m", value_parser = length::parse, requires = "subscribe")]
     expires: Duration,
     /// Have a sign of life sent at least that often, as 30s or 5m
-    #[arg(long, value_name = "LENGTH", value_parser = parse_length, requires = "subscribe")]
+    #[arg(long, value_name = "LENGTH", value_parser = length::parse, requires = "subscribe")]
     heartbeat: Option<Duration>,
-    /// Where the agents deliver to [default: the address that they are reached from]
+    /// Where the agents deliver to: https://HOST:PORT/, or HOST alone [default: the address that they are reached from]
     #[arg(long, value_name = "URL", requires = "subscribe")]
     notify_to: Option<String>,
 }
@@ -159,15 +160,17 @@ impl Subscriptions {
 
 /// Where an agent is to deliver to.
 async fn notify_to(args: &Args, agent: &ServerAddress, listening: &[SocketAddr]) -> Result<String, Failure> {
-    if let Some(url) = &args.subscriptions.notify_to {
-        return Ok(url.clone());
-    }
     let Some(first) = listening.first() else {
         return Err(Failure::new(
             Exit::Local,
             "there is no address that is listened on",
         ));
     };
+    let scheme = if args.plain { "http" } else { "https" };
+    if let Some(given) = &args.subscriptions.notify_to {
+        let port = first.port();
+        return destination::url(given, Defaults { scheme, port });
+    }
     let ip = if first.ip().is_unspecified() {
         own_address(agent).await.map_err(|error| {
             Failure::new(
@@ -178,7 +181,6 @@ async fn notify_to(args: &Args, agent: &ServerAddress, listening: &[SocketAddr])
     } else {
         first.ip()
     };
-    let scheme = if args.plain { "http" } else { "https" };
     Ok(format!("{scheme}://{}/", SocketAddr::new(ip, first.port())))
 }
 

@@ -13,6 +13,14 @@ use crate::client::classes::Classes;
 const DEFAULT_WIDTH: usize = 120;
 /// A column that would be wider is for the list.
 const WIDEST_CELL: usize = 40;
+/// What a table of these classes shows behind the keys before all else, also while its value is not known.
+const WANTED: [(&str, &[&str]); 2] = [
+    (
+        "ESM_MonitorSetting",
+        &["State", "LastValue", "Warning", "Critical", "Source"],
+    ),
+    ("ESM_Processor", &["LoadPercentage"]),
+];
 /// Between two columns.
 const GAP: usize = 2;
 
@@ -55,8 +63,8 @@ impl Layout {
     }
 
     /// What suits these instances: a list for a single one, a table where its keys and something else fit into
-    /// `width_limit`. The columns are the keys in which the instances differ, what is measured and what their own
-    /// class declares, then what else differs, as far as there is room.
+    /// `width_limit`. The columns are the keys in which the instances differ, what is most wanted of their class, what
+    /// is measured and what their own class declares, then what else differs, as far as there is room.
     pub fn suiting(instances: &[Instance], classes: &Classes, width_limit: usize) -> Self {
         let [first, _, ..] = instances else {
             return Self::List;
@@ -65,11 +73,16 @@ impl Layout {
         let mut columns: Vec<Column> = Vec::new();
         let mut shown: Vec<Vec<String>> = Vec::new();
         let mut used = 0;
-        for (name, is_key) in candidates(instances, class.as_deref()) {
+        for Candidate {
+            name,
+            is_key,
+            is_wanted,
+        } in candidates(instances, class.as_deref())
+        {
             let cells = cells(name, instances, classes);
             let width = widest(name, &cells);
             // Many a property says the same as another one.
-            if shown.contains(&cells) || (width > WIDEST_CELL && !is_key) {
+            if (shown.contains(&cells) && !is_wanted) || (width > WIDEST_CELL && !is_key) {
                 continue;
             }
             if used + width <= width_limit {
@@ -128,8 +141,18 @@ impl Layout {
     }
 }
 
-/// The properties that may become columns, best first, and whether each is a key.
-fn candidates<'i>(instances: &'i [Instance], class: Option<&Class>) -> Vec<(&'i Name, bool)> {
+/// A property that may become a column.
+struct Candidate<'i> {
+    name: &'i Name,
+    is_key: bool,
+    /// It is one of [`WANTED`].
+    is_wanted: bool,
+}
+
+/// The properties that may become columns, best first.
+fn candidates<'i>(instances: &'i [Instance], class: Option<&Class>) -> Vec<Candidate<'i>> {
+    let wanted = class.and_then(|class| WANTED.iter().find(|(name, _)| class.name == **name));
+    let wanted = wanted.map_or(&[][..], |(_, names)| names);
     let mut seen = BTreeSet::new();
     let mut ranked = Vec::new();
     for property in instances.iter().flat_map(Instance::properties) {
@@ -138,7 +161,8 @@ fn candidates<'i>(instances: &'i [Instance], class: Option<&Class>) -> Vec<(&'i 
         }
         let name = property.name.as_str();
         let is_null = instances.iter().all(|instance| instance.get(name).is_none());
-        if is_null {
+        let wanted_at = wanted.iter().position(|wanted| property.name == **wanted);
+        if is_null && wanted_at.is_none() {
             continue;
         }
         let first = instances.first().and_then(|instance| instance.get(name));
@@ -150,19 +174,22 @@ fn candidates<'i>(instances: &'i [Instance], class: Option<&Class>) -> Vec<(&'i 
         let is_measured = declared.is_some_and(|(_, declared)| declared.qualifier("Gauge").is_some());
         let rank = match (is_key, differs, is_own) {
             (true, true, _) => 0,
-            _ if is_measured => 1,
-            (_, true, true) => 1,
-            (_, true, false) => 2,
-            (_, false, true) => 3,
+            _ if wanted_at.is_some() => 1,
+            _ if is_measured => 2,
+            (_, true, true) => 2,
+            (_, true, false) => 3,
+            (_, false, true) => 4,
             (_, false, false) => continue,
         };
-        ranked.push((rank, &property.name, is_key));
+        let candidate = Candidate {
+            name: &property.name,
+            is_key,
+            is_wanted: wanted_at.is_some(),
+        };
+        ranked.push((rank, wanted_at, candidate));
     }
-    ranked.sort_by_key(|(rank, ..)| *rank);
-    ranked
-        .into_iter()
-        .map(|(_, name, is_key)| (name, is_key))
-        .collect()
+    ranked.sort_by_key(|(rank, wanted_at, _)| (*rank, *wanted_at));
+    ranked.into_iter().map(|(.., candidate)| candidate).collect()
 }
 
 fn cells(name: &Name, instances: &[Instance], classes: &Classes) -> Vec<String> {
@@ -218,6 +245,7 @@ fn write_list(out: &mut Output, instance: &Instance, class: Option<&Arc<Class>>)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cim::CimType;
 
     fn instances(count: usize, properties: &[(&str, usize)]) -> Vec<Instance> {
         (0..count)
@@ -258,6 +286,35 @@ mod tests {
             &instances(2, &[("A", 3), ("B", 41), ("C", 3)]),
             80,
             Some(&["A", "C"]),
+        );
+    }
+
+    #[test]
+    fn what_is_most_wanted_of_a_class_comes_first() {
+        let monitor = |id: &str| {
+            let mut monitor = Instance::new(Name::new("ESM_MonitorSetting"));
+            monitor.set("Rule", id);
+            monitor.set("Warning", 85.0);
+            monitor.set_or_null("Critical", CimType::Real64, None::<f64>);
+            monitor.set("State", "normal");
+            monitor.set("InstanceID", id);
+            monitor
+        };
+        check(
+            &[monitor("cpu"), monitor("memory")],
+            80,
+            Some(&["InstanceID", "State", "Warning", "Critical"]),
+        );
+        let processor = |id: &str| {
+            let mut processor = Instance::new(Name::new("ESM_Processor"));
+            processor.set("DeviceID", id);
+            processor.set_or_null("LoadPercentage", CimType::Uint16, None::<u16>);
+            processor
+        };
+        check(
+            &[processor("cpu0"), processor("cpu1")],
+            80,
+            Some(&["DeviceID", "LoadPercentage"]),
         );
     }
 

@@ -1,8 +1,11 @@
 //! `esm subscription test`: one indication is sent and followed.
 
+use std::time::Duration;
+
 use serde_json::{Value as Json, json};
 
 use super::super::exit::{Exit, Failure};
+use super::super::length::parse_within;
 use super::super::output::{Output, TableOrJson, printable};
 use super::{CLASS, LocalAgent, find, id_of};
 use crate::cim::{Instance, Name, Value};
@@ -14,12 +17,17 @@ pub(super) struct TestArgs {
     /// Its ID; without one, all are tested, one after the other
     #[arg(value_name = "ID")]
     id: Option<String>,
-    /// How long to wait for the end of the first try, in seconds
-    #[arg(long, value_name = "SECS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=50))]
-    timeout: u64,
+    /// How long to wait for the end of the first try, as 10s or 50s
+    #[arg(long, value_name = "LENGTH", default_value = "30s", value_parser = parse_timeout)]
+    timeout: Duration,
     /// The form of the answer
     #[arg(long, value_enum, default_value_t, value_name = "FORM")]
     output: TableOrJson,
+}
+
+/// The agent answers within a minute, whatever comes of the try.
+fn parse_timeout(text: &str) -> Result<Duration, String> {
+    parse_within(text, 1..=50)
 }
 
 pub(super) async fn run(
@@ -77,13 +85,13 @@ async fn send_test(
     agent: &mut LocalAgent,
     uri: &str,
     subscription: &Instance,
-    timeout: u64,
+    timeout: Duration,
 ) -> Result<Instance, Failure> {
     let mut resource = Resource::new(uri);
     let key = subscription.get_str("InstanceID").unwrap_or_default();
     resource.selectors.0.push(Selector::text("InstanceID", key));
     let mut call = Invoke::new(uri, METHOD.as_str());
-    let timeout = RawValue::Text(timeout.to_string());
+    let timeout = RawValue::Text(timeout.as_secs().to_string());
     call.arguments
         .properties
         .push(("TimeoutSecs".to_owned(), timeout));

@@ -11,6 +11,7 @@ use super::trouble::Trouble;
 use super::verb::{Extra, Verb};
 use crate::cim::Name;
 use crate::cimxml::AssociationFilter;
+use crate::cli::length;
 use crate::cli::output::Format;
 use crate::net::fingerprint::Fingerprint;
 
@@ -174,6 +175,12 @@ impl Value<'_> {
         })
     }
 
+    fn timeout(&mut self) -> Result<Duration, Trouble> {
+        let text = self.text()?;
+        let length = length::parse_timeout(&text);
+        length.map_err(|reason| Trouble::Invocation(format!("{}: `{text}`: {reason}", self.name)))
+    }
+
     /// Makes sure that an option without a value got none.
     fn finish(self) -> Result<(), Trouble> {
         match self.given {
@@ -215,7 +222,7 @@ impl Options {
             "--password-file" => self.password_file = value.path()?,
             "--namespace" => self.namespace = Some(value.text()?),
             "--output" => self.output = form(&value.text()?)?,
-            "--timeout" => self.timeout = Some(Duration::from_secs(value.number(1..=3600)?.into())),
+            "--timeout" => self.timeout = Some(value.timeout()?),
             "--max-objects" => self.max_objects = Some(value.number(0..=1_000_000)?),
             "--language" => self.language = Some(value.text()?),
             "--config" => self.config = value.path()?,

@@ -1,14 +1,11 @@
 //! What arguments mean: which instance, which values.
 
-use std::time::Duration;
-
 use super::Session;
 use crate::cim::{CimType, Name, TypeDecl};
 use crate::cli::exit::{Exit, Failure};
 use crate::client::instance_name::{BadInstanceName, InstanceName, parse_pair};
 use crate::client::wsman::{EnumerationRequest, Resource, WsmanError};
 use crate::wsman::resource_uri::NAMESPACE_SELECTOR;
-use crate::wsman::time::parse_duration;
 use crate::wsman::{EnumerationMode, Filter, RawInstance, RawValue, SelectorSet};
 
 /// An instance, as the command line names it.
@@ -180,63 +177,8 @@ fn set(target: &mut RawInstance, name: &Name, value: RawValue) {
     }
 }
 
-/// Reads a length of time: `90s`, `5m`, `1h`, `2d`, or an xs:duration such as `PT1H30M`.
-///
-/// # Errors
-/// What would be right.
-pub fn parse_length(text: &str) -> Result<Duration, String> {
-    if text.starts_with(['P', '-']) {
-        return parse_duration(text).map_err(|reason| format!("it is {reason}"));
-    }
-    let shape = || "a length of time is a number with its unit: 90s, 5m, 1h or 2d".to_owned();
-    let digits = text.len()
-        - text
-            .trim_start_matches(|digit: char| digit.is_ascii_digit())
-            .len();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| shape())?;
-    let secs = match unit {
-        "s" => 1,
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(shape()),
-    };
-    let secs = number
-        .checked_mul(secs)
-        .filter(|secs| *secs <= 1000 * 366 * 86_400);
-    secs.map(Duration::from_secs).ok_or_else(shape)
-}
-
 impl From<BadInstanceName> for Failure {
     fn from(error: BadInstanceName) -> Self {
         Self::new(Exit::Usage, error)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(text: &str, secs: Option<u64>) {
-        let parsed = parse_length(text).ok();
-        assert_eq!(parsed, secs.map(Duration::from_secs), "{text}");
-    }
-
-    #[test]
-    fn lengths_of_time_have_a_unit() {
-        check("90s", Some(90));
-        check("5m", Some(300));
-        check("1h", Some(3600));
-        check("2d", Some(172_800));
-        check("PT1H30M", Some(5400));
-        check("90", None);
-        check("h", None);
-        check("1w", None);
-        check("1h30m", None);
-        check("-1h", None);
-        check("99999999999999999999s", None);
-        check("999999999999d", None);
     }
 }

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 
 use super::Session;
 use super::printer::{Printer, Progress};
+use super::read::property_names;
 use crate::cim::Name;
 use crate::cli::exit::{Exit, Failure};
 use crate::client::instance_name::{InstanceName, class_uri, parse_pair};
@@ -123,7 +124,7 @@ pub async fn run(args: &EnumerateArgs, session: &mut Session<'_>) -> Result<Exit
         polymorphism: args.polymorphism(),
         batch: args.batch.or_else(|| u32::try_from(args.max?).ok()),
     };
-    let select = args.select()?;
+    let select = property_names(&args.properties)?;
     let Session {
         client,
         common,
@@ -221,14 +222,5 @@ impl EnumerateArgs {
             Polymorphism::Exclude => PolymorphismMode::ExcludeSubClassProperties,
             Polymorphism::None => PolymorphismMode::None,
         }
-    }
-
-    fn select(&self) -> Result<Option<Vec<Name>>, Failure> {
-        if self.properties.is_empty() {
-            return Ok(None);
-        }
-        let names = self.properties.iter().map(|name| Name::parse(name.trim()));
-        let names: Result<_, _> = names.collect();
-        names.map(Some).map_err(|error| Failure::new(Exit::Usage, error))
     }
 }

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value as Json};
 
+use super::read::unknown_property;
 use crate::cim::{Instance, Name};
-use crate::cli::exit::{Exit, Failure};
+use crate::cli::exit::Failure;
 use crate::cli::output::{Format, Output, printable};
 use crate::cli::show::json::instance_json;
 use crate::cli::show::layout::{Layout, line_width};
@@ -102,9 +103,8 @@ impl<'p> Printer<'p> {
                 // In a later reply it may be an array without items.
                 None if self.written > 0 => {}
                 None => {
-                    let known: Vec<&str> = first.properties.iter().map(|(name, _)| name.as_str()).collect();
-                    let message = format!("there is no property `{name}`, but: {}", known.join(", "));
-                    return Err(Failure::new(Exit::Usage, message));
+                    let known = first.properties.iter().map(|(name, _)| name.as_str());
+                    return Err(unknown_property(name, known));
                 }
             }
         }

@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 
 use super::Session;
 use super::arguments::InstanceArgs;
-use crate::cim::Instance;
+use crate::cim::query::nearest;
+use crate::cim::{Instance, Name};
 use crate::cli::exit::{Exit, Failure};
 use crate::cli::output::{Format, printable};
 use crate::cli::show::json::instance_json;
@@ -26,10 +27,49 @@ pub struct IdentifyArgs {}
 Examples:
   esm wsman get ESM_GeneralInformation
   esm wsman get 'ESM_Processor?DeviceID=_Total' --output json
+  esm wsman get 'ESM_MonitorSetting?InstanceID=cpu' --properties State,Warning
   esm wsman get ESM_FileSystemThread --selector Name=/srv/a&b")]
 pub struct GetArgs {
     #[command(flatten)]
     instance: InstanceArgs,
+    /// Show only these properties
+    #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
+    properties: Vec<String>,
+}
+
+/// The names that `--properties` gives; `None` where it does not stand.
+///
+/// # Errors
+/// If one is none.
+pub fn property_names(given: &[String]) -> Result<Option<Vec<Name>>, Failure> {
+    let names = given.iter().map(|name| Name::parse(name.trim()));
+    let names: Vec<Name> = names
+        .collect::<Result<_, _>>()
+        .map_err(|error| Failure::new(Exit::Usage, error))?;
+    Ok((!names.is_empty()).then_some(names))
+}
+
+/// Leaves these properties of the instance, in this order.
+fn select(instance: &mut RawInstance, wanted: &[Name]) -> Result<(), Failure> {
+    let find = |name: &Name| {
+        let found = instance.properties.iter().find(|(known, _)| *name == **known);
+        found.cloned().ok_or_else(|| {
+            let known = instance.properties.iter().map(|(known, _)| known.as_str());
+            unknown_property(name, known)
+        })
+    };
+    let selected = wanted.iter().map(find).collect::<Result<_, _>>()?;
+    instance.properties = selected;
+    Ok(())
+}
+
+/// Says that there is no such property, and which may have been meant.
+pub fn unknown_property<'n>(name: &Name, known: impl IntoIterator<Item = &'n str>) -> Failure {
+    let message = match nearest(name.as_str(), known) {
+        Some(meant) => format!("there is no property `{name}`; did you mean `{meant}`?"),
+        None => format!("there is no property `{name}`; without --properties all are shown"),
+    };
+    Failure::new(Exit::Usage, message)
 }
 
 /// Asks who is there.
@@ -57,8 +97,12 @@ pub async fn identify(session: &mut Session<'_>) -> Result<Exit, Failure> {
 
 /// Reads one instance.
 pub async fn get(args: &GetArgs, session: &mut Session<'_>) -> Result<Exit, Failure> {
+    let wanted = property_names(&args.properties)?;
     let resource = session.resolve(args.instance.name()?).await?;
-    let received = session.client.get(&resource).await?;
+    let mut received = session.client.get(&resource).await?;
+    if let Some(wanted) = wanted {
+        select(&mut received.content, &wanted)?;
+    }
     session.write_instance(&received.content, &received.envelope)?;
     Ok(Exit::Done)
 }

@@ -7,10 +7,11 @@ use clap::ValueEnum;
 use serde_json::json;
 
 use super::Session;
-use super::arguments::parse_length;
 use super::printer::Printer;
 use crate::cli::connect::password;
+use crate::cli::destination::{self, Defaults};
 use crate::cli::exit::{Exit, Failure};
+use crate::cli::length;
 use crate::cli::output::{Format, printable};
 use crate::cli::show::duration_text;
 use crate::client::instance_name::InstanceName;
@@ -49,23 +50,23 @@ pub struct SubscribeArgs {
         requires = "filter"
     )]
     dialect: Dialect,
-    /// Where the agent delivers to
+    /// Where the agent delivers to: https://HOST[:PORT]/, or HOST[:6736] alone
     #[arg(long, value_name = "URL")]
     notify_to: Option<String>,
     /// How events are delivered
     #[arg(long, value_enum, default_value_t, value_name = "MODE")]
     mode: Mode,
     /// How long the subscription is wanted for, as 90s, 5m, 1h or 2d [default: what the agent gives]
-    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    #[arg(long, value_name = "LENGTH", value_parser = length::parse)]
     expires: Option<Duration>,
     /// Have a sign of life sent at least that often, as 30s or 5m
-    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    #[arg(long, value_name = "LENGTH", value_parser = length::parse)]
     heartbeat: Option<Duration>,
     /// How many events one batch may hold (mode events)
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: Option<u32>,
     /// How long a batch may wait to be filled, as 5s or 1m (mode events)
-    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    #[arg(long, value_name = "LENGTH", value_parser = length::parse)]
     batch_wait: Option<Duration>,
     /// Have bookmarks sent with the events
     #[arg(long)]
@@ -92,7 +93,7 @@ pub struct RenewArgs {
     #[arg(value_name = "ID")]
     id: String,
     /// How long it is wanted for, as 90s, 5m, 1h or 2d [default: what the agent gives]
-    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    #[arg(long, value_name = "LENGTH", value_parser = length::parse)]
     expires: Option<Duration>,
 }
 
@@ -126,7 +127,7 @@ pub struct PullArgs {
     #[arg(value_name = "CONTEXT")]
     context: String,
     /// How long to wait for an event, as 30s or 5m [default: what the agent gives]
-    #[arg(long, value_name = "LENGTH", value_parser = parse_length)]
+    #[arg(long, value_name = "LENGTH", value_parser = length::parse)]
     wait: Option<Duration>,
     /// At most so many
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
@@ -198,6 +199,11 @@ pub async fn pull(args: &PullArgs, session: &mut Session<'_>) -> Result<Exit, Fa
     let Received { content, envelope } = match session.client.pull(None, request).await {
         // The time for it is over (WS-Enumeration, 3.3).
         Err(error) if error.fault().is_some_and(is_timeout) => return Ok(Exit::Negative),
+        Err(error) if error.fault().is_some_and(is_unknown) => {
+            return Err(Failure::from(error).with_advice(
+                "a context is what `subscribe --mode pull` printed, or the last `pull`; the subscription's identifier is none",
+            ));
+        }
         answer => answer?,
     };
     let items = content.items;
@@ -227,6 +233,10 @@ const fn is_timeout(fault: &Fault) -> bool {
     )
 }
 
+fn is_unknown(fault: &Fault) -> bool {
+    fault.cause == FaultCause::InvalidEnumerationContext
+}
+
 impl SubscribeArgs {
     fn request(&self) -> Result<(Subscribe, Vec<IssuedToken>), Failure> {
         let mode = match self.mode {
@@ -243,11 +253,16 @@ impl SubscribeArgs {
             Dialect::Wql => Filter::Wql(query),
             Dialect::Cql => Filter::Cql(query),
         });
-        let tokens = self.tokens()?;
+        let notify_to = self
+            .notify_to
+            .as_deref()
+            .map(|given| destination::url(given, Defaults::default()))
+            .transpose()?;
+        let tokens = self.tokens(notify_to.as_deref())?;
         let request = Subscribe {
             delivery: Delivery {
                 mode,
-                notify_to: self.notify_to.as_deref().map(EndpointReference::to),
+                notify_to: notify_to.as_deref().map(EndpointReference::to),
                 heartbeats: self.heartbeat,
                 max_elements: self.batch,
                 max_time: self.batch_wait,
@@ -262,7 +277,7 @@ impl SubscribeArgs {
         Ok((request, tokens))
     }
 
-    fn tokens(&self) -> Result<Vec<IssuedToken>, Failure> {
+    fn tokens(&self, notify_to: Option<&str>) -> Result<Vec<IssuedToken>, Failure> {
         let Some(user) = &self.notify_user else {
             return Ok(Vec::new());
         };
@@ -273,7 +288,7 @@ impl SubscribeArgs {
                 user: user.clone(),
                 password: password.to_string(),
             },
-            applies_to: self.notify_to.clone(),
+            applies_to: notify_to.map(str::to_owned),
         }])
     }
 }

@@ -5,18 +5,25 @@ use crate::cim::{Class, Name};
 
 /// Says that a class does not have a property, and which of its names is the most alike.
 pub fn unknown_property(class: &Class, name: &Name) -> Reason {
-    let nearest = class
-        .properties
-        .iter()
-        .map(|property| (distance(name.as_str(), property.name.as_str()), &property.name))
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= name.as_str().len() / 3)
-        .map(|(_, name)| name.clone());
+    let names = class.properties.iter().map(|property| property.name.as_str());
+    let nearest = nearest(name.as_str(), names)
+        .and_then(|nearest| class.property(nearest))
+        .map(|property| property.name.clone());
     Reason::UnknownProperty {
         class: class.name.clone(),
         property: name.clone(),
         nearest,
     }
+}
+
+/// The one of `names` that is most alike to a misspelt name, if one is alike.
+pub fn nearest<'n>(misspelt: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    names
+        .into_iter()
+        .map(|name| (distance(misspelt, name), name))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, _)| *distance <= misspelt.len() / 3)
+        .map(|(_, name)| name)
 }
 
 /// How many characters must be put in, taken out or changed to make one name of the other, case aside
@@ -47,6 +54,14 @@ fn distance(a: &str, b: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_a_name_that_is_alike_is_meant() {
+        let names = ["Name", "LoadPercentage"];
+        assert_eq!(nearest("loadpercent", names), Some("LoadPercentage"));
+        assert_eq!(nearest("Nmae", names), None);
+        assert_eq!(nearest("Other", names), None);
+    }
 
     #[test]
     fn distances() {
