@@ -52,9 +52,6 @@ pub enum DecodeError {
     /// It is of a version of the protocol other than 1.
     #[error("the protocol version `{0}` is not served: send 1.0")]
     UnsupportedProtocolVersion(String),
-    /// It holds several requests.
-    #[error("several requests in one message are not served")]
-    MultipleRequests,
 }
 
 impl DecodeError {
@@ -66,7 +63,6 @@ impl DecodeError {
             Self::UnsupportedCimVersion(_) => "unsupported-cim-version",
             Self::UnsupportedDtdVersion(_) => "unsupported-dtd-version",
             Self::UnsupportedProtocolVersion(_) => "unsupported-protocol-version",
-            Self::MultipleRequests => "multiple-requests-unsupported",
         }
     }
 
@@ -76,8 +72,7 @@ impl DecodeError {
             Self::Xml(_) | Self::Invalid(_) => 400,
             Self::UnsupportedCimVersion(_)
             | Self::UnsupportedDtdVersion(_)
-            | Self::UnsupportedProtocolVersion(_)
-            | Self::MultipleRequests => 501,
+            | Self::UnsupportedProtocolVersion(_) => 501,
         }
     }
 

@@ -1,20 +1,38 @@
 //! Exports: how a CIM server delivers an indication to a listener, and what the listener answers (DSP0200,
 //! 5.5; DSP0201, 5.2.8).
 
-use super::message::{self, child, expect, only_child};
+use super::message::{self, expect, only_child};
 use super::{DecodeError, OperationError, instance, name};
 use crate::cim::{CimError, Instance};
 use crate::xml::{Limits, Reader, Start, Writer};
 
-/// An export request: one indication.
+/// A message with one or more exports, each of which is answered by itself.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ExportRequest {
+pub struct ExportMessage {
     /// `MESSAGE ID`, which the response repeats.
     pub message_id: String,
+    /// Whether the exports came in a `MULTIEXPREQ`; the responses go back in a `MULTIEXPRSP` then.
+    pub is_multiple: bool,
+    /// The exports, in order; at least one.
+    pub exports: Vec<Export>,
+}
+
+/// One export.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Export {
     /// The name of the export method, which the response repeats.
     pub method: String,
-    /// The indication; `None` where the method is another than `ExportIndication`.
-    pub indication: Option<Instance>,
+    /// The indication, or the error that this one export is answered with.
+    pub indication: Result<ExportedIndication, CimError>,
+}
+
+/// An indication as it was exported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExportedIndication {
+    /// The indication.
+    pub instance: Instance,
+    /// Its element, as XML that stands for itself.
+    pub xml: String,
 }
 
 /// What a listener answers.
@@ -32,35 +50,34 @@ const EXPORT_INDICATION: &str = "ExportIndication";
 /// Its only parameter.
 const NEW_INDICATION: &str = "NewIndication";
 
-impl ExportRequest {
-    /// Reads an export request.
+/// How long the indications of one message may be together, in bytes of XML that stands for itself: what is declared
+/// once in the message is declared in each of them.
+const MAX_INDICATIONS_BYTES: usize = 16 * 1024 * 1024;
+
+impl ExportMessage {
+    /// Reads a message with exports.
+    ///
+    /// What is wrong with one export is an error of that export alone, and stands in its place.
     ///
     /// # Errors
-    /// If it is malformed or none; [`DecodeError::cim_error_header`] says it to the sender.
+    /// If the message as a whole cannot be read; [`DecodeError::cim_error_header`] says it to the sender.
     pub fn decode(text: &str, limits: Limits) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(text, limits)?;
         let (message, message_id) = message::open(&mut reader)?;
-        let request = child(&mut reader, &message)?;
-        if request.local == "MULTIEXPREQ" {
-            return Err(DecodeError::MultipleRequests);
-        }
-        expect(&request, "SIMPLEEXPREQ")?;
-        let call = only_child(&mut reader, &request, "EXPMETHODCALL")?;
-        let method = call.plain_attribute("NAME").unwrap_or_default().to_owned();
-        let indication = if method.eq_ignore_ascii_case(EXPORT_INDICATION) {
-            Some(decode_parameter(&mut reader, &call)?)
-        } else {
-            None
-        };
+        let mut room = MAX_INDICATIONS_BYTES;
+        let (is_multiple, exports) =
+            message::requests(&mut reader, &message, "MULTIEXPREQ", |reader, element| {
+                Export::decode(reader, element, limits, &mut room)
+            })?;
         reader.finish()?;
         Ok(Self {
             message_id,
-            method,
-            indication,
+            is_multiple,
+            exports,
         })
     }
 
-    /// Writes the request that exports `indication`.
+    /// Writes the message that exports `indication` alone.
     pub fn encode(message_id: &str, indication: &Instance) -> String {
         let mut w = Writer::with_capacity(4096).keeping_end_tags();
         message::begin(&mut w, message_id);
@@ -77,21 +94,56 @@ impl ExportRequest {
         w.finish()
     }
 
-    /// Writes the response: that the indication was taken, or why not.
-    pub fn encode_response(&self, result: Result<(), &CimError>) -> String {
+    /// Writes the response: of each export, in order, that the indication was taken, or why not.
+    pub fn encode_response(&self, results: &[Result<(), CimError>]) -> String {
         let mut w = Writer::with_capacity(512).keeping_end_tags();
         message::begin(&mut w, &self.message_id);
-        w.start(name("SIMPLEEXPRSP"));
-        w.start(name("EXPMETHODRESPONSE"));
-        w.attr(name("NAME"), &self.method);
-        match result {
-            Ok(()) => w.empty(name("IRETURNVALUE")),
-            Err(error) => message::encode_error(&mut w, error),
+        if self.is_multiple {
+            w.start(name("MULTIEXPRSP"));
         }
-        w.end(name("EXPMETHODRESPONSE"));
-        w.end(name("SIMPLEEXPRSP"));
+        for (export, result) in self.exports.iter().zip(results) {
+            w.start(name("SIMPLEEXPRSP"));
+            w.start(name("EXPMETHODRESPONSE"));
+            w.attr(name("NAME"), &export.method);
+            match result {
+                Ok(()) => w.empty(name("IRETURNVALUE")),
+                Err(error) => message::encode_error(&mut w, error),
+            }
+            w.end(name("EXPMETHODRESPONSE"));
+            w.end(name("SIMPLEEXPRSP"));
+        }
+        if self.is_multiple {
+            w.end(name("MULTIEXPRSP"));
+        }
         message::end(&mut w);
         w.finish()
+    }
+}
+
+impl Export {
+    /// Takes from `room` what the indication needs.
+    fn decode<'a>(
+        reader: &mut Reader<'a>,
+        element: &Start<'a>,
+        limits: Limits,
+        room: &mut usize,
+    ) -> Result<Self, DecodeError> {
+        expect(element, "SIMPLEEXPREQ")?;
+        let call = message::call(reader, element)?;
+        expect(&call, "EXPMETHODCALL")?;
+        let method = call.plain_attribute("NAME").unwrap_or_default().to_owned();
+        let indication = if method.eq_ignore_ascii_case(EXPORT_INDICATION) {
+            match new_indication(reader, &call, limits, room) {
+                Ok(indication) => Ok(indication),
+                Err(DecodeError::Invalid(reason)) => Err(CimError::invalid_parameter(reason)),
+                Err(error) => return Err(error),
+            }
+        } else {
+            Err(CimError::not_supported(
+                "ExportIndication is the only export method.",
+            ))
+        };
+        Ok(Self { method, indication })
     }
 }
 
@@ -119,14 +171,24 @@ impl ExportResponse {
 }
 
 /// The instance in the parameter `NewIndication`.
-fn decode_parameter<'a>(reader: &mut Reader<'a>, call: &Start<'a>) -> Result<Instance, DecodeError> {
+fn new_indication<'a>(
+    reader: &mut Reader<'a>,
+    call: &Start<'a>,
+    limits: Limits,
+    room: &mut usize,
+) -> Result<ExportedIndication, DecodeError> {
     while let Some(parameter) = reader.child(call)? {
         let is_indication = parameter
             .plain_attribute("NAME")
             .is_some_and(|name| name.eq_ignore_ascii_case(NEW_INDICATION));
         if parameter.local == "EXPPARAMVALUE" && is_indication {
             let element = only_child(reader, &parameter, "INSTANCE")?;
-            return instance::decode(reader, &element);
+            let xml = reader.capture(&element, *room)?;
+            *room -= xml.len().min(*room);
+            let mut reader = Reader::new(&xml, limits)?;
+            let element = reader.root()?;
+            let instance = instance::decode(&mut reader, &element)?;
+            return Ok(ExportedIndication { instance, xml });
         }
     }
     Err(DecodeError::Invalid(
@@ -152,27 +214,94 @@ mod tests {
         ))
     }
 
-    fn decode(text: &str) -> Result<ExportRequest, DecodeError> {
-        ExportRequest::decode(text, Limits::default())
+    fn decode(text: &str) -> Result<ExportMessage, DecodeError> {
+        ExportMessage::decode(text, Limits::default())
+    }
+
+    /// The only export of a message that holds one.
+    #[track_caller]
+    fn only(message: &ExportMessage) -> &Export {
+        assert!(!message.is_multiple);
+        let [export] = message.exports.as_slice() else {
+            panic!("{message:?}")
+        };
+        export
     }
 
     #[test]
     fn an_indication_is_read_and_answered() {
         let instance = "<INSTANCE CLASSNAME=\"CIM_AlertIndication\"><PROPERTY NAME=\"EventID\" TYPE=\"string\"><VALUE>1</VALUE></PROPERTY></INSTANCE>";
         let request = decode(&export("ExportIndication", "NewIndication", instance)).unwrap();
-        let indication = request.indication.as_ref().unwrap();
-        assert_eq!(indication.get_str("EventID"), Some("1"));
-        insta::assert_snapshot!(request.encode_response(Ok(())), @r#"
+        let indication = only(&request).indication.as_ref().unwrap();
+        assert_eq!(indication.instance.get_str("EventID"), Some("1"));
+        assert_eq!(indication.xml, instance);
+        insta::assert_snapshot!(request.encode_response(&[Ok(())]), @r#"
         <?xml version="1.0" encoding="utf-8"?>
         <CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="42" PROTOCOLVERSION="1.0"><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><IRETURNVALUE></IRETURNVALUE></EXPMETHODRESPONSE></SIMPLEEXPRSP></MESSAGE></CIM>
         "#);
         let error = CimError::new(CimStatus::Failed, "later");
-        insta::assert_snapshot!(request.encode_response(Err(&error)), @r#"
+        insta::assert_snapshot!(request.encode_response(&[Err(error)]), @r#"
         <?xml version="1.0" encoding="utf-8"?>
         <CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="42" PROTOCOLVERSION="1.0"><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><ERROR CODE="1" DESCRIPTION="later"/></EXPMETHODRESPONSE></SIMPLEEXPRSP></MESSAGE></CIM>
         "#);
-        let other = decode(&export("Other", "NewIndication", instance)).unwrap();
-        assert_eq!((other.method.as_str(), other.indication), ("Other", None));
+        check_refused(
+            &export("Other", "NewIndication", instance),
+            CimStatus::NotSupported,
+            "ExportIndication is the only export method.",
+        );
+        let no_parameter = "ExportIndication lacks its parameter NewIndication";
+        check_refused(
+            &export("ExportIndication", "Other", ""),
+            CimStatus::InvalidParameter,
+            no_parameter,
+        );
+        check_refused(
+            &export("ExportIndication", "NewIndication", ""),
+            CimStatus::InvalidParameter,
+            "EXPPARAMVALUE is empty",
+        );
+    }
+
+    #[track_caller]
+    fn check_refused(text: &str, status: CimStatus, detail: &str) {
+        let refused = only(&decode(text).unwrap()).indication.clone();
+        assert_eq!(refused, Err(CimError::new(status, detail)));
+    }
+
+    #[test]
+    fn several_exports_are_read_and_answered_in_order() {
+        let correlator = "<CORRELATOR NAME=\"c\" TYPE=\"string\"><VALUE>1</VALUE></CORRELATOR>";
+        let one = |class: &str, type_name: &str| {
+            format!(
+                "<SIMPLEEXPREQ>{correlator}<EXPMETHODCALL NAME=\"ExportIndication\"><EXPPARAMVALUE NAME=\"NewIndication\">\
+                 <INSTANCE CLASSNAME=\"{class}\"><PROPERTY NAME=\"A\" TYPE=\"{type_name}\"><VALUE>x</VALUE></PROPERTY></INSTANCE>\
+                 </EXPPARAMVALUE></EXPMETHODCALL></SIMPLEEXPREQ>"
+            )
+        };
+        let other = "<SIMPLEEXPREQ><EXPMETHODCALL NAME=\"Other\"/></SIMPLEEXPREQ>";
+        let exports = [
+            one("C_1", "string"),
+            one("C_2", "uint8"),
+            other.to_owned(),
+            one("C_3", "string"),
+        ];
+        let text = message(&format!("<MULTIEXPREQ>{}</MULTIEXPREQ>", exports.concat()));
+        let several = decode(&text).unwrap();
+        let results: Vec<Result<(), CimError>> = several
+            .exports
+            .iter()
+            .map(|export| export.indication.clone().map(drop))
+            .collect();
+        let classes = several.exports.iter().map(|export| &export.indication);
+        let classes: Vec<&str> = classes
+            .flatten()
+            .map(|indication| indication.instance.class_name.as_str())
+            .collect();
+        assert_eq!(classes, ["C_1", "C_3"]);
+        insta::assert_snapshot!(several.encode_response(&results), @r#"
+        <?xml version="1.0" encoding="utf-8"?>
+        <CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="42" PROTOCOLVERSION="1.0"><MULTIEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><IRETURNVALUE></IRETURNVALUE></EXPMETHODRESPONSE></SIMPLEEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><ERROR CODE="4" DESCRIPTION="the property `A`: `x` is no uint8 (0 to 255)"/></EXPMETHODRESPONSE></SIMPLEEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="Other"><ERROR CODE="7" DESCRIPTION="ExportIndication is the only export method."/></EXPMETHODRESPONSE></SIMPLEEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><IRETURNVALUE></IRETURNVALUE></EXPMETHODRESPONSE></SIMPLEEXPRSP></MULTIEXPRSP></MESSAGE></CIM>
+        "#);
     }
 
     #[test]
@@ -182,16 +311,15 @@ mod tests {
         indication.set("MessageArguments", vec!["1".to_owned(), "2".to_owned()]);
         indication.set_or_null("OtherAlertType", crate::cim::CimType::String, None::<&str>);
         indication.set("SequenceNumber", 7_i64);
-        let text = ExportRequest::encode("12", &indication);
+        let text = ExportMessage::encode("12", &indication);
         insta::assert_snapshot!(text, @r#"
         <?xml version="1.0" encoding="utf-8"?>
         <CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="12" PROTOCOLVERSION="1.0"><SIMPLEEXPREQ><EXPMETHODCALL NAME="ExportIndication"><EXPPARAMVALUE NAME="NewIndication"><INSTANCE CLASSNAME="CIM_AlertIndication"><PROPERTY NAME="Message" TYPE="string"><VALUE>a &lt; b &amp; &quot;c&quot;</VALUE></PROPERTY><PROPERTY.ARRAY NAME="MessageArguments" TYPE="string"><VALUE.ARRAY><VALUE>1</VALUE><VALUE>2</VALUE></VALUE.ARRAY></PROPERTY.ARRAY><PROPERTY NAME="OtherAlertType" TYPE="string"></PROPERTY><PROPERTY NAME="SequenceNumber" TYPE="sint64"><VALUE>7</VALUE></PROPERTY></INSTANCE></EXPPARAMVALUE></EXPMETHODCALL></SIMPLEEXPREQ></MESSAGE></CIM>
         "#);
         let request = decode(&text).unwrap();
-        assert_eq!(
-            (request.message_id.as_str(), request.indication),
-            ("12", Some(indication))
-        );
+        assert_eq!(request.message_id, "12");
+        let read = only(&request).indication.as_ref().unwrap();
+        assert_eq!(read.instance, indication);
     }
 
     #[track_caller]
@@ -237,6 +365,28 @@ mod tests {
             &response("<RETURNVALUE/>"),
             Err("RETURNVALUE may not stand in EXPMETHODRESPONSE"),
         );
+    }
+
+    #[test]
+    fn what_is_declared_once_does_not_grow_without_bound() {
+        let name = "x".repeat(15 * 1024);
+        let several = |count: usize| {
+            let each = "<SIMPLEEXPREQ><EXPMETHODCALL NAME=\"ExportIndication\"><EXPPARAMVALUE NAME=\"NewIndication\">\
+                        <INSTANCE CLASSNAME=\"C\"><p:PROPERTY NAME=\"A\" TYPE=\"string\"/></INSTANCE></EXPPARAMVALUE>\
+                        </EXPMETHODCALL></SIMPLEEXPREQ>";
+            let text = format!(
+                "<MULTIEXPREQ xmlns=\"{name}\">{}</MULTIEXPREQ>",
+                each.repeat(count)
+            );
+            decode(&message(&text).replacen("<CIM ", &format!("<CIM xmlns:p=\"{name}\" "), 1))
+        };
+        let some = several(10).unwrap();
+        assert!(
+            some.exports.iter().all(|export| export.indication.is_ok()),
+            "{some:?}"
+        );
+        let error = several(1000).unwrap_err();
+        assert_eq!(error.cim_error_header(), "request-not-well-formed", "{error}");
     }
 
     proptest::proptest! {
@@ -290,23 +440,29 @@ mod tests {
         );
         check(
             &message("<MULTIEXPREQ/>"),
-            "multiple-requests-unsupported",
-            "several requests in one message are not served",
+            "request-not-valid",
+            "MULTIEXPREQ is empty",
+        );
+        let many = "<SIMPLEEXPREQ><EXPMETHODCALL NAME=\"A\"/></SIMPLEEXPREQ>".repeat(1001);
+        check(
+            &message(&format!("<MULTIEXPREQ>{many}</MULTIEXPREQ>")),
+            "request-not-valid",
+            "there are more than 1000 requests in one message",
+        );
+        check(
+            &message("<MULTIEXPREQ><SIMPLEREQ/></MULTIEXPREQ>"),
+            "request-not-valid",
+            "there is SIMPLEREQ where SIMPLEEXPREQ belongs",
+        );
+        check(
+            &message("<SIMPLEEXPREQ><CORRELATOR/></SIMPLEEXPREQ>"),
+            "request-not-valid",
+            "SIMPLEEXPREQ holds no call",
         );
         check(
             &message("<SIMPLEREQ/>"),
             "request-not-valid",
             "there is SIMPLEREQ where SIMPLEEXPREQ belongs",
-        );
-        check(
-            &export("ExportIndication", "Other", ""),
-            "request-not-valid",
-            "ExportIndication lacks its parameter NewIndication",
-        );
-        check(
-            &export("ExportIndication", "NewIndication", ""),
-            "request-not-valid",
-            "EXPPARAMVALUE is empty",
         );
     }
 }

@@ -46,6 +46,46 @@ pub(super) fn open<'a>(reader: &mut Reader<'a>) -> Result<(Start<'a>, String), D
     Ok((message, id))
 }
 
+/// How many requests one message may hold.
+const MAX_REQUESTS: usize = 1_000;
+
+/// Reads the request of a message, or each of several in an element `multiple` (DSP0201, 5.2.2), by `one`. Says
+/// whether they came in such an element.
+pub(super) fn requests<'a, T>(
+    reader: &mut Reader<'a>,
+    message: &Start<'a>,
+    multiple: &str,
+    mut one: impl FnMut(&mut Reader<'a>, &Start<'a>) -> Result<T, DecodeError>,
+) -> Result<(bool, Vec<T>), DecodeError> {
+    let first = child(reader, message)?;
+    if first.local != multiple {
+        return Ok((false, vec![one(reader, &first)?]));
+    }
+    let mut requests = Vec::new();
+    while let Some(element) = reader.child(&first)? {
+        if requests.len() == MAX_REQUESTS {
+            return Err(DecodeError::Invalid(format!(
+                "there are more than {MAX_REQUESTS} requests in one message"
+            )));
+        }
+        requests.push(one(reader, &element)?);
+    }
+    if requests.is_empty() {
+        return Err(DecodeError::Invalid(format!("{multiple} is empty")));
+    }
+    Ok((true, requests))
+}
+
+/// The call in a request, behind what relates the request to others.
+pub(super) fn call<'a>(reader: &mut Reader<'a>, request: &Start<'a>) -> Result<Start<'a>, DecodeError> {
+    let mut call = child(reader, request)?;
+    while call.local == "CORRELATOR" {
+        let next = reader.child(request)?;
+        call = next.ok_or_else(|| DecodeError::Invalid(format!("{} holds no call", request.local)))?;
+    }
+    Ok(call)
+}
+
 fn check_version(
     element: &Start<'_>,
     attribute: &str,

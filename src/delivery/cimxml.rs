@@ -13,7 +13,7 @@ use super::connection::{Connection, ConnectionOptions, judge};
 use super::courier::{Courier, Item, Line, Parcel, Receipt, SendError, Sending, Steps, Target};
 use crate::cim::CimStatus;
 use crate::cimxml::OperationError;
-use crate::cimxml::export::{ExportRequest, ExportResponse};
+use crate::cimxml::export::{ExportMessage, ExportResponse};
 use crate::net::http_client::{ClientRequest, ClientResponse};
 use crate::subscription::Subscription;
 use crate::xml::{Limits, decode};
@@ -116,7 +116,7 @@ impl CimXmlLine {
     fn request(&self, subscription: &Subscription, item: &Item) -> ClientRequest {
         let indication = item.indication_for(subscription);
         // The same indication has the same message id on every retry.
-        let text = ExportRequest::encode(&item.seq.to_string(), &indication);
+        let text = ExportMessage::encode(&item.seq.to_string(), &indication);
         let path = self.connection.url().path_and_query.clone();
         let mut request = ClientRequest::post(path, CONTENT_TYPE, text);
         for (name, value) in HEADERS {

@@ -10,8 +10,8 @@ use hyper::header::{HeaderName, HeaderValue};
 use tokio::sync::{mpsc, oneshot};
 
 use super::report::{Content, Indication, Protocol, Report};
-use crate::cim::{CimError, CimStatus, Instance};
-use crate::cimxml::export::ExportRequest;
+use crate::cim::{CimError, CimStatus};
+use crate::cimxml::export::{ExportMessage, ExportedIndication};
 use crate::client::classes::Classes;
 use crate::client::wsman::items::events_xml;
 use crate::net::principal::Principal;
@@ -118,32 +118,32 @@ impl Receiver {
     }
 
     async fn take_export(&self, text: &str, from: Peer) -> HttpReply {
-        let export = match ExportRequest::decode(text, self.limits) {
-            Ok(export) => export,
+        let message = match ExportMessage::decode(text, self.limits) {
+            Ok(message) => message,
             Err(error) => {
                 let header = HeaderValue::from_static(error.cim_error_header());
                 let reply = HttpReply::text(error.http_status(), &error);
                 return reply.with_header(HeaderName::from_static("cimerror"), header);
             }
         };
-        let result = match &export.indication {
-            Some(indication) => self.take_exported(indication, text, from).await,
-            None => Err(CimError::new(
-                CimStatus::NotSupported,
-                "ExportIndication is the only export method.",
-            )),
-        };
-        let reply = HttpReply::new(200, CIM_XML, export.encode_response(result.as_ref().copied()));
+        let mut results = Vec::with_capacity(message.exports.len());
+        for export in &message.exports {
+            results.push(match &export.indication {
+                Ok(indication) => self.take_exported(indication, from).await,
+                Err(error) => Err(error.clone()),
+            });
+        }
+        let reply = HttpReply::new(200, CIM_XML, message.encode_response(&results));
         reply.with_header(
             HeaderName::from_static("cimexport"),
             HeaderValue::from_static("MethodResponse"),
         )
     }
 
-    async fn take_exported(&self, instance: &Instance, text: &str, from: Peer) -> Result<(), CimError> {
+    async fn take_exported(&self, exported: &ExportedIndication, from: Peer) -> Result<(), CimError> {
         let indication = Indication {
-            instance: instance.clone(),
-            xml: text.to_owned(),
+            instance: exported.instance.clone(),
+            xml: exported.xml.clone(),
         };
         let contents = vec![Content::Indication(Box::new(indication))];
         if self.hand_on(from, Protocol::CimXml, contents).await {

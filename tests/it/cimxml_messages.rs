@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use esm::cim::{CimError, CimStatus, CimType, Class, Instance, InstancePath, Name, Namespace};
-use esm::cimxml::export::{ExportRequest, ExportResponse};
+use esm::cimxml::export::{ExportMessage, ExportResponse};
 use esm::cimxml::instance::Shown;
 use esm::cimxml::{
     InstanceView, Item, MethodCall, ObjectName, Operation, Request, RequestMessage, Response,
@@ -375,22 +375,27 @@ fn an_error_that_nobody_knows_is_told() {
 
 #[test]
 fn an_export_is_written_as_the_strictest_listener_reads_it() {
-    let text = ExportRequest::encode("9", &thing());
+    let text = ExportMessage::encode("9", &thing());
     check_request(&text);
     insta::assert_snapshot!(text, @r#"
     <?xml version="1.0" encoding="utf-8"?>
     <CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="9" PROTOCOLVERSION="1.0"><SIMPLEEXPREQ><EXPMETHODCALL NAME="ExportIndication"><EXPPARAMVALUE NAME="NewIndication"><INSTANCE CLASSNAME="C_Thing"><PROPERTY NAME="Name" TYPE="string"><VALUE>a</VALUE></PROPERTY><PROPERTY NAME="Load" TYPE="uint16"></PROPERTY><PROPERTY.ARRAY NAME="Levels" TYPE="uint8"><VALUE.ARRAY><VALUE>1</VALUE><VALUE>2</VALUE></VALUE.ARRAY></PROPERTY.ARRAY><PROPERTY.REFERENCE NAME="Next"><VALUE.REFERENCE><LOCALINSTANCEPATH><LOCALNAMESPACEPATH><NAMESPACE NAME="root"/><NAMESPACE NAME="x"/></LOCALNAMESPACEPATH><INSTANCENAME CLASSNAME="C_Thing"><KEYBINDING NAME="Name"><KEYVALUE VALUETYPE="string">a</KEYVALUE></KEYBINDING></INSTANCENAME></LOCALINSTANCEPATH></VALUE.REFERENCE></PROPERTY.REFERENCE><PROPERTY NAME="Inner" TYPE="string" EmbeddedObject="instance"><VALUE>&lt;INSTANCE CLASSNAME=&quot;C_Inner&quot;&gt;&lt;PROPERTY NAME=&quot;Text&quot; TYPE=&quot;string&quot;&gt;&lt;VALUE&gt;&amp;lt;�&amp;gt;&lt;/VALUE&gt;&lt;/PROPERTY&gt;&lt;/INSTANCE&gt;</VALUE></PROPERTY></INSTANCE></EXPPARAMVALUE></EXPMETHODCALL></SIMPLEEXPREQ></MESSAGE></CIM>
     "#);
-    let read = ExportRequest::decode(&text, Limits::default()).unwrap();
-    assert_eq!(read.indication, Some(thing_as_read()));
-    let refused = read.encode_response(Err(&CimError::failed("later")));
+    let mut read = ExportMessage::decode(&text, Limits::default()).unwrap();
+    let indication = read.exports.first().unwrap().indication.as_ref().unwrap();
+    assert_eq!(indication.instance, thing_as_read());
+    let refused = read.encode_response(&[Err(CimError::failed("later"))]);
     check_reply(&refused);
     let answer = ExportResponse::decode(&refused, Limits::default()).unwrap();
     assert_eq!(answer.result.map_err(|error| error.code), Err(1));
-    let taken = read.encode_response(Ok(()));
+    let taken = read.encode_response(&[Ok(())]);
     check_reply(&taken);
     let answer = ExportResponse::decode(&taken, Limits::default()).unwrap();
     assert_eq!((answer.message_id.as_str(), answer.result.is_ok()), ("9", true));
+    // Several in one message.
+    read.is_multiple = true;
+    read.exports.extend(read.exports.clone());
+    check_reply(&read.encode_response(&[Ok(()), Err(CimError::failed("later"))]));
 }
 
 #[test]

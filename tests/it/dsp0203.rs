@@ -30,7 +30,7 @@ struct Node {
 /// If it breaks a rule; the message says which, and where.
 #[track_caller]
 pub fn check_reply(text: &str) {
-    let root = check(text, &["SIMPLERSP", "MULTIRSP", "SIMPLEEXPRSP"]);
+    let root = check(text, &["SIMPLERSP", "MULTIRSP", "SIMPLEEXPRSP", "MULTIEXPRSP"]);
     if let Err(fault) = operations::check(&root) {
         panic!("{fault}:\n{text}");
     }
@@ -54,7 +54,7 @@ pub fn check_broken_off(text: &str) {
 /// If it breaks a rule; the message says which, and where.
 #[track_caller]
 pub fn check_request(text: &str) {
-    check(text, &["SIMPLEREQ", "MULTIREQ", "SIMPLEEXPREQ"]);
+    check(text, &["SIMPLEREQ", "MULTIREQ", "SIMPLEEXPREQ", "MULTIEXPREQ"]);
 }
 
 #[track_caller]

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 
 use crate::agent::{Agent, USER};
 use crate::command;
+use crate::dsp0203;
 
 /// How long anything may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -298,11 +299,61 @@ fn exports_are_printed_and_answered() {
             "ExportIndication",
             "<PROPERTY NAME=\"A\" TYPE=\"uint8\"><VALUE>x</VALUE></PROPERTY>",
         ),
-        400,
-        "cimerror: request-not-valid",
+        200,
+        "<ERROR CODE=\"4\" DESCRIPTION=\"",
     );
     refused("<html/>", 400, "neither a SOAP envelope nor");
     listening.stop();
+}
+
+/// The one export of a message, as one of several.
+fn part(message: &str) -> &str {
+    let (_, part) = message.split_once("PROTOCOLVERSION=\"1.0\">").unwrap();
+    part.split_once("</MESSAGE>").unwrap().0
+}
+
+#[test]
+fn several_exports_in_a_message_are_answered_one_by_one() {
+    let home = tempfile::tempdir().unwrap();
+    let listening = Listening::start(home.path(), &["--output", "xml", "--plain", "--count", "2"]);
+    let message = |text: &str| {
+        export(
+            "ExportIndication",
+            &format!("<PROPERTY NAME=\"Message\" TYPE=\"string\"><VALUE>{text}</VALUE></PROPERTY>"),
+        )
+    };
+    let (first, second) = (message("1"), message("2"));
+    let bad = export(
+        "ExportIndication",
+        "<PROPERTY NAME=\"A\" TYPE=\"uint8\"><VALUE>x</VALUE></PROPERTY>",
+    );
+    let several = [
+        &first,
+        &bad,
+        &export("Other", ""),
+        &second,
+        &message("one too many"),
+    ];
+    let several: String = several.into_iter().map(|message| part(message)).collect();
+    let several = first.replace(part(&first), &format!("<MULTIEXPREQ>{several}</MULTIEXPREQ>"));
+    let headers = ["CIMExport: MethodRequest", "CIMExportBatch:"];
+    let (status, head, body) = listening.post("application/xml; charset=\"utf-8\"", &headers, &several);
+    assert_eq!(status, 200, "{body}");
+    assert!(head.contains("\r\ncimexport: methodresponse"), "{head}");
+    dsp0203::check_reply(&body);
+    insta::assert_snapshot!(body, @r#"
+    <?xml version="1.0" encoding="utf-8"?>
+    <CIM CIMVERSION="2.0" DTDVERSION="2.0"><MESSAGE ID="9" PROTOCOLVERSION="1.0"><MULTIEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><IRETURNVALUE></IRETURNVALUE></EXPMETHODRESPONSE></SIMPLEEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><ERROR CODE="4" DESCRIPTION="the property `A`: `x` is no uint8 (0 to 255)"/></EXPMETHODRESPONSE></SIMPLEEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="Other"><ERROR CODE="7" DESCRIPTION="ExportIndication is the only export method."/></EXPMETHODRESPONSE></SIMPLEEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><IRETURNVALUE></IRETURNVALUE></EXPMETHODRESPONSE></SIMPLEEXPRSP><SIMPLEEXPRSP><EXPMETHODRESPONSE NAME="ExportIndication"><ERROR CODE="1" DESCRIPTION="The listener is going down."/></EXPMETHODRESPONSE></SIMPLEEXPRSP></MULTIEXPRSP></MESSAGE></CIM>
+    "#);
+    for number in ["1", "2"] {
+        let line = listening.line();
+        let is_element = line.starts_with("<INSTANCE CLASSNAME=") && line.ends_with("</INSTANCE>");
+        assert!(
+            is_element && line.contains(&format!("<VALUE>{number}</VALUE>")),
+            "{line}"
+        );
+    }
+    listening.ends(0);
 }
 
 #[test]

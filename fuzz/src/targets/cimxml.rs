@@ -1,7 +1,7 @@
 //! CIM-XML messages in both directions.
 
 use esm::cim::{Class, Name};
-use esm::cimxml::export::{ExportRequest, ExportResponse};
+use esm::cimxml::export::{ExportMessage, ExportResponse};
 use esm::cimxml::instance::Shown;
 use esm::cimxml::{
     Item, ObjectName, Operation, Request, RequestMessage, ResponseMessage, ResponseWriter, Returned, header,
@@ -47,14 +47,24 @@ pub fn cim_reply(data: &[u8]) {
 /// An export is read as a listener does it, and answered.
 pub fn export_request(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    let Ok(request) = ExportRequest::decode(&text, Limits::default()) else {
+    let Ok(message) = ExportMessage::decode(&text, Limits::default()) else {
         return;
     };
-    let answer = request.encode_response(Ok(()));
-    assert!(ExportResponse::decode(&answer, Limits::default()).is_ok_and(|answer| answer.result.is_ok()));
-    if let Some(indication) = &request.indication {
-        let again = ExportRequest::encode(&request.message_id, indication);
-        assert!(ExportRequest::decode(&again, Limits::default()).is_ok());
+    let results: Vec<_> = message
+        .exports
+        .iter()
+        .map(|export| export.indication.as_ref().map(drop).map_err(Clone::clone))
+        .collect();
+    let answer = message.encode_response(&results);
+    if message.is_multiple {
+        assert_eq!(answer.matches("<SIMPLEEXPRSP>").count(), results.len());
+    } else {
+        let answer = ExportResponse::decode(&answer, Limits::default()).expect("our own answer");
+        assert_eq!(answer.result.is_ok(), results.iter().all(Result::is_ok));
+    }
+    for indication in message.exports.iter().flat_map(|export| &export.indication) {
+        let again = ExportMessage::encode(&message.message_id, &indication.instance);
+        assert!(ExportMessage::decode(&again, Limits::default()).is_ok());
     }
 }
 

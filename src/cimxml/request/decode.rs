@@ -12,9 +12,6 @@ use crate::cimxml::{
 };
 use crate::xml::{Limits, Reader, Start};
 
-/// How many requests one message may hold.
-const MAX_REQUESTS: usize = 1_000;
-
 /// Reads a whole message (DSP0201, 5.1): a request, or several of them.
 ///
 /// # Errors
@@ -22,24 +19,7 @@ const MAX_REQUESTS: usize = 1_000;
 pub fn message(text: &str, limits: Limits) -> Result<RequestMessage, DecodeError> {
     let mut reader = Reader::new(text, limits)?;
     let (message, message_id) = message::open(&mut reader)?;
-    let first = child(&mut reader, &message)?;
-    let is_multiple = first.local == "MULTIREQ";
-    let mut requests = Vec::new();
-    if is_multiple {
-        while let Some(element) = reader.child(&first)? {
-            if requests.len() == MAX_REQUESTS {
-                return Err(DecodeError::Invalid(format!(
-                    "there are more than {MAX_REQUESTS} requests in one message"
-                )));
-            }
-            requests.push(simple_request(&mut reader, &element)?);
-        }
-        if requests.is_empty() {
-            return Err(DecodeError::Invalid("MULTIREQ is empty".to_owned()));
-        }
-    } else {
-        requests.push(simple_request(&mut reader, &first)?);
-    }
+    let (is_multiple, requests) = message::requests(&mut reader, &message, "MULTIREQ", simple_request)?;
     reader.finish()?;
     Ok(RequestMessage {
         message_id,
@@ -50,11 +30,7 @@ pub fn message(text: &str, limits: Limits) -> Result<RequestMessage, DecodeError
 
 fn simple_request<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Result<Request, DecodeError> {
     expect(element, "SIMPLEREQ")?;
-    let mut call = child(reader, element)?;
-    while call.local == "CORRELATOR" {
-        let next = reader.child(element)?;
-        call = next.ok_or_else(|| DecodeError::Invalid("SIMPLEREQ holds no call".to_owned()))?;
-    }
+    let call = message::call(reader, element)?;
     match call.local {
         "IMETHODCALL" => intrinsic(reader, &call),
         "METHODCALL" => extrinsic(reader, &call),

@@ -154,6 +154,8 @@ const MESSAGES: &[Row] = &[
             "MULTIRSP",
             "SIMPLEEXPREQ",
             "SIMPLEEXPRSP",
+            "MULTIEXPREQ",
+            "MULTIEXPRSP",
         ])]),
         &[required("ID", &[]), required("PROTOCOLVERSION", &["1.0"])],
     ),
@@ -165,6 +167,8 @@ const MESSAGES: &[Row] = &[
         Sequence(&[one(&["METHODRESPONSE", "IMETHODRESPONSE"])]),
         &[],
     ),
+    ("MULTIEXPREQ", Sequence(&[many(&["SIMPLEEXPREQ"], 2)]), &[]),
+    ("MULTIEXPRSP", Sequence(&[many(&["SIMPLEEXPRSP"], 2)]), &[]),
     ("SIMPLEEXPREQ", Sequence(&[one(&["EXPMETHODCALL"])]), &[]),
     ("SIMPLEEXPRSP", Sequence(&[one(&["EXPMETHODRESPONSE"])]), &[]),
     (
