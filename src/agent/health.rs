@@ -22,7 +22,7 @@ impl Workers for Health {
                 WorkerState::Stopped => "stopped",
             },
             restarts: worker.restarts,
-            last_error: worker.last_error.map(|(at, text)| (Some(at), text)),
+            last_error: worker.last_error,
             ..WorkerHealth::default()
         });
         let destinations = self
@@ -34,7 +34,7 @@ impl Workers for Health {
             name: format!("delivery:{}", destination.destination.url),
             state: "running",
             restarts: u64::from(destination.fare.restarts),
-            last_error: destination.fare.last_error.map(|text| (None, text)),
+            last_error: destination.fare.last_error.map(|error| (error.at, error.text)),
             queue_length: Some(destination.fare.queued),
             latency_millis: destination
                 .fare

@@ -11,9 +11,9 @@ use super::connect::{LocalArgs, block_on};
 use super::exit::{Exit, Failure};
 use super::local_agent::LocalAgent;
 use super::output::{Output, TableOrJson, printable, shortened};
-use super::show::duration_text;
 use super::show::json::instance_json;
 use super::show::layout::Layout;
+use super::show::{duration_text, value_text};
 use crate::cim::{Instance, Value};
 use crate::client::classes::Classes;
 use crate::client::instance_name::class_uri;
@@ -277,14 +277,26 @@ fn row(subscription: &Instance) -> [String; HEADS.len()] {
         text("State"),
         left.unwrap_or_else(|| "for good".to_owned()),
         text("QueueLength"),
-        shortened(&text("LastError"), LONGEST_CELL),
+        error_now(subscription),
     ]
+}
+
+/// What is wrong with deliveries, and since when; nothing once they work again.
+fn error_now(subscription: &Instance) -> String {
+    let is_cleared = subscription.get("ErrorCleared") == Some(&true.into());
+    let error = subscription.get_str("LastError").filter(|_| !is_cleared);
+    let at = subscription.get("LastErrorTime").map(|at| value_text(at, None));
+    match (error, at) {
+        (None, _) => String::new(),
+        (Some(error), None) => shortened(error, LONGEST_CELL),
+        (Some(error), Some(at)) => format!("{at}: {}", shortened(error, LONGEST_CELL)),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cim::Name;
+    use crate::cim::{DateTime, Name};
 
     fn subscriptions() -> Vec<Instance> {
         [
@@ -320,6 +332,21 @@ mod tests {
         check("uuid:", None);
         check("", None);
         check("1", None);
+    }
+
+    #[test]
+    fn an_error_is_listed_until_it_is_cleared() {
+        let mut instance = Instance::new(Name::new(CLASS));
+        assert_eq!(error_now(&instance), "");
+        instance.set("LastError", format!("no {}", "x".repeat(100)));
+        let short = format!("no {}…", "x".repeat(44));
+        assert_eq!(error_now(&instance), short);
+        let at: DateTime = "20260131120000.000000+000".parse().unwrap();
+        instance.set("LastErrorTime", at);
+        instance.set("ErrorCleared", false);
+        assert_eq!(error_now(&instance), format!("2026-01-31 12:00:00Z: {short}"));
+        instance.set("ErrorCleared", true);
+        assert_eq!(error_now(&instance), "");
     }
 
     #[track_caller]

@@ -74,7 +74,7 @@ pub struct Fare {
     /// When it is given up; none while nothing fails.
     pub give_up: Option<BootTime>,
     /// What was wrong last.
-    pub last_error: Option<String>,
+    pub last_error: Option<LastError>,
     /// When something was last handed over.
     pub last_success: Option<WallTime>,
     /// How long the last delivery took.
@@ -89,7 +89,27 @@ pub struct Fare {
     pub restarts: u32,
 }
 
+/// What was wrong with a delivery.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct LastError {
+    /// What.
+    pub text: String,
+    /// When.
+    pub at: WallTime,
+    /// Whether something was delivered since.
+    pub is_cleared: bool,
+}
+
 impl Fare {
+    /// Something is wrong from now on.
+    pub(super) fn note_error(&mut self, text: impl Into<String>, now: WallTime) {
+        self.last_error = Some(LastError {
+            text: text.into(),
+            at: now,
+            is_cleared: false,
+        });
+    }
+
     /// Nothing is wrong any more; whether something was.
     pub(super) fn end_outage(&mut self) -> bool {
         self.state = DeliveryState::Active;

@@ -12,6 +12,7 @@ use super::shared::{Shared, TaskCount};
 use super::station::Station;
 use super::status::{DeliveryState, SubscriptionState};
 use crate::store::commands::{Acknowledge, FetchQueue, LearnPin, QueueOf, SetGiveUp};
+use crate::time::WallTime;
 
 /// How long a connection is kept when there is nothing to send.
 const KEEP_OPEN: Duration = Duration::from_secs(30);
@@ -33,7 +34,7 @@ pub(super) fn start(shared: Arc<Shared>, station: Arc<Station>) {
             let work = tokio::spawn(worker.work());
             let Err(failure) = work.await else { return };
             faults = faults.saturating_add(1);
-            note_fault(&station, faults, &failure.to_string());
+            note_fault(&station, faults, &failure.to_string(), shared.clock.wall());
             let pause = FAULT_PAUSE.saturating_mul(1 << faults.min(8));
             tokio::select! {
                 () = shared.clock.sleep(pause) => {}
@@ -44,13 +45,13 @@ pub(super) fn start(shared: Arc<Shared>, station: Arc<Station>) {
 }
 
 /// What was in hand is loaded again from the disk.
-fn note_fault(station: &Station, faults: u32, error: &str) {
+fn note_fault(station: &Station, faults: u32, error: &str, now: WallTime) {
     station.queue.lock().reload();
     let url = station.target.lock().destination.url.to_string();
     tracing::error!(destination = %url, faults, error, "delivery worker failed and is started again");
     let mut fare = station.fare.lock();
     fare.restarts += 1;
-    fare.last_error = Some(format!("the worker failed: {error}"));
+    fare.note_error(format!("the worker failed: {error}"), now);
 }
 
 struct Worker {
@@ -217,7 +218,8 @@ impl Worker {
             Some(Err(error)) => {
                 self.line = None;
                 tracing::debug!(%error, "a notice was not taken");
-                self.station.fare.lock().last_error = Some(error.to_string());
+                let now = self.shared.clock.wall();
+                self.station.fare.lock().note_error(error.to_string(), now);
             }
             None => return Then::End,
         }
@@ -300,6 +302,9 @@ impl Worker {
             fare.delivered += events;
             fare.queued = fare.queued.saturating_sub(events);
             fare.last_success = Some(self.shared.clock.wall());
+            if let Some(error) = &mut fare.last_error {
+                error.is_cleared = true;
+            }
             fare.end_outage()
         };
         self.station.queue.lock().set_exhausted(false);
@@ -392,7 +397,7 @@ impl Worker {
         {
             let mut fare = self.station.fare.lock();
             fare.state = DeliveryState::Retrying;
-            fare.last_error = Some(reason.to_owned());
+            fare.note_error(reason, self.shared.clock.wall());
             fare.next_try = Some(self.shared.clock.boot() + pause);
         }
         self.pause(pause).await
@@ -435,7 +440,8 @@ impl Worker {
         }
         let url = self.station.target.lock().destination.url.to_string();
         tracing::warn!(destination = %url, reason, "an indication is put off, and others pass it");
-        self.station.fare.lock().last_error = Some(reason);
+        let now = self.shared.clock.wall();
+        self.station.fare.lock().note_error(reason, now);
         Then::Go
     }
 
@@ -502,7 +508,7 @@ impl Worker {
                 | SendError::Rejected(_)
                 | SendError::Unwanted(_) => DeliveryState::Retrying,
             };
-            fare.last_error = Some(error.to_string());
+            fare.note_error(error.to_string(), self.shared.clock.wall());
             let first = fare.give_up.is_none();
             let give_up = *fare.give_up.get_or_insert(now + retry.total);
             let pause = retry.pause(fare.failures, chance());

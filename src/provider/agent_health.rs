@@ -16,7 +16,7 @@ pub struct WorkerHealth {
     /// How often it was started again after a failure.
     pub restarts: u64,
     /// The last error, and when it was where that is known.
-    pub last_error: Option<(Option<WallTime>, String)>,
+    pub last_error: Option<(WallTime, String)>,
     /// Work that waits for it, where it has a queue.
     pub queue_length: Option<u64>,
     /// How long its last piece of work took.
@@ -53,10 +53,7 @@ impl AgentHealthProvider {
             .set("State", worker.state)
             .set("Restarts", worker.restarts)
             .maybe("LastError", error.map(|(_, text)| text.as_str()))
-            .maybe(
-                "LastErrorTime",
-                error.and_then(|(at, _)| *at).map(DateTime::from_wall),
-            )
+            .maybe("LastErrorTime", error.map(|(at, _)| DateTime::from_wall(*at)))
             .maybe("QueueLength", worker.queue_length)
             .maybe("LatencyMillis", worker.latency_millis)
             .build()

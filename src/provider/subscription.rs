@@ -48,6 +48,7 @@ impl SubscriptionProvider {
         };
         let destination = status.destination.as_ref();
         let fare = destination.map(|destination| &destination.fare);
+        let error = fare.and_then(|fare| fare.last_error.as_ref());
         let state = match (status.keep_until, fare) {
             (Some(_), _) => "lapsed",
             (None, _) if status.disabled => "disabled",
@@ -80,7 +81,9 @@ impl SubscriptionProvider {
             .maybe("TimeRemainingSecs", status.remaining.map(|left| left.as_secs()))
             .set("StartTime", DateTime::from_wall(status.created))
             .maybe("QueueLength", fare.map(|fare| fare.queued))
-            .maybe("LastError", fare.and_then(|fare| fare.last_error.as_deref()))
+            .maybe("LastError", error.map(|error| error.text.as_str()))
+            .maybe("LastErrorTime", error.map(|error| DateTime::from_wall(error.at)))
+            .maybe("ErrorCleared", error.map(|error| error.is_cleared))
             .maybe(
                 "LastDeliveryTime",
                 fare.and_then(|fare| fare.last_success).map(DateTime::from_wall),

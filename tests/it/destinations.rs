@@ -135,6 +135,10 @@ fn a_listener_gets_the_login_that_it_asks_for_and_another_one_at_once() {
     assert_eq!(listener.next()["refused"], refused);
     let shown = until_state(&agent, "suspended");
     assert!(shown["LastError"].as_str().unwrap().contains("401"), "{shown}");
+    assert_eq!(shown["ErrorCleared"], false, "{shown}");
+    let failed_at = shown["LastErrorTime"].as_str().unwrap().to_owned();
+    let listed = esm(&agent, &["subscription", "list"], 0);
+    assert!(listed.contains("401"), "{listed}");
 
     // Written where it is in use: what waits goes out under it, and nobody is shown it.
     let secret = "password=\"the right one\"";
@@ -154,7 +158,14 @@ fn a_listener_gets_the_login_that_it_asks_for_and_another_one_at_once() {
             .iter()
             .all(|export| export["headers"]["authorization"] == login)
     );
-    until_state(&agent, "active");
+    let shown = until_state(&agent, "active");
+    assert_eq!(shown["ErrorCleared"], true, "{shown}");
+    assert!(
+        shown["LastErrorTime"].as_str().unwrap() >= failed_at.as_str(),
+        "{shown}"
+    );
+    let listed = esm(&agent, &["subscription", "list"], 0);
+    assert!(!listed.contains("401"), "{listed}");
     let shown = esm(&agent, &["wbem", "gi", "-nl", &handler], 0);
     assert!(
         shown.contains("-username=\"agent\"") && !shown.contains("right one"),

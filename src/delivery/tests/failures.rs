@@ -19,7 +19,8 @@ async fn what_was_missed_comes_in_order_once_the_destination_is_back() {
     world.until_failures("a.example", 1).await;
     let fare = world.destination("a.example").unwrap().fare;
     assert_eq!((fare.state, fare.queued), (DeliveryState::Retrying, 150));
-    assert_eq!(fare.last_error.as_deref(), Some("nobody answers"));
+    let error = fare.last_error.unwrap();
+    assert_eq!((error.text.as_str(), error.is_cleared), ("nobody answers", false));
     world.advance(1_800);
     world.until_failures("a.example", 2).await;
     expect.extend(world.alerts(3).await);
@@ -34,6 +35,8 @@ async fn what_was_missed_comes_in_order_once_the_destination_is_back() {
         (fare.state, fare.failures, fare.delivered),
         (DeliveryState::Active, 0, 153)
     );
+    let over = fare.last_error.unwrap();
+    assert!(over.is_cleared && over.at > error.at, "{over:?} after {error:?}");
     assert_eq!(fare.give_up, None);
 }
 
