@@ -162,6 +162,7 @@ impl Agent {
             reporting: reporting.as_ref(),
             monitors: Arc::clone(&settings) as Arc<_>,
             remote: Arc::clone(&settings) as Arc<_>,
+            configuration: Arc::clone(&settings) as Arc<_>,
             indications: registry.is_some().then_some(settings as Arc<_>),
             workers: Arc::new(Health {
                 supervisor: Arc::clone(&supervisor),

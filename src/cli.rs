@@ -33,7 +33,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::config::{Config, Environment, SYSTEM_SOCKET};
+use crate::config::{Config, ConfigFaults, Environment, SYSTEM_SOCKET};
 use exit::{Exit, Failure};
 use output::Output;
 
@@ -121,8 +121,7 @@ impl Global {
     /// # Errors
     /// Every fault of it, one per line.
     pub fn load(&self) -> Result<Config, Failure> {
-        Config::load(self.config.as_deref(), &Environment::of_process())
-            .map_err(|faults| Failure::plain(Exit::Negative, faults))
+        Config::load(self.config.as_deref(), &Environment::of_process()).map_err(Failure::from)
     }
 
     /// The local socket of the agent whose configuration this is. Faults of the configuration that do not concern
@@ -131,13 +130,8 @@ impl Global {
     /// # Errors
     /// Every fault, if they leave in doubt where the socket is.
     fn local_socket(&self) -> Result<PathBuf, Failure> {
-        let socket = Config::local_socket(self.config.as_deref(), &Environment::of_process())
-            .map_err(|faults| Failure::plain(Exit::Negative, faults))?;
-        let path = match socket.is_set {
-            true => socket.path,
-            false => answering(socket.path, Path::new(SYSTEM_SOCKET)),
-        };
-        if let Some(faults) = socket.faults {
+        let (path, faults) = self.find_local_socket().map_err(Failure::from)?;
+        if let Some(faults) = faults {
             let shown = path.display();
             eprintln!(
                 "{faults}\nesm: warning: the configuration is faulty; the agent at {shown} is asked all the same"
@@ -145,6 +139,45 @@ impl Global {
         }
         Ok(path)
     }
+
+    /// Where the agent is most likely to be, however faulty the configuration is: where the faults leave in doubt
+    /// which socket is set, the one that there is when none is.
+    fn likely_socket(&self) -> Result<LikelySocket, Failure> {
+        let certain = |(path, _)| LikelySocket {
+            path,
+            is_certain: true,
+        };
+        let environment = Environment::of_process();
+        let unset = |_| {
+            let own = Config::parse("", &environment)?.local.socket;
+            Ok(LikelySocket {
+                path: answering(own, Path::new(SYSTEM_SOCKET)),
+                is_certain: false,
+            })
+        };
+        self.find_local_socket()
+            .map(certain)
+            .or_else(unset)
+            .map_err(|faults: ConfigFaults| Failure::from(faults))
+    }
+
+    fn find_local_socket(&self) -> Result<(PathBuf, Option<ConfigFaults>), ConfigFaults> {
+        let socket = Config::local_socket(self.config.as_deref(), &Environment::of_process())?;
+        let path = match socket.is_set {
+            true => socket.path,
+            false => answering(socket.path, Path::new(SYSTEM_SOCKET)),
+        };
+        Ok((path, socket.faults))
+    }
+}
+
+/// Where the agent of a faulty configuration may be.
+#[derive(Debug)]
+pub struct LikelySocket {
+    /// The path of its socket.
+    pub path: PathBuf,
+    /// Whether it can be nowhere else.
+    pub is_certain: bool,
 }
 
 /// The user's own socket, or the system's where it is there and no agent of the user's own answers.

@@ -25,7 +25,7 @@ mod value;
 mod values;
 
 pub use build::{Config, LocalSocket, Section};
-pub use difference::Difference;
+pub use difference::{Difference, needs_restart};
 pub use environment::{Environment, SYSTEM_SOCKET};
 pub use example::example;
 pub use fault::{ConfigFaults, Fault};

@@ -8,6 +8,7 @@ pub mod alive;
 mod association;
 mod builder;
 mod condition;
+pub mod configuration_value;
 mod date;
 mod extent;
 mod file_system_thread;

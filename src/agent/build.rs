@@ -23,6 +23,7 @@ use crate::net::tls::server::{ClientCertificates, ClientMapping, ServerTls};
 use crate::net::tls::{TlsError, read_authorities};
 use crate::provider::agent_health::{AgentHealthProvider, Workers};
 use crate::provider::alive::AliveProvider;
+use crate::provider::configuration_value::{ConfigurationInForce, ConfigurationValueProvider};
 use crate::provider::indication_filter::IndicationFilterProvider;
 use crate::provider::indication_subscription::IndicationSubscriptionProvider;
 use crate::provider::interop::indication_service::IndicationControl;
@@ -84,6 +85,7 @@ pub(super) struct AgentParts<'a> {
     pub(super) reporting: Option<&'a Reporting>,
     pub(super) monitors: Arc<dyn MonitorControl>,
     pub(super) remote: Arc<dyn RemoteSettings>,
+    pub(super) configuration: Arc<dyn ConfigurationInForce>,
     pub(super) indications: Option<Arc<dyn IndicationControl>>,
     pub(super) workers: Arc<dyn Workers>,
 }
@@ -151,7 +153,12 @@ pub(super) fn broker(schema: Arc<Schema>, parts: &AgentParts<'_>) -> Result<Brok
     );
     let health = AgentHealthProvider::new(class(&AgentHealthProvider::CLASS)?, Arc::clone(&parts.workers));
     let remote = RemoteSettingProvider::new(class(&RemoteSettingProvider::CLASS)?, Arc::clone(&parts.remote));
+    let configuration = ConfigurationValueProvider::new(
+        class(&ConfigurationValueProvider::CLASS)?,
+        Arc::clone(&parts.configuration),
+    );
     broker = broker
+        .serve(&[ESM], Arc::new(configuration))
         .serve(&[ESM], Arc::new(remote))
         .serve(&[ESM], Arc::new(settings))
         .serve(&[ESM], Arc::new(of_element))

@@ -10,7 +10,7 @@ use super::services::Services;
 use super::upkeep::Reporting;
 use super::{Observer, build, named, open_accounts};
 use crate::clock::SharedClock;
-use crate::config::{Config, Difference, Section};
+use crate::config::{Config, Difference, Section, needs_restart};
 use crate::delivery::wsman::WsmanCourierOptions;
 use crate::host::Host;
 use crate::monitor::Subject;
@@ -55,15 +55,9 @@ impl Running {
     /// What is in the way, for the operator.
     pub(super) fn prepare(&self, old: &Config, new: &Config) -> Result<Change<'_>, String> {
         let changed = old.changed(new);
-        let fixed = needs_restart(old, new, &changed);
-        if !fixed.is_empty() {
-            return Err(format!(
-                "{} cannot change while the agent runs: restart it",
-                fixed.join(", ")
-            ));
-        }
-        let has = |section| changed.contains(&section);
         let differences = old.differences(new);
+        check_unchanged(&differences)?;
+        let has = |section| changed.contains(&section);
         self.look_at_named(new, &differences)?;
         self.look_at_monitors(old, new)?;
         let courier = build::courier_options(new).map_err(text)?;
@@ -236,30 +230,20 @@ fn accounts(old: &Config, new: &Config) -> Result<Arc<Accounts>, String> {
     Ok(accounts)
 }
 
-/// The keys that changed and cannot while the agent runs.
-fn needs_restart(old: &Config, new: &Config, changed: &[Section]) -> Vec<&'static str> {
-    let mut fixed = Vec::new();
-    for section in changed {
-        match section {
-            Section::StateDir => fixed.push("`state_dir`"),
-            Section::Agent => fixed.push("`[agent] mode`"),
-            Section::Host => fixed.push("`[host]`"),
-            Section::Log if old.log.format != new.log.format => fixed.push("`log.format`"),
-            Section::Wsman
-            | Section::Cimxml
-            | Section::Local
-            | Section::Accounts
-            | Section::Syslog
-            | Section::Tls
-            | Section::Limits
-            | Section::Log
-            | Section::FileSystems
-            | Section::Monitors
-            | Section::Subscriptions
-            | Section::Delivery => {}
-        }
+/// Refuses a change of keys that are read at the start alone.
+fn check_unchanged(differences: &[Difference]) -> Result<(), String> {
+    let fixed: Vec<String> = differences
+        .iter()
+        .filter(|one| needs_restart(&one.key))
+        .map(|one| format!("`{}`", one.key))
+        .collect();
+    if fixed.is_empty() {
+        return Ok(());
     }
-    fixed
+    Err(format!(
+        "{} cannot change while the agent runs: restart it",
+        fixed.join(", ")
+    ))
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -9,8 +9,9 @@ use parking_lot::{Mutex, RwLock};
 
 use super::change::Running;
 use crate::cim::CimError;
-use crate::config::{Config, Mode, Remote, Value};
+use crate::config::{Config, Effective, Mode, Remote, Value, needs_restart};
 use crate::monitor::{MonitorView, Setting, SettingValue};
+use crate::provider::configuration_value::{ConfigurationInForce, ConfigurationValue};
 use crate::provider::interop::indication_service::{
     IndicationChanges, IndicationControl, IndicationSettings,
 };
@@ -161,6 +162,21 @@ impl RemoteSettings for Settings {
 
     fn drop_values(&self, stored_keys: &[String]) -> Result<(), CimError> {
         self.put(stored_keys.iter().map(|key| (key.clone(), None)).collect())
+    }
+}
+
+impl ConfigurationInForce for Settings {
+    fn values(&self) -> Vec<ConfigurationValue> {
+        let names = names(&self.monitors.list());
+        let config = self.in_force.get();
+        let value = |(stored_key, effective): (String, &Effective)| ConfigurationValue {
+            key: shown_key(&stored_key, &names),
+            needs_restart: needs_restart(&stored_key),
+            value: effective.value.as_ref().map(Value::to_string),
+            source: effective.source.to_string(),
+            stored_key,
+        };
+        config.effective().map(value).collect()
     }
 }
 

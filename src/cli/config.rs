@@ -1,8 +1,10 @@
 //! `esm config check|show|reset|default`.
 
+mod agent;
 mod remote;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -10,11 +12,14 @@ use serde_json::json;
 use super::Global;
 use super::connect::LocalArgs;
 use super::exit::{Exit, Failure};
-use super::output::{Output, TableOrJson};
+use super::output::{Output, TableOrJson, printable};
 use crate::agent::named;
-use crate::config::{Config, ConfigFaults, ParseValueError, Value, example, reference, rule_and_instance};
+use crate::config::{
+    Config, ConfigFaults, Fault, ParseValueError, Source, Value, example, reference, rule_and_instance,
+};
 use crate::monitor::Subject;
-use remote::{Kept, KeptValue};
+use agent::{Answer, RunningValue};
+use remote::KeptValue;
 
 /// Check, show, reset or write a configuration
 ///
@@ -39,13 +44,15 @@ enum Action {
     /// Check the configuration and tell every fault with file, line, key, value and allowed range
     ///
     /// What it names is looked at too: certificates, authorities, accounts, the group. What may not be read by whoever
-    /// checks is a warning. Exits with 1 if there is a fault. Values that were set remotely are listed, and what they override in the file.
+    /// checks is a warning, and so is what the running agent does not take before it is restarted. Exits with 1 if there is a fault. Values that were set remotely are listed, and what they override in the file.
     #[command(after_help = "\
 Examples:
   esm config check                            the file that the agent uses
   esm config check --config ./esm.toml        one that is to be put in its place")]
     Check,
     /// Show every value in force and where it comes from: default, file and line, or set remotely
+    ///
+    /// While the configuration is faulty, the values shown are those that the running agent has; the faults are told, and it exits with 1.
     #[command(after_help = "\
 Examples:
   esm config show | grep -v default           what differs from the defaults
@@ -86,13 +93,8 @@ struct ResetArgs {
 
 pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     match &args.action {
-        Action::Check => return check(&Overlaid::load(args, global)?, out),
-        Action::Show {
-            output: TableOrJson::Table,
-        } => show_table(&Overlaid::load(args, global)?.config, out)?,
-        Action::Show {
-            output: TableOrJson::Json,
-        } => show_json(&Overlaid::load(args, global)?.config, out)?,
+        Action::Check => return check(&Overlaid::load(args, global)?, global, out),
+        Action::Show { output } => return show(args, *output, global, out),
         Action::Reset(reset) => remote::reset(&args.local, &reset.keys, global, out)?,
         Action::Default => out.text(&example())?,
         Action::Reference => out.text(&reference())?,
@@ -104,15 +106,18 @@ pub(super) fn run(args: &Args, global: &Global, out: &mut Output) -> Result<Exit
 struct Overlaid {
     config: Config,
     kept: Vec<KeptValue>,
+    /// Where the agent is asked.
+    socket: PathBuf,
 }
 
 impl Overlaid {
     /// Loads the file and asks the agent. Without an agent the file stands alone, which standard error says.
     fn load(args: &Args, global: &Global) -> Result<Self, Failure> {
         let config = global.load()?;
-        let kept = match remote::ask(&args.local, global)? {
-            Kept::Known(kept) => kept,
-            Kept::Unknown(why) => {
+        let socket = args.local.path(global)?;
+        let kept = match remote::ask(&socket, global)? {
+            Answer::Known(kept) => kept,
+            Answer::Nobody(why) | Answer::Unsaid(why) => {
                 eprintln!("esm: {why}: values that were set remotely are not known");
                 Vec::new()
             }
@@ -136,19 +141,19 @@ impl Overlaid {
             .into_iter()
             .map(|(rule, name)| (rule, Subject { name, identity: name }));
         config.check_monitors(named).map_err(misfit)?;
-        Ok(Self { config, kept })
+        Ok(Self { config, kept, socket })
     }
 }
 
 /// The file alone has no fault, so what does not fit is between it and the remote values.
 fn misfit(faults: ConfigFaults) -> Failure {
-    Failure::plain(Exit::Negative, faults).with_advice(
+    Failure::from(faults).with_advice(
         "values that were set remotely do not fit the file: the agent does not take it; correct it, or drop them \
          by `esm config reset KEY`",
     )
 }
 
-fn check(overlaid: &Overlaid, out: &mut Output) -> Result<Exit, Failure> {
+fn check(overlaid: &Overlaid, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
     let config = &overlaid.config;
     for value in &overlaid.kept {
         out.line(&format!("remote: {} = {}", value.key, value.text))?;
@@ -161,10 +166,16 @@ fn check(overlaid: &Overlaid, out: &mut Output) -> Result<Exit, Failure> {
         .unreadable
         .into_iter()
         .filter(|fault| config.is_set(&fault.key));
-    for warning in config.warnings().into_iter().chain(named.warnings).chain(unread) {
+    let restarts = match agent::values(&overlaid.socket, global)? {
+        Answer::Known(running) => fixed_otherwise(config, &running),
+        // It was said already.
+        Answer::Nobody(_) | Answer::Unsaid(_) => Vec::new(),
+    };
+    let warnings = config.warnings().into_iter().chain(named.warnings);
+    for warning in warnings.chain(unread).chain(restarts) {
         out.line(&format!("warning: {warning}"))?;
     }
-    ConfigFaults::none_of(named.faults).map_err(|faults| Failure::plain(Exit::Negative, faults))?;
+    ConfigFaults::none_of(named.faults)?;
     match config.file() {
         Some(file) => out.line(&format!("{}: no fault", file.display()))?,
         None => out.line("no configuration file: the defaults hold")?,
@@ -172,26 +183,121 @@ fn check(overlaid: &Overlaid, out: &mut Output) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
-fn show_table(config: &Config, out: &mut Output) -> std::io::Result<()> {
-    let rows: Vec<[String; 3]> = config
-        .effective()
-        .map(|(key, effective)| [key, shown(effective.value.as_ref()), effective.source.to_string()])
-        .collect();
-    out.table(["KEY", "VALUE", "SOURCE"], &rows)
+/// The values that the running agent does not take before it is restarted, since it has others. A default is the same
+/// for both, though it may depend on who asks.
+fn fixed_otherwise(config: &Config, running: &[RunningValue]) -> Vec<Fault> {
+    let is_other = |running: &&RunningValue| {
+        let found = config.effective().find(|(key, _)| *key == running.key);
+        found.is_some_and(|(_, here)| {
+            let both_default =
+                here.source == Source::Default && running.source == Source::Default.to_string();
+            here.value != running.value && !both_default
+        })
+    };
+    let fixed = running.iter().filter(|value| value.needs_restart);
+    fixed
+        .filter(is_other)
+        .map(|running| {
+            let has = running
+                .value
+                .as_ref()
+                .map_or_else(|| "no value".to_owned(), Value::to_string);
+            let reason = format!(
+                "the running agent has {has}, takes another value only when it is restarted, and refuses the file until then"
+            );
+            config.fault_at(&running.key, reason)
+        })
+        .collect()
 }
 
-fn show_json(config: &Config, out: &mut Output) -> std::io::Result<()> {
-    let settings: Vec<serde_json::Value> = config
-        .effective()
-        .map(|(key, effective)| {
-            json!({
-                "key": key,
-                "value": effective.value.as_ref().map(to_json),
-                "source": effective.source.to_string(),
-            })
-        })
-        .collect();
-    out.json(&settings.into())
+fn show(args: &Args, form: TableOrJson, global: &Global, out: &mut Output) -> Result<Exit, Failure> {
+    match Overlaid::load(args, global) {
+        Ok(overlaid) => show_own(&overlaid.config, form, out)?,
+        Err(faulty) if [Exit::Negative, Exit::Local].contains(&faulty.exit()) => {
+            return Err(show_running(args, faulty, form, global, out)?);
+        }
+        Err(failure) => return Err(failure),
+    }
+    Ok(Exit::Done)
+}
+
+fn show_own(config: &Config, form: TableOrJson, out: &mut Output) -> std::io::Result<()> {
+    match form {
+        TableOrJson::Table => {
+            let rows: Vec<[String; 3]> = config
+                .effective()
+                .map(|(key, effective)| [key, shown(effective.value.as_ref()), effective.source.to_string()])
+                .collect();
+            out.table(["KEY", "VALUE", "SOURCE"], &rows)
+        }
+        TableOrJson::Json => {
+            let settings = config.effective().map(|(key, effective)| {
+                json!({
+                    "key": key,
+                    "value": effective.value.as_ref().map(to_json),
+                    "source": effective.source.to_string(),
+                })
+            });
+            out.json(&settings.collect())
+        }
+    }
+}
+
+/// What holds while the configuration is faulty: the values that the running agent has. The answer is the faults, and
+/// whose values are shown.
+fn show_running(
+    args: &Args,
+    faulty: Failure,
+    form: TableOrJson,
+    global: &Global,
+    out: &mut Output,
+) -> Result<Failure, Failure> {
+    let socket = args.local.likely_path(global)?;
+    let values = match agent::values(&socket.path, global) {
+        Ok(Answer::Known(values)) => values,
+        Ok(Answer::Nobody(why)) if socket.is_certain => {
+            return Ok(faulty.with_advice(&format!(
+                "{why}: no value is in force, and with these faults no agent starts"
+            )));
+        }
+        Ok(Answer::Nobody(why)) => {
+            return Ok(faulty.with_advice(&format!(
+                "{why}, and the faults leave in doubt where its socket is: name it by --socket to see what is in force"
+            )));
+        }
+        Ok(Answer::Unsaid(why)) => {
+            return Ok(faulty.with_advice(&format!("what is in force is not known: {why}")));
+        }
+        Err(failure) => {
+            faulty.tell();
+            return Err(failure);
+        }
+    };
+    match form {
+        TableOrJson::Table => {
+            let rows: Vec<[String; 3]> = values
+                .into_iter()
+                .map(|one| [one.key, shown(one.value.as_ref()), one.source].map(|cell| printable(&cell)))
+                .collect();
+            out.table(["KEY", "VALUE AT THE RUNNING AGENT", "SOURCE"], &rows)?;
+        }
+        TableOrJson::Json => {
+            let settings = values.iter().map(|one| {
+                json!({
+                    "key": one.key,
+                    "value": one.value.as_ref().map(to_json),
+                    "source": one.source,
+                    "running": true,
+                })
+            });
+            out.json(&settings.collect())?;
+        }
+    }
+    out.flush()?;
+    Ok(faulty.with_advice(&format!(
+        "the configuration is faulty and not in force: what is shown is in force at the running agent, asked at {}",
+        socket.path.display()
+    )))
 }
 
 fn shown(value: Option<&Value>) -> String {

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use zeroize::Zeroizing;
 
-use super::Global;
 use super::exit::{Exit, Failure};
 use super::length;
 use super::prompt;
+use super::{Global, LikelySocket};
+use crate::cim::CimStatus;
 use crate::client::server::ServerAddress;
 use crate::client::wsman::{ClientOptions, WsmanClient, WsmanError};
 use crate::net::fingerprint::Fingerprint;
@@ -212,6 +213,20 @@ impl LocalArgs {
         }
     }
 
+    /// The path of the socket, most likely, without a word about faults of the configuration.
+    ///
+    /// # Errors
+    /// If there is no place where it would be.
+    pub fn likely_path(&self, global: &Global) -> Result<LikelySocket, Failure> {
+        match &self.socket {
+            Some(path) => Ok(LikelySocket {
+                path: path.clone(),
+                is_certain: true,
+            }),
+            None => global.likely_socket(),
+        }
+    }
+
     /// A client of this machine's agent.
     ///
     /// # Errors
@@ -279,6 +294,7 @@ impl From<WsmanError> for Failure {
             WsmanError::Http(ClientError::BadRequest(_)) => Exit::Usage,
             WsmanError::Http(_) => Exit::Unreachable,
             WsmanError::LoginRefused { .. } => Exit::LoginRefused,
+            WsmanError::Fault(fault) if fault.cim_status == Some(CimStatus::NotFound) => Exit::Negative,
             WsmanError::Fault(_) | WsmanError::Status { .. } | WsmanError::Malformed(_) => Exit::PeerFault,
         };
         let advice = advice(&error);

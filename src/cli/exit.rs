@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::process::ExitCode;
 
+use crate::config::ConfigFaults;
+
 /// What `--help` says of exit codes.
 pub const HELP: &str = "\
 Exit codes:
@@ -86,6 +88,11 @@ impl Failure {
         self
     }
 
+    /// The code.
+    pub const fn exit(&self) -> Exit {
+        self.exit
+    }
+
     /// What standard error gets.
     #[cfg(test)]
     pub fn text(&self) -> &str {
@@ -112,6 +119,18 @@ impl From<std::io::Error> for Failure {
         } else {
             Self::new(Exit::Local, error)
         }
+    }
+}
+
+/// The answer to a check of it, or a file that this machine does not give.
+impl From<ConfigFaults> for Failure {
+    fn from(faults: ConfigFaults) -> Self {
+        let exit = if faults.is_unreadable() {
+            Exit::Local
+        } else {
+            Exit::Negative
+        };
+        Self::plain(exit, faults)
     }
 }
 

@@ -113,7 +113,7 @@ async fn serve(config: Config, logging: logging::Logging) -> Result<Exit, Failur
 /// Faults of the configuration begin with their place, as every command tells them.
 fn not_started(error: StartError) -> Failure {
     match error {
-        StartError::Configuration(faults) => Failure::plain(Exit::Negative, faults),
+        StartError::Configuration(faults) => faults.into(),
         error => Failure::new(Exit::Local, error),
     }
 }

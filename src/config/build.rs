@@ -345,12 +345,12 @@ impl Origin {
 
 /// Reads and takes apart the file.
 fn read(path: &Path) -> Result<FileValues, ConfigFaults> {
-    let fault = |reason: String| ConfigFaults::of_file(path.to_path_buf(), reason);
-    let bytes = std::fs::read(path).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let bytes = std::fs::read(path).map_err(|error| ConfigFaults::unreadable(path.to_path_buf(), &error))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| {
         let before = bytes.iter().take(error.valid_up_to());
         let lines = before.filter(|byte| **byte == b'\n').count();
-        fault(format!("line {} is not UTF-8", lines + 1))
+        let reason = format!("line {} is not UTF-8", lines + 1);
+        ConfigFaults::of_file(path.to_path_buf(), reason)
     })?;
     Ok(file::parse(path, text))
 }

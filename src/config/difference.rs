@@ -5,6 +5,11 @@ use std::collections::BTreeMap;
 use super::build::Config;
 use super::value::Value;
 
+/// Whether a running agent takes no other value of this key: it is read at the start alone.
+pub fn needs_restart(key: &str) -> bool {
+    matches!(key, "state_dir" | "agent.mode" | "log.format") || key.starts_with("host.")
+}
+
 /// A value that differs, as people write it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {

@@ -35,6 +35,7 @@ impl fmt::Display for Fault {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigFaults {
     faults: Vec<Fault>,
+    is_unreadable: bool,
 }
 
 impl ConfigFaults {
@@ -47,10 +48,21 @@ impl ConfigFaults {
             return Ok(());
         }
         faults.sort_by_key(|fault| fault.place.line());
-        Err(Self { faults })
+        Err(Self {
+            faults,
+            is_unreadable: false,
+        })
     }
 
-    /// The whole file could not be read.
+    /// The file could not be read.
+    pub(super) fn unreadable(file: PathBuf, error: &std::io::Error) -> Self {
+        Self {
+            is_unreadable: true,
+            ..Self::of_file(file, format!("cannot be read: {error}"))
+        }
+    }
+
+    /// The file as a whole is none.
     pub(super) fn of_file(file: PathBuf, reason: String) -> Self {
         let place = Source::File { file, line: None };
         Self {
@@ -60,7 +72,13 @@ impl ConfigFaults {
                 value: None,
                 reason,
             }],
+            is_unreadable: false,
         }
+    }
+
+    /// Whether nothing is known of the file, as it could not be read.
+    pub const fn is_unreadable(&self) -> bool {
+        self.is_unreadable
     }
 
     /// The faults.

@@ -125,6 +125,20 @@ fn what_cannot_be_reached_or_understood_has_its_exit_codes() {
         .unwrap();
     let nobody = local(&agent, &["--insecure", "--url", &free.to_string(), "identify"], 3);
     assert!(nobody.err.contains("Connection refused"), "{nobody:#?}");
+    // What is not there is the answer no, whatever was to be done with it.
+    for words in [
+        &["get"][..],
+        &["delete"],
+        &["put", "Warning=3"],
+        &["invoke", "Pause", "Seconds=5"],
+    ] {
+        let (operation, values) = words.split_first().unwrap();
+        let missing = ["ESM_MonitorSetting?InstanceID=none"];
+        let ended = local(&agent, &[&[*operation], &missing[..], values].concat(), 1);
+        assert!(ended.err.contains("there is no instance"), "{ended:#?}");
+    }
+    let unread = local(&agent, &["--config", "none.toml", "identify"], 6);
+    assert!(unread.err.contains("none.toml: cannot be read"), "{unread:#?}");
     let elsewhere = agent.url().replace("/wsman", "/other");
     let ended = local(
         &agent,

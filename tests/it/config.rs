@@ -150,11 +150,14 @@ fn an_option_comes_before_the_environment() {
 
 #[test]
 fn a_missing_file_that_was_asked_for_is_a_fault() {
-    let ended = check("", &["config", "show", "--config", "none.toml"], 1);
-    assert_eq!(
-        ended.err,
-        "none.toml: cannot be read: No such file or directory (os error 2)\n"
-    );
+    let ended = check("", &["config", "show", "--config", "none.toml"], 6);
+    let fault = "none.toml: cannot be read: No such file or directory (os error 2)\n";
+    assert!(ended.err.starts_with(fault), "{ended:?}");
+    assert_eq!(ended.out, "", "{ended:?}");
+    assert!(ended.err.contains("no agent answers at "), "{ended:?}");
+    let faulty = check("[log]\nlevel = \"loud\"\n", &["config", "show"], 1);
+    assert_eq!(faulty.out, "", "{faulty:?}");
+    assert!(faulty.err.contains("no value is in force"), "{faulty:?}");
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! The values that were set remotely, as the running agent keeps them.
 
+use std::path::Path;
+
+use super::agent::{self, Answer};
 use crate::cim::Instance;
 use crate::cli::Global;
 use crate::cli::connect::{LocalArgs, block_on};
@@ -7,19 +10,10 @@ use crate::cli::exit::{Exit, Failure};
 use crate::cli::local_agent::LocalAgent;
 use crate::cli::output::{Output, printable};
 use crate::client::instance_name::class_uri;
-use crate::client::wsman::{Resource, WsmanError};
-use crate::net::http_client::ClientError;
+use crate::client::wsman::Resource;
 use crate::wsman::{Invoke, RawValue};
 
 const CLASS: &str = "ESM_RemoteSetting";
-
-/// What the agent keeps.
-pub(super) enum Kept {
-    /// All of it.
-    Known(Vec<KeptValue>),
-    /// It could not be asked, for this reason.
-    Unknown(String),
-}
 
 /// A value that was set remotely.
 pub(super) struct KeptValue {
@@ -57,24 +51,15 @@ impl KeptValue {
     }
 }
 
-/// Asks the agent. One that does not run, or serves somebody else, is no failure here.
+/// Asks the agent behind the socket.
 ///
 /// # Errors
-/// If its socket is not known, or its answer is no answer.
-pub(super) fn ask(local: &LocalArgs, global: &Global) -> Result<Kept, Failure> {
-    let socket = local.path(global)?;
-    let mut agent = LocalAgent::new(local, global)?;
-    let uri = class_uri(CLASS)?.0;
-    block_on(async {
-        match agent.instances(&uri).await {
-            Ok(instances) => Ok(Kept::Known(instances.iter().map(KeptValue::of).collect())),
-            Err(WsmanError::Http(ClientError::Connect { .. })) => {
-                let shown = socket.display();
-                Ok(Kept::Unknown(format!("no agent answers at {shown}")))
-            }
-            Err(error @ WsmanError::LoginRefused { .. }) => Ok(Kept::Unknown(error.to_string())),
-            Err(error) => Err(error.into()),
-        }
+/// As [`agent::instances`].
+pub(super) fn ask(socket: &Path, global: &Global) -> Result<Answer<KeptValue>, Failure> {
+    Ok(match agent::instances(socket, CLASS, global)? {
+        Answer::Known(instances) => Answer::Known(instances.iter().map(KeptValue::of).collect()),
+        Answer::Nobody(why) => Answer::Nobody(why),
+        Answer::Unsaid(why) => Answer::Unsaid(why),
     })
 }
 

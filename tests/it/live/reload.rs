@@ -120,7 +120,41 @@ fn a_faulty_file_is_refused_whole() {
 
 #[test]
 fn what_needs_a_restart_is_refused_whole_and_by_name() {
-    check_refused("[host]\nmax_age_millis = 5", &["`[host]`", "restart"]);
+    check_refused(
+        "[host]\nmax_age_millis = 5",
+        &["`host.max_age_millis`", "restart"],
+    );
+}
+
+#[test]
+fn what_needs_a_restart_is_told_before_the_agent_reads_it() {
+    let agent = Agent::start();
+    let checked = |more: &str| {
+        let file = agent.folder().join("next.toml");
+        let text = std::fs::read_to_string(agent.folder().join("esm.toml")).unwrap();
+        std::fs::write(&file, format!("{text}\n{more}\n")).unwrap();
+        let checked = run(&mut agent.esm(&["config", "check", "--config", file.to_str().unwrap()]));
+        assert_eq!(
+            (checked.code, checked.err.as_str()),
+            (Some(0), ""),
+            "{checked:#?}"
+        );
+        checked.out
+    };
+    let warned = checked("[log]\nformat = \"json\"\nlevel = \"debug\"");
+    let warnings: Vec<&str> = warned.lines().filter(|line| line.contains("warning: ")).collect();
+    assert_eq!(warnings.len(), 1, "{warned}");
+    for expect in [
+        "next.toml:",
+        "log.format = \"json\"",
+        "the running agent has \"text\"",
+        "restarted",
+    ] {
+        assert!(warnings[0].contains(expect), "{expect}: {warned}");
+    }
+    let plain = checked("[log]\nlevel = \"debug\"");
+    assert!(!plain.contains("warning"), "{plain}");
+    agent.stop();
 }
 
 /// Has the agent read another configuration, and waits until it is in force.
@@ -368,12 +402,33 @@ fn a_faulty_file_keeps_no_command_from_the_agent() {
         );
     }
 
+    // What is in force is what the agent has.
+    let shown = run(&mut agent.esm(&["config", "show", "--output", "json"]));
+    assert_eq!(shown.code, Some(1), "{shown:#?}");
+    assert_eq!(shown.err.matches("log.level = \"loud\"").count(), 1, "{shown:#?}");
+    assert!(shown.err.contains("in force at the running agent"), "{shown:#?}");
+    let values: Vec<Value> = serde_json::from_str(&shown.out).unwrap();
+    let level = values.iter().find(|value| value["key"] == "log.level").unwrap();
+    assert_eq!(
+        (&level["value"], &level["running"]),
+        (&"info".into(), &true.into()),
+        "{level}"
+    );
+    let table = run(&mut agent.esm(&["config", "show"]));
+    assert!(table.out.contains("VALUE AT THE RUNNING AGENT"), "{table:#?}");
+
     // What a broken line was to say may have been of the socket.
     std::fs::write(agent.folder().join("esm.toml"), "local.socket 5\n").unwrap();
     let refused = run(&mut agent.esm(&["subscription", "list"]));
     assert_eq!(refused.code, Some(1), "{refused:#?}");
     assert!(refused.err.contains("not TOML"), "{refused:#?}");
     assert!(refused.err.contains("--socket"), "{refused:#?}");
+    let shown = run(&mut agent.esm(&["config", "show"]));
+    assert_eq!((shown.code, shown.out.as_str()), (Some(1), ""), "{shown:#?}");
+    assert!(
+        shown.err.contains("not TOML") && shown.err.contains("--socket"),
+        "{shown:#?}"
+    );
     let socket = agent.socket();
     let named = run(&mut agent.esm(&["subscription", "list", "--socket", socket.to_str().unwrap()]));
     assert_eq!((named.code, named.err.as_str()), (Some(0), ""), "{named:#?}");
