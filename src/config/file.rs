@@ -1,5 +1,6 @@
 //! Reading the file: every value into its place, every fault with its line.
 
+mod lines;
 mod syntax;
 
 use std::collections::BTreeSet;
@@ -9,6 +10,7 @@ use std::path::Path;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use lines::Lines;
 use syntax::Syntax;
 
 use super::fault::Fault;
@@ -33,10 +35,12 @@ pub(super) fn parse(file: &Path, text: &str) -> FileValues {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let (document, errors) = DeTable::parse_recoverable(text);
     let document = document.get_ref();
+    let lines = Lines::of(text);
     let mut reader = Reader {
         file,
         text,
-        syntax: Syntax::of(text, document, &errors),
+        syntax: Syntax::of(text, &lines, document, &errors),
+        lines,
         found: FileValues::default(),
     };
     reader.syntax_faults();
@@ -47,6 +51,7 @@ pub(super) fn parse(file: &Path, text: &str) -> FileValues {
 struct Reader<'a> {
     file: &'a Path,
     text: &'a str,
+    lines: Lines,
     syntax: Syntax,
     found: FileValues,
 }
@@ -209,11 +214,9 @@ impl Reader<'_> {
     }
 
     fn place(&self, at: usize) -> Source {
-        let before = self.text.as_bytes().iter().take(at);
-        let line = 1 + before.filter(|byte| **byte == b'\n').count();
         Source::File {
             file: self.file.to_path_buf(),
-            line: Some(line),
+            line: Some(self.lines.number(at)),
         }
     }
 

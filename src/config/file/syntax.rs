@@ -7,18 +7,20 @@ use std::ops::Range;
 
 use toml::de::{DeTable, DeValue, Error};
 
+use super::lines::Lines;
+
 /// The faults, and what they spoil.
 #[derive(Debug, Default)]
 pub(super) struct Syntax {
     /// Where each fault is in the text, and what it is; in the order of the text.
     pub(super) faults: Vec<(usize, String)>,
-    /// Whole lines, which say nothing for sure.
+    /// Whole lines, which say nothing for sure; in order, none touching another.
     spoilt: Vec<Range<usize>>,
 }
 
 impl Syntax {
     /// Judges what the parser says of the text.
-    pub(super) fn of(text: &str, document: &DeTable<'_>, errors: &[Error]) -> Self {
+    pub(super) fn of(text: &str, lines: &Lines, document: &DeTable<'_>, errors: &[Error]) -> Self {
         let place = |error: &Error| error.span().map_or(text.len(), |span| span.start);
         let mut errors: Vec<(usize, &str)> = errors
             .iter()
@@ -36,47 +38,56 @@ impl Syntax {
         for value in values {
             let (before, others) = rest.split_at(rest.partition_point(|(at, _)| *at < value.start));
             let (inside, behind) = others.split_at(others.partition_point(|(at, _)| *at <= value.end));
-            found.take_each(text, before);
-            found.take_value(text, value, inside);
+            found.take_each(text, lines, before);
+            found.take_value(lines, value, inside);
             rest = behind;
         }
-        found.take_each(text, rest);
+        found.take_each(text, lines, rest);
         found
     }
 
     /// Whether what stands there cannot be taken at its word.
     pub(super) fn is_spoilt(&self, at: usize) -> bool {
-        self.spoilt.iter().any(|lines| lines.contains(&at))
+        let next = self.spoilt.partition_point(|lines| lines.end <= at);
+        self.spoilt.get(next).is_some_and(|lines| lines.contains(&at))
     }
 
-    fn take_each(&mut self, text: &str, errors: &[(usize, &str)]) {
+    /// The first fault of each line.
+    fn take_each(&mut self, text: &str, lines: &Lines, errors: &[(usize, &str)]) {
+        let mut last = None;
         for (at, message) in errors {
-            let mut lines = lines_of(text, *at..*at);
+            let mut spoilt = lines.around(*at..*at);
+            if last.replace(spoilt.start) == Some(spoilt.start) {
+                continue;
+            }
             let is_head = text
-                .get(lines.clone())
+                .get(spoilt.clone())
                 .is_some_and(|line| line.trim_start().starts_with('['));
             if is_head && *message != DUPLICATE {
-                lines.end = next_head(text, lines.end);
+                spoilt.end = next_head(text, spoilt.end);
             }
-            self.take(*at, message, lines);
+            self.take(*at, message, spoilt);
         }
     }
 
     /// Everything that is wrong within one value is one fault, of which the end that is missing is the cause.
-    fn take_value(&mut self, text: &str, value: Range<usize>, errors: &[(usize, &str)]) {
+    fn take_value(&mut self, lines: &Lines, value: Range<usize>, errors: &[(usize, &str)]) {
         let unclosed = errors
             .iter()
             .find(|(_, message)| message.starts_with("unclosed"))
             .map(|(_, message)| (value.start, *message));
         if let Some((at, message)) = unclosed.or(errors.first().copied()) {
-            self.take(at, message, lines_of(text, value));
+            self.take(at, message, lines.around(value));
         }
     }
 
-    fn take(&mut self, at: usize, message: &str, lines: Range<usize>) {
+    fn take(&mut self, at: usize, message: &str, spoilt: Range<usize>) {
         let reason = format!("not TOML: {}", message.trim().replace('\n', "; "));
         self.faults.push((at, reason));
-        self.spoilt.push(lines);
+        match self.spoilt.last_mut() {
+            Some(last) if spoilt.start <= last.end => last.end = last.end.max(spoilt.end),
+            _ => self.spoilt.push(spoilt),
+        }
     }
 }
 
@@ -96,20 +107,6 @@ fn collect_values(text: &str, table: &DeTable<'_>, found: &mut Vec<Range<usize>>
             _ => found.push(item.span()),
         }
     }
-}
-
-/// The whole lines that a part of the text touches, line ends included.
-fn lines_of(text: &str, part: Range<usize>) -> Range<usize> {
-    let bytes = text.as_bytes();
-    let mut before = bytes.iter().take(part.start);
-    let start = before
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |before| before + 1);
-    let mut behind = bytes.iter().skip(part.end);
-    let end = behind
-        .position(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |length| part.end + length + 1);
-    start..end
 }
 
 /// Where the first line at or behind `from` begins that is the head of a table; the end of the text without one.
