@@ -2,8 +2,8 @@
 //!
 //! - A changed file takes effect at once: every check compares what the system says of the open file.
 //! - An unknown user costs the same time as a wrong password.
-//! - Hashing runs off the reactor, at most two at a time; a credential verified in the last minute
-//!   needs none, and so never waits for the hashing of others.
+//! - Hashing runs off the reactor, at most two at a time; a credential verified or used in the last minute
+//!   needs none, and so never waits for the hashing of others. Nor does one that proved wrong in the last minute.
 
 mod apr1;
 mod file;
@@ -50,7 +50,8 @@ const PATH_STANDS: Duration = Duration::from_millis(100);
 pub struct Accounts {
     path: PathBuf,
     loaded: RwLock<Loaded>,
-    memory: Memory,
+    memory: Memory<Principal>,
+    wrong: Memory<()>,
     hashings: Arc<Semaphore>,
     started: Instant,
 }
@@ -98,11 +99,11 @@ impl Accounts {
     /// # Errors
     /// If the system gives no random bytes for the key of the memory.
     pub fn open(path: impl Into<PathBuf>) -> io::Result<Self> {
-        let memory = Memory::new()?;
         let accounts = Self {
             path: path.into(),
             loaded: RwLock::default(),
-            memory,
+            memory: Memory::new()?,
+            wrong: Memory::new()?,
             hashings: Arc::new(Semaphore::new(HASHINGS_AT_ONCE)),
             started: Instant::now(),
         };
@@ -130,11 +131,20 @@ impl Accounts {
         self.file().faults().to_vec()
     }
 
-    /// The principal of a Basic credential (the base64 text of RFC 7617) that was verified within the last
+    /// The principal of a Basic credential (the base64 text of RFC 7617) that was verified or recalled within the last
     /// minute, unless the file has changed since. Never blocks on hashing.
     pub fn recall(&self, credential: &[u8]) -> Option<Principal> {
         self.refresh();
-        self.memory.recall(&self.memory.tag(credential), Instant::now())
+        self.memory
+            .recall_and_keep(&self.memory.tag(credential), Instant::now())
+    }
+
+    /// Whether a Basic credential (the base64 text of RFC 7617) proved wrong within the last minute, and the file has
+    /// not changed since. Never blocks on hashing.
+    pub fn recalls_wrong(&self, credential: &[u8]) -> bool {
+        self.refresh();
+        let tag = self.wrong.tag(credential);
+        self.wrong.recall(&tag, Instant::now()).is_some()
     }
 
     /// The principal of a Basic credential (the base64 text of RFC 7617), or `None` if it is malformed, names
@@ -154,8 +164,12 @@ impl Accounts {
             let _permit = permit;
             hash.verify(&password)
         });
-        let right = matches.await.unwrap_or(false) && known_user;
-        right.then(|| self.admit(&user, credential, &file))
+        let matches = matches.await.ok()?;
+        if matches && known_user {
+            return Some(self.admit(&user, credential, &file));
+        }
+        self.note_wrong(credential, &file);
+        None
     }
 
     /// Sets the password of `user`, a new account or an old one. Slow on purpose (it hashes); not for the reactor.
@@ -205,6 +219,15 @@ impl Accounts {
         principal
     }
 
+    /// Nor is what was wrong by such a file.
+    fn note_wrong(&self, credential: &[u8], verified_against: &Arc<AccountsFile>) {
+        let loaded = self.loaded.read();
+        if Arc::ptr_eq(&loaded.file, verified_against) {
+            self.wrong
+                .remember(self.wrong.tag(credential), (), Instant::now());
+        }
+    }
+
     /// Reads the file anew if it is not the one that was read last. Where the system is short of something, what
     /// was read last stays in force, and the next question tries again.
     fn refresh(&self) {
@@ -243,6 +266,7 @@ impl Accounts {
             path_seen_micros: AtomicU64::new(self.micros()),
         };
         self.memory.forget_all();
+        self.wrong.forget_all();
     }
 
     /// Whether the file is still the one that was read.
@@ -299,6 +323,10 @@ impl CredentialCheck for Accounts {
 
     fn recall(&self, credential: &[u8]) -> Option<Principal> {
         self.recall(credential)
+    }
+
+    fn recalls_wrong(&self, credential: &[u8]) -> bool {
+        self.recalls_wrong(credential)
     }
 
     fn verify<'a>(
@@ -379,7 +407,13 @@ mod tests {
         assert_eq!(accounts.verify(&right).await.unwrap().name(), "ann");
         assert!(other.delete("ann").unwrap());
         assert_eq!(accounts.recall(&right), None);
+        assert!(!accounts.recalls_wrong(&right));
         assert_eq!(accounts.verify(&right).await, None);
+        assert!(accounts.recalls_wrong(&right));
+        other.set("ann", b"secret:with colon").unwrap();
+        assert!(!accounts.recalls_wrong(&right), "what was wrong by the old file");
+        assert_eq!(accounts.verify(&right).await.unwrap().name(), "ann");
+        assert!(!accounts.recalls_wrong(&right));
         std::fs::remove_file(folder.path().join("accounts")).unwrap();
         assert!(accounts.users().is_empty());
     }

@@ -13,6 +13,9 @@ pub trait CredentialCheck: Send + Sync {
     /// The principal of a credential that was verified a short time ago. Quick; never waits for a verification.
     fn recall(&self, credential: &[u8]) -> Option<Principal>;
 
+    /// Whether a credential is known to be wrong. Quick, as [`CredentialCheck::recall`] is.
+    fn recalls_wrong(&self, credential: &[u8]) -> bool;
+
     /// The principal of a credential, or `None` if it is malformed, names nobody, or the password is wrong:
     /// nothing tells these apart. Slow.
     fn verify<'a>(

@@ -2,7 +2,7 @@
 //!
 //! A wrong credential is answered late, with a pause that grows for its source. Nothing else of that
 //! source waits for it: a remembered right credential costs a lookup, and another is hashed as soon as its source has
-//! a turn (`turns`). Whoever goes away without waiting for the answer has tried all the same: what is hashed is hashed
+//! a turn (`turns`). A credential that proved wrong a short time ago is not hashed again. Whoever goes away without waiting for the answer has tried all the same: what is hashed is hashed
 //! to its end, in its turn, and counted.
 
 mod failures;
@@ -33,6 +33,14 @@ pub struct Authenticator {
 struct Check {
     accounts: Arc<dyn CredentialCheck>,
     turns: Arc<Turns>,
+}
+
+/// Where a credential comes from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Origin {
+    pub(super) source: Source,
+    /// How many logins have failed on its connection.
+    pub(super) failures: u32,
 }
 
 /// The outcome of looking at a request's head.
@@ -78,7 +86,7 @@ impl Authenticator {
     pub(super) async fn authenticate(
         &self,
         headers: &HeaderMap,
-        source: Source,
+        from: Origin,
         longest_pause: Duration,
     ) -> Authentication {
         let Some(authorization) = headers.get(AUTHORIZATION) else {
@@ -94,7 +102,7 @@ impl Authenticator {
         {
             return Authentication::Authenticated(principal);
         }
-        match self.verify(credential, source).await {
+        match self.verify(credential, from).await {
             Ok(principal) => Authentication::Authenticated(principal),
             Err(pause) => {
                 tokio::time::sleep(pause.min(longest_pause)).await;
@@ -104,10 +112,22 @@ impl Authenticator {
     }
 
     /// Has the credential verified; if it is wrong, the pause that this costs.
-    async fn verify(&self, credential: &[u8], source: Source) -> Result<Principal, Duration> {
+    async fn verify(&self, credential: &[u8], from: Origin) -> Result<Principal, Duration> {
+        let Origin { source, failures } = from;
         let mut pause = None;
         for (index, check) in self.checks.iter().enumerate() {
-            let Some(turn) = check.turns.take(source).await else {
+            let is_last = index + 1 == self.checks.len();
+            let turn = match check.accounts.recalls_wrong(credential) {
+                true => None,
+                false => check.turns.take(source, failures).await,
+            };
+            // The same may have proved wrong while this one waited.
+            let turn = turn.filter(|_| !check.accounts.recalls_wrong(credential));
+            let Some(turn) = turn else {
+                pause.get_or_insert_with(|| self.failures.charge(source, Instant::now()));
+                if is_last {
+                    self.failures.tell(source);
+                }
                 continue;
             };
             // It counts as a failure from here on, until it proves to be right.
@@ -117,7 +137,7 @@ impl Authenticator {
                 failures: Arc::clone(&self.failures),
                 credential: Zeroizing::new(credential.to_vec()),
                 source,
-                is_last: index + 1 == self.checks.len(),
+                is_last,
                 _turn: turn,
             };
             // A task of its own: it goes on to its end if the connection does not.
@@ -183,6 +203,10 @@ mod tests {
             None
         }
 
+        fn recalls_wrong(&self, credential: &[u8]) -> bool {
+            credential == WRONG
+        }
+
         fn verify<'a>(&'a self, _: &'a [u8]) -> Pin<Box<dyn Future<Output = Option<Principal>> + Send + 'a>> {
             Box::pin(async {
                 self.begun.add_permits(1);
@@ -192,8 +216,36 @@ mod tests {
         }
     }
 
+    const WRONG: &[u8] = b"d3Jvbmc=";
+
+    /// It is answered as late as any other.
+    #[tokio::test]
+    async fn what_is_known_to_be_wrong_counts_and_is_not_hashed() {
+        let check = Arc::new(Slow {
+            begun: Semaphore::new(0),
+            may_end: Semaphore::new(0),
+        });
+        let authenticator = Authenticator::new(None, None).or(Arc::clone(&check) as Arc<dyn CredentialCheck>);
+        let mut headers = HeaderMap::new();
+        headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic d3Jvbmc="));
+        for _ in 0..3 {
+            let asked = authenticator.authenticate(&headers, origin(), Duration::ZERO);
+            assert_eq!(asked.await, Authentication::Failed);
+        }
+        assert_eq!(check.begun.available_permits(), 0);
+        let failures = authenticator.failures.charge(source(), Instant::now());
+        assert_eq!(failures, Duration::from_millis(250) * 8, "three were counted");
+    }
+
     fn source() -> Source {
         Source::Network(Ipv4Addr::new(192, 0, 2, 1).into())
+    }
+
+    fn origin() -> Origin {
+        Origin {
+            source: source(),
+            failures: 0,
+        }
     }
 
     /// Guesses whose connections are dropped while they are hashed.
@@ -211,7 +263,7 @@ mod tests {
             headers.insert(AUTHORIZATION, HeaderValue::from_static("Basic YTpi"));
             tokio::spawn(async move {
                 authenticator
-                    .authenticate(&headers, source(), Duration::ZERO)
+                    .authenticate(&headers, origin(), Duration::ZERO)
                     .await
             })
         };

@@ -5,7 +5,7 @@ use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 use std::task::Poll;
 use std::time::Instant;
 
@@ -21,6 +21,7 @@ use tokio_rustls::server::TlsStream;
 use crate::net::carrier::Carrier;
 use crate::net::tls::server::{ServerTls, ShownCertificate};
 use crate::net::tls::{explained, refuses_certificate};
+use crate::server::auth::Origin;
 use crate::server::body::OutgoingBody;
 use crate::server::caller::Caller;
 use crate::server::http::{Peer, Transport};
@@ -45,6 +46,7 @@ pub(super) struct Connection {
     pub(super) caller: Caller,
     place: Place,
     proven: AtomicBool,
+    failed_logins: AtomicU32,
 }
 
 /// A socket as the listener accepted it.
@@ -59,6 +61,19 @@ impl Connection {
     pub(super) fn note_proven(&self) {
         if !self.proven.swap(true, Relaxed) {
             self.place.set_standing(Standing::Proven);
+        }
+    }
+
+    /// A credential that came on it was wrong.
+    pub(super) fn note_failed_login(&self) {
+        self.failed_logins.fetch_add(1, Relaxed);
+    }
+
+    /// Where its credentials come from.
+    pub(super) fn origin(&self) -> Origin {
+        Origin {
+            source: self.source,
+            failures: self.failed_logins.load(Relaxed),
         }
     }
 
@@ -88,6 +103,7 @@ pub(super) async fn run(
         caller: Caller::Unknown,
         place,
         proven: AtomicBool::new(false),
+        failed_logins: AtomicU32::new(0),
     };
     let carrier = match accepted {
         Accepted::Local(stream) => {

@@ -129,7 +129,7 @@ async fn authenticate(
             let longest_pause = settings.limits.failed_login_pause;
             settings
                 .authenticator
-                .authenticate(headers, connection.source, longest_pause)
+                .authenticate(headers, connection.origin(), longest_pause)
                 .await
         }
     };
@@ -142,6 +142,7 @@ async fn authenticate(
         Authentication::WrongScheme => Refusal::WrongScheme,
         Authentication::Failed => {
             connection.shared.counters.failed_logins.fetch_add(1, Relaxed);
+            connection.note_failed_login();
             Refusal::WrongCredential
         }
     };

@@ -1,8 +1,9 @@
 //! Whose password is verified next.
 //!
 //! Verifying is dear, so few run at once, and half of them at most for one source: one that floods leaves room for
-//! the others, which take turns. Within a source the newest and the oldest come first alternately: whoever comes after
-//! a flood of guesses does not wait behind it, nor is he passed over for ever by those that come later.
+//! the others, which take turns. Within a source come first, alternately, the newest of those whose connection has failed
+//! least, and the oldest of all: whoever comes after a flood of guesses does not wait behind it, nor is he passed over
+//! for ever by those that come later.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -34,8 +35,15 @@ struct Waiting {
 /// Those of one source that wait, the oldest first.
 #[derive(Debug, Default)]
 struct Queue {
-    senders: VecDeque<oneshot::Sender<Turn>>,
+    waiting: VecDeque<Waiter>,
     oldest_is_next: bool,
+}
+
+#[derive(Debug)]
+struct Waiter {
+    /// How many logins have failed on its connection.
+    failures: u32,
+    sender: oneshot::Sender<Turn>,
 }
 
 /// Held while verifying. Dropped, it goes to the next.
@@ -56,15 +64,15 @@ impl Turns {
         })
     }
 
-    /// Waits for a turn; the wait can be given up at any time.
-    pub(super) async fn take(self: &Arc<Self>, source: Source) -> Option<Turn> {
+    /// Waits for a turn, for a connection on which so many logins have failed; the wait can be given up at any time.
+    pub(super) async fn take(self: &Arc<Self>, source: Source, failures: u32) -> Option<Turn> {
         let turn = {
             let mut waiting = self.waiting.lock();
             if waiting.may_hold(source, self.per_source) {
                 waiting.note_taken(source);
                 return Some(self.turn(source));
             }
-            waiting.join(source)
+            waiting.join(source, failures)
         };
         turn.await.ok()
     }
@@ -107,15 +115,15 @@ impl Waiting {
         }
     }
 
-    fn join(&mut self, source: Source) -> oneshot::Receiver<Turn> {
+    fn join(&mut self, source: Source, failures: u32) -> oneshot::Receiver<Turn> {
         let (sender, receiver) = oneshot::channel();
         let queue = self.by_source.entry(source).or_default();
-        if queue.senders.is_empty() {
+        if queue.waiting.is_empty() {
             self.order.push_back(source);
         }
-        queue.senders.push_back(sender);
-        if queue.senders.len().is_multiple_of(BETWEEN_SWEEPS) {
-            queue.senders.retain(|sender| !sender.is_closed());
+        queue.waiting.push_back(Waiter { failures, sender });
+        if queue.waiting.len().is_multiple_of(BETWEEN_SWEEPS) {
+            queue.waiting.retain(|waiter| !waiter.sender.is_closed());
         }
         receiver
     }
@@ -127,7 +135,7 @@ impl Waiting {
         let source = self.order.remove(place)?;
         let queue = self.by_source.get_mut(&source)?;
         let next = queue.next()?;
-        if queue.senders.is_empty() {
+        if queue.waiting.is_empty() {
             self.by_source.remove(&source);
         } else {
             self.order.push_back(source);
@@ -140,11 +148,20 @@ impl Queue {
     fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
         let oldest_is_next = self.oldest_is_next;
         self.oldest_is_next = !oldest_is_next;
-        if oldest_is_next {
-            self.senders.pop_front()
+        let place = if oldest_is_next {
+            0
         } else {
-            self.senders.pop_back()
-        }
+            self.newest_with_least_failures()?
+        };
+        let next = self.waiting.remove(place)?;
+        Some(next.sender)
+    }
+
+    fn newest_with_least_failures(&self) -> Option<usize> {
+        let newest_first = self.waiting.iter().enumerate().rev();
+        // Of several that are the least, this is the first.
+        let (place, _) = newest_first.min_by_key(|(_, waiter)| waiter.failures)?;
+        Some(place)
     }
 }
 
@@ -166,8 +183,12 @@ mod tests {
     type Wait = Pin<Box<dyn Future<Output = Option<Turn>>>>;
 
     fn wait(turns: &Arc<Turns>, uid: u32) -> Wait {
+        wait_after(turns, uid, 0)
+    }
+
+    fn wait_after(turns: &Arc<Turns>, uid: u32, failures: u32) -> Wait {
         let turns = Arc::clone(turns);
-        let mut wait: Wait = Box::pin(async move { turns.take(Source::User(uid)).await });
+        let mut wait: Wait = Box::pin(async move { turns.take(Source::User(uid), failures).await });
         assert!(poll(&mut wait).is_none(), "all turns are held");
         wait
     }
@@ -180,7 +201,7 @@ mod tests {
     }
 
     async fn hold(turns: &Arc<Turns>) -> Turn {
-        turns.take(Source::User(0)).await.unwrap()
+        turns.take(Source::User(0), 0).await.unwrap()
     }
 
     #[tokio::test]
@@ -200,6 +221,28 @@ mod tests {
         assert_eq!(order, ["a4", "b2", "a1", "b1", "a3", "a2"]);
     }
 
+    /// Guesses that come again and again, each as soon as the one before has failed.
+    #[tokio::test]
+    async fn a_connection_that_has_not_failed_goes_before_those_that_have() {
+        let turns = Turns::new(1);
+        let mut turn = hold(&turns).await;
+        let mut waits = vec![
+            ("failed once", wait_after(&turns, 1, 1)),
+            ("new", wait(&turns, 1)),
+        ];
+        for _ in 0..20 {
+            waits.push(("failed", wait_after(&turns, 1, 3)));
+        }
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            drop(turn);
+            let (name, next) = first_served(&mut waits);
+            order.push(name);
+            turn = next;
+        }
+        assert_eq!(order, ["new", "failed once", "failed", "failed"]);
+    }
+
     fn first_served(waits: &mut Vec<(&'static str, Wait)>) -> (&'static str, Turn) {
         let (index, turn) = waits
             .iter_mut()
@@ -212,8 +255,8 @@ mod tests {
     #[tokio::test]
     async fn a_turn_is_never_lost() {
         let turns = Turns::new(2);
-        let one = turns.take(Source::User(8)).await.unwrap();
-        let two = turns.take(Source::User(9)).await.unwrap();
+        let one = turns.take(Source::User(8), 0).await.unwrap();
+        let two = turns.take(Source::User(9), 0).await.unwrap();
         let gave_up = wait(&turns, 1);
         let stays = wait(&turns, 1);
         let given_unseen = wait(&turns, 2);
@@ -232,7 +275,7 @@ mod tests {
         let one = hold(&turns).await;
         let _two = hold(&turns).await;
         let mut third = wait(&turns, 0);
-        let _other = turns.take(Source::User(1)).await.unwrap();
+        let _other = turns.take(Source::User(1), 0).await.unwrap();
         assert!(poll(&mut third).is_none());
         drop(one);
         assert!(poll(&mut third).is_some());
@@ -247,6 +290,6 @@ mod tests {
         for _ in 0..10 * BETWEEN_SWEEPS {
             drop(wait(&turns, 1));
         }
-        assert!(turns.waiting.lock().by_source[&Source::User(1)].senders.len() <= BETWEEN_SWEEPS);
+        assert!(turns.waiting.lock().by_source[&Source::User(1)].waiting.len() <= BETWEEN_SWEEPS);
     }
 }

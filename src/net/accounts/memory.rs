@@ -1,4 +1,4 @@
-//! Credentials that were verified a short time ago, so that hashing is not paid on every request.
+//! What verifying credentials came to a short time ago, so that hashing is not paid on every request.
 //!
 //! Neither names nor passwords are kept: only a hash keyed with a random key of this process.
 
@@ -10,10 +10,9 @@ use parking_lot::RwLock;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::net::principal::Principal;
 use crate::random;
 
-/// How long a verified credential is remembered.
+/// How long it is remembered what a credential came to.
 pub(in crate::net) const REMEMBERED_FOR: Duration = Duration::from_secs(60);
 const MAX_REMEMBERED: usize = 1024;
 
@@ -21,19 +20,19 @@ const MAX_REMEMBERED: usize = 1024;
 #[derive(Clone, Copy)]
 pub(in crate::net) struct CredentialTag([u8; 32]);
 
-/// Bounded, and emptied whenever the accounts file changes.
-pub(in crate::net) struct Memory {
+/// Of each credential a `T`. Bounded, and emptied whenever the accounts file changes.
+pub(in crate::net) struct Memory<T> {
     key: [u8; 32],
-    by_prefix: RwLock<HashMap<u64, Remembered>>,
+    by_prefix: RwLock<HashMap<u64, Remembered<T>>>,
 }
 
-struct Remembered {
+struct Remembered<T> {
     tag: CredentialTag,
-    principal: Principal,
+    what: T,
     until: Instant,
 }
 
-impl Memory {
+impl<T: Clone> Memory<T> {
     pub(in crate::net) fn new() -> io::Result<Self> {
         Ok(Self {
             key: random::bytes()?,
@@ -52,14 +51,31 @@ impl Memory {
         )
     }
 
-    pub(in crate::net) fn recall(&self, tag: &CredentialTag, now: Instant) -> Option<Principal> {
+    pub(in crate::net) fn recall(&self, tag: &CredentialTag, now: Instant) -> Option<T> {
         let by_prefix = self.by_prefix.read();
         let found = by_prefix.get(&tag.prefix())?;
-        let same: bool = found.tag.0.ct_eq(&tag.0).into();
-        (same && now < found.until).then(|| found.principal.clone())
+        found.is_of(tag, now).then(|| found.what.clone())
     }
 
-    pub(in crate::net) fn remember(&self, tag: CredentialTag, principal: Principal, now: Instant) {
+    /// As [`Self::recall`], and what is recalled is remembered for longer: as long as it is in use, where nothing but
+    /// [`Self::forget_all`] makes it wrong.
+    pub(in crate::net) fn recall_and_keep(&self, tag: &CredentialTag, now: Instant) -> Option<T> {
+        let (what, until) = {
+            let by_prefix = self.by_prefix.read();
+            let found = by_prefix.get(&tag.prefix())?;
+            found.is_of(tag, now).then(|| (found.what.clone(), found.until))?
+        };
+        // Not each time: who writes keeps all readers out.
+        if until.duration_since(now) < REMEMBERED_FOR / 2
+            && let Some(found) = self.by_prefix.write().get_mut(&tag.prefix())
+            && found.is_of(tag, now)
+        {
+            found.until = now + REMEMBERED_FOR;
+        }
+        Some(what)
+    }
+
+    pub(in crate::net) fn remember(&self, tag: CredentialTag, what: T, now: Instant) {
         let mut by_prefix = self.by_prefix.write();
         if by_prefix.len() >= MAX_REMEMBERED {
             by_prefix.retain(|_, remembered| now < remembered.until);
@@ -75,7 +91,7 @@ impl Memory {
             tag.prefix(),
             Remembered {
                 tag,
-                principal,
+                what,
                 until: now + REMEMBERED_FOR,
             },
         );
@@ -83,6 +99,13 @@ impl Memory {
 
     pub(in crate::net) fn forget_all(&self) {
         self.by_prefix.write().clear();
+    }
+}
+
+impl<T> Remembered<T> {
+    fn is_of(&self, tag: &CredentialTag, now: Instant) -> bool {
+        let same: bool = self.tag.0.ct_eq(&tag.0).into();
+        same && now < self.until
     }
 }
 
@@ -98,6 +121,23 @@ impl CredentialTag {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::principal::Principal;
+
+    #[test]
+    fn what_is_in_use_is_kept() {
+        let memory = Memory::new().unwrap();
+        let mut now = Instant::now();
+        let (used, unused) = (memory.tag(b"used"), memory.tag(b"unused"));
+        memory.remember(used, 1, now);
+        memory.remember(unused, 2, now);
+        for _ in 0..10 {
+            now += REMEMBERED_FOR * 2 / 3;
+            assert_eq!(memory.recall_and_keep(&used, now), Some(1));
+        }
+        assert_eq!(memory.recall_and_keep(&unused, now), None);
+        now += REMEMBERED_FOR;
+        assert_eq!(memory.recall_and_keep(&used, now), None, "past its time");
+    }
 
     #[test]
     fn remembers_for_a_time_and_never_more_than_the_bound() {
@@ -130,7 +170,7 @@ mod tests {
 
     #[test]
     fn another_process_has_other_tags() {
-        let (one, two) = (Memory::new().unwrap(), Memory::new().unwrap());
+        let (one, two) = (Memory::<()>::new().unwrap(), Memory::<()>::new().unwrap());
         assert_ne!(one.tag(b"x").0, two.tag(b"x").0);
     }
 }

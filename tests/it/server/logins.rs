@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 use esm::net::http_client::{BasicCredentials, ClientLimits, ClientRequest, Endpoint, HttpClient};
+use esm::server::Limits;
 
 use super::harness::{PASSWORD, TestServer, USER, credentials, run, text};
 
@@ -84,6 +85,88 @@ fn the_local_socket_knows_its_peer() {
         .arg(server.folder.path().join("socket")));
     let own_name = text(&run(Command::new("id").arg("-un")));
     assert_eq!(text(&output), format!("{}:hi", own_name.trim()));
+}
+
+/// 200 connections of one source guess as fast as they are answered, each time another password. Meanwhile logins of the
+/// same source that are right, those that were verified before and those that were not, are answered at once.
+#[test]
+fn right_logins_do_not_wait_for_connections_that_guess_all_the_time() {
+    let limits = Limits {
+        failed_login_pause: Duration::from_millis(100),
+        ..Limits::default()
+    };
+    let server = TestServer::start_with(limits, |_| None);
+    let names = ["known", "new1", "new2", "new3", "new4", "new5"];
+    share_password(&server, &names);
+    server.runtime.block_on(async {
+        let started = Instant::now();
+        assert_eq!(
+            client(&server, "known", PASSWORD)
+                .send(&ping())
+                .await
+                .unwrap()
+                .status,
+            200
+        );
+        let one_hashing = started.elapsed();
+        let guessers: Vec<_> = (0..200)
+            .map(|number| tokio::spawn(guess_on(plain(&server), number)))
+            .collect();
+        let counters = server.handle.as_ref().unwrap().counters();
+        while counters.requests.load(Relaxed) < 200 || counters.failed_logins.load(Relaxed) < 20 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        for (name, hashings) in names.into_iter().zip([2, 12, 12, 12, 12, 12]) {
+            let started = Instant::now();
+            let mut client = client(&server, name, PASSWORD);
+            assert_eq!(client.send(&ping()).await.unwrap().status, 200, "{name}");
+            let took = started.elapsed();
+            let limit = hashings * one_hashing;
+            assert!(took < limit, "{name} took {took:?}, one hashing {one_hashing:?}");
+        }
+        guessers.iter().for_each(tokio::task::JoinHandle::abort);
+    });
+}
+
+/// Gives all of them the password of [`USER`], without hashing it for each.
+fn share_password(server: &TestServer, names: &[&str]) {
+    let path = server.folder.path().join("accounts");
+    let file = std::fs::read_to_string(&path).unwrap();
+    let hash = file.lines().find_map(|line| line.strip_prefix("ann:")).unwrap();
+    let lines: String = names.iter().map(|name| format!("{name}:{hash}\n")).collect();
+    std::fs::write(&path, file.clone() + &lines).unwrap();
+}
+
+async fn guess_on((host, port): (String, u16), number: usize) {
+    let mut connection = tokio::net::TcpStream::connect((host, port)).await.unwrap();
+    for guess in 0.. {
+        use base64::Engine as _;
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let login = base64::engine::general_purpose::STANDARD.encode(format!("{USER}:{number}-{guess}"));
+        let request = format!(
+            "POST /echo HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {login}\r\nContent-Length: 0\r\n\r\n"
+        );
+        connection.write_all(request.as_bytes()).await.unwrap();
+        let mut reply = Vec::new();
+        while !reply.ends_with(WRONG.as_bytes()) {
+            assert_ne!(connection.read_buf(&mut reply).await.unwrap(), 0, "it is kept");
+        }
+    }
+}
+
+fn plain(server: &TestServer) -> (String, u16) {
+    (server.plain.ip().to_string(), server.plain.port())
+}
+
+fn client(server: &TestServer, user: &str, password: &str) -> HttpClient {
+    let credentials = BasicCredentials::new(user, password).unwrap();
+    let (host, port) = plain(server);
+    let endpoint = Endpoint::Plain { host, port };
+    HttpClient::new(endpoint, Some(credentials), ClientLimits::default()).unwrap()
+}
+
+fn ping() -> ClientRequest {
+    ClientRequest::post("/echo", "text/plain", "hi")
 }
 
 /// As many guesses at once as one source may send, each another password; then the right one, for the first time.
