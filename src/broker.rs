@@ -164,8 +164,10 @@ impl Broker {
         let class = self.class(&context.namespace, &instance.class_name)?;
         for declared in class.keys() {
             let name = declared.name.as_str();
+            // What the path itself says is no change: a provider may know an instance by more than one path.
+            let in_path = |new| path.key(name).is_some_and(|given| same_key_value(new, given));
             let same = match (changes.get(name), instance.get(name)) {
-                (Some(new), Some(old)) => same_key_value(new, old),
+                (Some(new), Some(old)) => same_key_value(new, old) || in_path(new),
                 _ => true,
             };
             if !same {

@@ -20,7 +20,7 @@ use super::request::{SubscribeError, SubscriptionError};
 use super::rule::Forbidden;
 use crate::store::StoreError;
 use crate::store::commands::{Loaded, StoredListener};
-use crate::subscription::{IndicationFilter, ObjectName, Persistence, UrlError, Wbem};
+use crate::subscription::{IndicationFilter, MADE_UP, ObjectName, Persistence, UrlError, Wbem};
 
 pub use self::subscriptions::WbemStatus;
 
@@ -168,6 +168,13 @@ impl Book {
             .filter(|subscription| subscription.wbem.as_ref().is_some_and(|wbem| refers(wbem)))
             .count()
     }
+}
+
+/// Whether the `Name` of a filter or destination is one that the agent gives, and nobody else may. Such an instance
+/// belongs to the system of now: where the machine has been given another name since, a reference that was made before
+/// is still one to it.
+pub fn is_own(name: &str) -> bool {
+    shipped::is_shipped(name) || name.starts_with(MADE_UP)
 }
 
 /// The name of something of the agent's own.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::wbem_object::{
-    Changes, cim_error, describe, is_path_of, labels_of, new_name, path_of, text_or, texts_or,
+    Changes, at_path, cim_error, describe, is_path_of, labels_of, new_name, path_of, text_or, texts_or,
 };
 use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, stream_of};
 use crate::cim::{CimError, Class, Instance, InstancePath, Name};
@@ -84,6 +84,11 @@ impl InstanceProvider for IndicationFilterProvider {
         let filters = self.changes.registry.indication_filters();
         let instances: Vec<_> = filters.iter().map(|filter| self.instance(filter)).collect();
         Ok(stream_of(instances))
+    }
+
+    fn get(&self, _context: &RequestContext, path: &InstancePath) -> Result<Option<Arc<Instance>>, CimError> {
+        let filters = self.changes.registry.indication_filters();
+        Ok(at_path(filters.iter().map(|filter| self.instance(filter)), path))
     }
 
     fn create(&self, context: &RequestContext, instance: Instance) -> Result<InstancePath, CimError> {

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::wbem_object::{
-    Changes, cim_error, describe, is_path_of, labels_of, new_name, number_or, path_of, text_or,
+    Changes, at_path, cim_error, describe, is_path_of, labels_of, new_name, number_or, path_of, text_or,
 };
 use super::{InstanceBuilder, InstanceProvider, InstanceStream, RequestContext, stream_of};
 use crate::cim::{CimError, Class, Instance, InstancePath, Name, Value};
@@ -212,6 +212,13 @@ impl InstanceProvider for ListenerDestinationProvider {
     fn enumerate(&self, _context: &RequestContext) -> Result<InstanceStream, CimError> {
         let instances: Vec<_> = self.list().map(|listener| self.instance(&listener)).collect();
         Ok(stream_of(instances))
+    }
+
+    fn get(&self, _context: &RequestContext, path: &InstancePath) -> Result<Option<Arc<Instance>>, CimError> {
+        Ok(at_path(
+            self.list().map(|listener| self.instance(&listener)),
+            path,
+        ))
     }
 
     fn create(&self, context: &RequestContext, instance: Instance) -> Result<InstancePath, CimError> {

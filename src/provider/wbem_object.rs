@@ -1,15 +1,16 @@
 //! What the classes of subscriptions have in common: names, labels, and how errors are told.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::InstanceBuilder;
+use super::{InstanceBuilder, has_keys};
 use crate::cim::{CimError, CimStatus, Instance, InstancePath, Name, Value, same_key_value};
 use crate::delivery::Registry;
 use crate::delivery::filters::FilterError;
-use crate::delivery::wbem::WbemError;
+use crate::delivery::wbem::{WbemError, is_own};
 use crate::subscription::{Labels, ObjectName};
 
 /// The longest name that is taken, in bytes.
@@ -106,8 +107,28 @@ pub(super) fn new_name(
     Ok(name)
 }
 
+/// The one of `instances` that `path` leads to, by [`leading_path`].
+pub(super) fn at_path(
+    mut instances: impl Iterator<Item = Arc<Instance>>,
+    path: &InstancePath,
+) -> Option<Arc<Instance>> {
+    let path = leading_path(path);
+    instances.find(|instance| has_keys(instance, &path))
+}
+
+/// A path as it leads to an instance: what is the agent's own is found whatever the machine was called when the path
+/// was made.
+fn leading_path(path: &InstancePath) -> InstancePath {
+    let mut path = path.clone();
+    if path.key_str("Name").is_some_and(is_own) {
+        path.keys.retain(|key| key.name != *"SystemName");
+    }
+    path
+}
+
 /// Whether `path` is the path of `name`: its class, and every key that is given.
 pub(super) fn is_path_of(path: &InstancePath, name: &ObjectName) -> bool {
+    let path = leading_path(path);
     path.class_name == *name.class.as_str()
         && path.key("Name").is_some()
         && path.keys.iter().all(|key| {

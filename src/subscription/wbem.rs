@@ -78,9 +78,10 @@ pub struct Wbem {
 }
 
 impl Wbem {
-    /// Whether both are the same instance: the same filter and the same destination.
+    /// Whether both are the same instance: the same filter and the same destination, each of which no other of its
+    /// class has the name of. What system they are said to belong to may have changed with the name of the machine.
     pub fn same_name(&self, other: &Self) -> bool {
-        self.filter == other.filter && self.handler == other.handler
+        self.filter.clashes_with(&other.filter) && self.handler.clashes_with(&other.handler)
     }
 }
 

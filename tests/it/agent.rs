@@ -69,6 +69,14 @@ impl Agent {
         Self::run(folder, "", command)
     }
 
+    /// Starts one as [`Agent::start_in`] does, on a machine of that name.
+    #[track_caller]
+    pub fn start_on_host(folder: &Path, host_name: &str, more: &str) -> Self {
+        let mut command = command::esm_on_host(folder, host_name, &["serve"]);
+        command.stderr(log_file(folder));
+        Self::run(Home::Kept(folder.to_owned()), more, command)
+    }
+
     /// A command in the network of an agent that has one of its own.
     pub fn in_its_network(&self, program: &str, args: &[&str]) -> Command {
         let mut command = Command::new("nsenter");

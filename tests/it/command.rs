@@ -21,11 +21,23 @@ pub fn esm(home: &Path) -> Command {
 /// [`esm`] with `args` in a network of its own, which has a loopback interface and nothing else, and where `/sys` shows
 /// that one.
 pub fn esm_in_own_network(home: &Path, args: &[&str]) -> Command {
+    let before = "mount -t sysfs sysfs /sys && ip link set lo up";
+    esm_apart(home, &["--net", "--mount"], before, args)
+}
+
+/// [`esm`] with `args` on a machine that is called `host_name`, for all that it sees.
+pub fn esm_on_host(home: &Path, host_name: &str, args: &[&str]) -> Command {
+    esm_apart(home, &["--uts"], &format!("hostname {host_name}"), args)
+}
+
+/// [`esm`] with `args` in namespaces of its own, in which `before` is run first.
+fn esm_apart(home: &Path, namespaces: &[&str], before: &str, args: &[&str]) -> Command {
     let plain = esm(home);
     let mut command = Command::new("unshare");
     command
-        .args(["--net", "--mount", "sh", "-c"])
-        .arg("mount -t sysfs sysfs /sys && ip link set lo up && exec \"$0\" \"$@\"")
+        .args(namespaces)
+        .args(["sh", "-c"])
+        .arg(format!("{before} && exec \"$0\" \"$@\""))
         .arg(plain.get_program())
         .args(args)
         .env_clear()

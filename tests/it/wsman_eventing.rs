@@ -47,6 +47,11 @@ impl Source {
         Self::of(Agent::start_in(folder, &configuration(more)))
     }
 
+    /// The same, on a machine of that name.
+    fn start_on_host(folder: &Path, host_name: &str) -> Self {
+        Self::of(Agent::start_on_host(folder, host_name, &configuration("")))
+    }
+
     fn of(agent: Agent) -> Self {
         let plain = agent.greeting().split("http://").nth(1).unwrap();
         let address = plain.split('/').next().unwrap().parse().unwrap();

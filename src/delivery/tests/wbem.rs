@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::harness::{Mood, RETRY, What, World, identifiers, numbers, until};
+use super::harness::{Mood, RETRY, What, World, identifiers, numbers, settings, until};
 use crate::clock::Clock;
 use crate::delivery::SubscriptionError;
-use crate::delivery::SubscriptionState;
 use crate::delivery::wbem::{CIMXML_CLASS, FILTER_CLASS, WbemError, WbemStatus};
+use crate::delivery::{Settings, SubscriptionState};
 use crate::store::commands::StoredListener;
 use crate::subscription::{
     Carrier, Credentials, FatalErrorPolicy, IndicationFilter, Labels, ListenerDestination, ObjectName,
@@ -229,6 +229,41 @@ impl World {
     async fn enable_result(&self, id: &str) -> Result<(), WbemError> {
         self.registry.modify_subscription(id, |_| Ok(())).await
     }
+}
+
+/// The keys of a filter hold the name of the machine, which can change.
+#[tokio::test]
+async fn a_shipped_filter_is_one_filter_whatever_the_machine_is_called() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    world.listener("a.example").await;
+    let asked = |world: &World| Wbem {
+        filter: world
+            .registry
+            .indication_filter("ESM:AllAlerts")
+            .unwrap()
+            .name
+            .clone(),
+        duration_secs: Some(600),
+        ..wbem("", "a.example")
+    };
+    let id = world.tie(asked(&world)).await.unwrap();
+    let (clock, courier) = world.stop().await;
+    let world = World::restarted(folder.path(), clock, courier, "boot-1").await;
+    world.registry.set_settings(Settings {
+        system_name: "renamed.example".to_owned(),
+        ..settings()
+    });
+    let renamed = asked(&world);
+    assert_eq!(renamed.filter.system, "renamed.example");
+    assert_eq!(world.one(&id).unwrap().wbem.filter, renamed.filter);
+    check_refused(world.tie(renamed.clone()).await.map(drop), "already");
+
+    // What has lapsed under the old name gives way to the same under the new one.
+    world.advance(600);
+    world.until_state(&id, SubscriptionState::Disabled).await;
+    world.tie(renamed).await.unwrap();
+    assert_eq!(world.registry.wbem_subscriptions().len(), 1);
 }
 
 #[tokio::test]

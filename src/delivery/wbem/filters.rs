@@ -6,7 +6,7 @@ use super::super::entry::Content;
 use super::super::filters::{AlertFilter, FilterError};
 use super::super::publisher::Publication;
 use super::super::registry::Registry;
-use super::{FILTER_CLASS, WbemError, own_name, shipped};
+use super::{FILTER_CLASS, WbemError, is_own, own_name, shipped};
 use crate::cim::schema::Schema;
 use crate::store::commands::{DeleteFilter, PutFilter};
 use crate::subscription::{Filter, IndicationFilter, Labels, MADE_UP, ObjectName, Subscription};
@@ -50,11 +50,9 @@ impl Registry {
             return Err(WbemError::NoCreation);
         }
         meaning(&filter, &shared.schema)?;
-        let name = &filter.name.name;
-        let is_taken = shipped::is_shipped(name) || name.starts_with(MADE_UP);
         {
             let book = shared.book.lock();
-            if is_taken
+            if is_own(&filter.name.name)
                 || book
                     .named
                     .filters

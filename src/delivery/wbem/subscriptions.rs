@@ -11,7 +11,7 @@ use super::super::publisher::Publication;
 use super::super::registry::{NewSubscription, Registry};
 use super::super::shared::Settings;
 use super::super::status::{DeliveryState, SubscriptionState};
-use super::{WbemError, filters, listeners};
+use super::{WbemError, filters, is_own, listeners};
 use crate::store::commands::{NewDestination, StoredListener};
 use crate::subscription::{Destination, FatalErrorPolicy, Lease, Moment, RepeatPolicy, Subscription, Wbem};
 use crate::time::{BootTime, WallTime};
@@ -273,6 +273,9 @@ fn status(entry: &Entry, settings: &Settings, now: BootTime) -> WbemStatus {
         Some(wbem) => wbem.clone(),
         None => made_up(&subscription, life.lease, &settings.system_name),
     };
+    if is_own(&wbem.filter.name) {
+        wbem.filter.system.clone_from(&settings.system_name);
+    }
     let (action, after) = wbem.fatal.or(settings.on_fatal_error, settings.retry.total);
     wbem.fatal = FatalErrorPolicy {
         action: Some(action),

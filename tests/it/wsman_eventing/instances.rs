@@ -49,6 +49,18 @@ fn reference(role: &str, class: &str, system: [&str; 2], name: &str) -> String {
     )
 }
 
+/// The message with the selectors of the subscription that ties a filter to a listener, each of a system.
+fn tied(message: Message, [filter_system, filter]: [&str; 2], [system, listener]: [&str; 2]) -> Message {
+    message
+        .selector("Filter", &endpoint(FILTER, filter_system, filter))
+        .selector("Handler", &endpoint(LISTENER, system, listener))
+}
+
+fn endpoint(class: &str, system: &str, name: &str) -> String {
+    reference("Reference", class, ["ESM_GeneralInformation", system], name)
+        .replace("c:Reference>", "a:EndpointReference>")
+}
+
 /// An agent, and the system that it says its instances belong to.
 struct World {
     source: Source,
@@ -57,7 +69,10 @@ struct World {
 
 impl World {
     fn start() -> Self {
-        let source = Source::start();
+        Self::of(Source::start())
+    }
+
+    fn of(source: Source) -> Self {
         let shipped = source.ask(&on("Get", FILTER, INTEROP).selector("Name", "ESM:AllAlerts"));
         let system = shipped.body().text_at(&format!("{FILTER}/SystemName")).to_owned();
         assert!(!system.is_empty());
@@ -85,18 +100,7 @@ impl World {
 
     /// The message with the selectors of the subscription that ties `filter` to `listener`.
     fn tied(&self, message: Message, filter: &str, listener: &str) -> Message {
-        message
-            .selector("Filter", &self.endpoint("Filter", FILTER, filter))
-            .selector("Handler", &self.endpoint("Handler", LISTENER, listener))
-    }
-
-    fn endpoint(&self, role: &str, class: &str, name: &str) -> String {
-        let system = ["ESM_GeneralInformation", &self.system];
-        let reference = reference(role, class, system, name);
-        let content = reference
-            .trim_start_matches(&format!("<c:{role}>"))
-            .trim_end_matches(&format!("</c:{role}>"));
-        format!("<a:EndpointReference>{content}</a:EndpointReference>")
+        tied(message, [&self.system, filter], [&self.system, listener])
     }
 
     fn subscription(&self, filter: &str, listener: &str, more: &str) -> String {
@@ -178,6 +182,81 @@ fn a_subscription_is_made_of_instances_in_either_namespace() {
     world.done(&keys(on("Delete", LISTENER, INTEROP), LISTENER).selector("Name", "here"));
     assert!(world.instances(SUBSCRIPTION, ESM).is_empty());
     assert!(world.instances(LISTENER, ESM).is_empty());
+    world.source.agent.stop();
+}
+
+/// The keys hold the name of the machine. What the agent ships is found by the one of now and by those before, and there
+/// is one subscription to it, by whichever name it is asked for; what a client made keeps the name that it has.
+#[test]
+fn a_subscription_to_a_shipped_filter_outlives_the_name_of_the_machine() {
+    const BEFORE: &str = "before.example";
+    const AFTER: &str = "after.example";
+    const SHIPPED: &str = "ESM:AllAlerts";
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::of(Source::start_on_host(folder.path(), BEFORE));
+    assert_eq!(world.system, BEFORE);
+    world.done(&create(
+        LISTENER,
+        INTEROP,
+        &listener("here", "https://127.0.0.1:9"),
+    ));
+    world.done(&create(
+        SUBSCRIPTION,
+        INTEROP,
+        &world.subscription(SHIPPED, "here", ""),
+    ));
+    world.source.agent.stop();
+
+    let world = World::of(Source::start_on_host(folder.path(), AFTER));
+    assert_eq!(world.system, AFTER);
+    let ties = world.instances(SUBSCRIPTION, INTEROP);
+    let system = |tie: &Element, role: &str| {
+        let selectors = &tie
+            .at(&format!("{role}/ReferenceParameters/SelectorSet"))
+            .children;
+        let mut named = selectors
+            .iter()
+            .filter(|one| one.attribute("Name") == Some("SystemName"));
+        named.next().unwrap().text.trim().to_owned()
+    };
+    assert_eq!(ties.len(), 1);
+    assert_eq!(system(&ties[0], "Filter"), AFTER);
+    assert_eq!(system(&ties[0], "Handler"), BEFORE);
+    let keys = |message: Message, class: &str, system: &str, name: &str| {
+        message
+            .selector("SystemCreationClassName", "ESM_GeneralInformation")
+            .selector("SystemName", system)
+            .selector("CreationClassName", class)
+            .selector("Name", name)
+    };
+    for name in [AFTER, BEFORE] {
+        let found = world
+            .ask(&keys(on("Get", FILTER, ESM), FILTER, name, SHIPPED))
+            .body();
+        assert_eq!(found.text_at(&format!("{FILTER}/SystemName")), AFTER);
+        let tie = |message| tied(message, [name, SHIPPED], [BEFORE, "here"]);
+        world.done(&tie(on("Get", SUBSCRIPTION, INTEROP)));
+        let filter = reference("Filter", FILTER, ["ESM_GeneralInformation", name], SHIPPED);
+        let handler = reference("Handler", LISTENER, ["ESM_GeneralInformation", BEFORE], "here");
+        let again = world
+            .ask(&create(SUBSCRIPTION, INTEROP, &format!("{filter}{handler}")))
+            .fault();
+        assert!(again.contains("CIM 11"), "{name}: {again}");
+        let change = "<c:SubscriptionInfo>mine</c:SubscriptionInfo>";
+        let change = format!("{filter}{handler}{change}");
+        world.done(&tie(
+            on("Put", SUBSCRIPTION, INTEROP).instance(SUBSCRIPTION, &change)
+        ));
+    }
+    let other = keys(on("Get", LISTENER, ESM), LISTENER, AFTER, "here");
+    let fault = world.ask(&other).fault();
+    assert!(fault.contains("there is no instance"), "{fault}");
+    world.done(&tied(
+        on("Delete", SUBSCRIPTION, INTEROP),
+        [BEFORE, SHIPPED],
+        [BEFORE, "here"],
+    ));
+    assert!(world.instances(SUBSCRIPTION, INTEROP).is_empty());
     world.source.agent.stop();
 }
 
