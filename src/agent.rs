@@ -122,6 +122,8 @@ impl Agent {
         observer: Arc<dyn Observer>,
     ) -> Result<Self, StartError> {
         raise_file_limit();
+        // The first large thing: what its compilation leaves unused is used by what comes after it.
+        let schema = Arc::new(house()?);
         let doubtful = named::look(&config, clock.wall().timestamp()).for_start()?;
         let state_dir = StateDir::take(&config.state_dir)?;
         let opened = Store::open(state_dir.path(), clock.wall())?;
@@ -135,7 +137,6 @@ impl Agent {
         let host = build::host(&config, &clock);
         let (pair, replaced) = own_certificate::ensure(&config, &host, clock.wall().timestamp())?;
         let accounts = open_accounts(&config)?;
-        let schema = Arc::new(house()?);
         let supervisor = Arc::new(Supervisor::new(Arc::clone(&clock)));
 
         let monitors = Monitors::new(

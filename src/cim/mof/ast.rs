@@ -133,7 +133,8 @@ pub(super) struct Literal {
 pub(super) enum LiteralKind {
     Null,
     Boolean(bool),
-    Integer(i128),
+    /// In a box: there are few, and each value of whichever kind would be half as large again.
+    Integer(Box<i128>),
     Real(f64),
     Char(u16),
     String(String),

@@ -1,6 +1,8 @@
 //! The grammar of MOF (DSP0004, annex A) by recursive descent: one source in, its declarations out.
 //!
 //! After a fault the parser skips to the end of the declaration and goes on with the next.
+//!
+//! Every list gives back the room that it does not need: most hold one or two entries, and there are thousands.
 
 mod class;
 mod value;

@@ -31,8 +31,12 @@ pub(super) fn typed(
             {
                 return Err(wrong(literal, format!("at most {size} values")));
             }
-            let items = items.iter().map(|item| single(item, cim_type, objects));
-            Ok(Some(Value::Array(items.collect::<Result<_, _>>()?)))
+            // With room for these and no more: a schema is kept for as long as its agent runs.
+            let mut values = Vec::with_capacity(items.len());
+            for item in items {
+                values.push(single(item, cim_type, objects)?);
+            }
+            Ok(Some(Value::Array(values)))
         }
         (_, ArraySize::Scalar) => single(literal, cim_type, objects).map(Some),
         (_, _) => Err(wrong(literal, format!("an array of {cim_type} in braces"))),
@@ -58,10 +62,10 @@ fn single(literal: &Literal, cim_type: CimType, objects: Objects<'_>) -> Result<
         }
         (LiteralKind::Char(unit), CimType::Char16) => Value::Char16(*unit),
         (LiteralKind::Integer(value), cim_type) if cim_type.is_integer() => {
-            integer(*value, cim_type).ok_or_else(|| out_of_range(literal.at, value, cim_type))?
+            integer(**value, cim_type).ok_or_else(|| out_of_range(literal.at, value, cim_type))?
         }
         (LiteralKind::Integer(value), CimType::Real32 | CimType::Real64) => {
-            real(*value as f64, cim_type).ok_or_else(|| out_of_range(literal.at, value, cim_type))?
+            real(**value as f64, cim_type).ok_or_else(|| out_of_range(literal.at, value, cim_type))?
         }
         (LiteralKind::Real(value), CimType::Real32 | CimType::Real64) => {
             real(*value, cim_type).ok_or_else(|| out_of_range(literal.at, value, cim_type))?

@@ -48,6 +48,8 @@ impl Parser<'_, '_> {
         while !self.accept('}')? {
             self.member(&mut class)?;
         }
+        class.properties.shrink_to_fit();
+        class.methods.shrink_to_fit();
         self.expect(';', "`;` after the class")?;
         Ok(class)
     }
@@ -120,6 +122,7 @@ impl Parser<'_, '_> {
             }
         }
         self.expect(')', "`,` or `)`")?;
+        parameters.shrink_to_fit();
         Ok(parameters)
     }
 
@@ -169,6 +172,7 @@ impl Parser<'_, '_> {
             }
         }
         self.expect(']', "`,` or `]`")?;
+        qualifiers.shrink_to_fit();
         Ok(qualifiers)
     }
 

@@ -22,6 +22,7 @@ impl Parser<'_, '_> {
                 }
             }
             self.expect('}', "`,` or `}`")?;
+            items.shrink_to_fit();
         }
         Ok(Literal {
             at,
@@ -129,7 +130,8 @@ fn number(text: &str) -> Option<LiteralKind> {
         None => (false, text.strip_prefix('+').unwrap_or(text)),
     };
     if let Some(value) = integer(magnitude) {
-        return Some(LiteralKind::Integer(if negative { -value } else { value }));
+        let value = if negative { -value } else { value };
+        return Some(LiteralKind::Integer(Box::new(value)));
     }
     real(magnitude).map(|value| LiteralKind::Real(if negative { -value } else { value }))
 }
