@@ -1,8 +1,10 @@
 //! The sampling itself.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::timeout;
 
 use super::monitors::Monitors;
 use super::sample::sample;
@@ -10,6 +12,9 @@ use crate::broker::Broker;
 use crate::clock::SharedClock;
 use crate::delivery::{Publication, Registry};
 use crate::monitor::Rule;
+
+/// A round that has not ended after so long may be stuck: the next one is begun beside it.
+const HESITATION: Duration = Duration::from_millis(40);
 
 /// What sampling needs.
 #[derive(Clone)]
@@ -39,20 +44,28 @@ pub async fn run(watch: Watch) {
     }
 }
 
-/// The rounds of several rules at once: one that takes long does not hold up the samples of the others.
+/// The rounds of several rules. One that takes long does not hold up the samples of the others; one that does not is
+/// waited for, as each thread that reads beside another keeps memory of its own.
 async fn rounds(watch: &Watch, due: Vec<Rule>) {
     let mut rounds = JoinSet::new();
     for rule in due {
         let watch = watch.clone();
         rounds.spawn(async move { watch.round(&rule).await });
+        if let Ok(Some(ended)) = timeout(HESITATION, rounds.join_next()).await {
+            pass_panic_on(ended);
+        }
     }
     while let Some(ended) = rounds.join_next().await {
-        if let Err(failed) = ended
-            && let Ok(panic) = failed.try_into_panic()
-        {
-            // The supervisor counts it and starts the sampling again.
-            std::panic::resume_unwind(panic);
-        }
+        pass_panic_on(ended);
+    }
+}
+
+/// The supervisor counts it and starts the sampling again.
+fn pass_panic_on(round: Result<(), JoinError>) {
+    if let Err(failed) = round
+        && let Ok(panic) = failed.try_into_panic()
+    {
+        std::panic::resume_unwind(panic);
     }
 }
 
