@@ -59,6 +59,13 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(serve::Args),
+    #[command(flatten)]
+    Tool(Tool),
+}
+
+/// Every command but the agent's.
+#[derive(Debug, Subcommand)]
+enum Tool {
     Config(config::Args),
     Cert(cert::Args),
     Passwd(passwd::Args),
@@ -75,38 +82,35 @@ enum Command {
     PamHelper(pam_helper::Args),
 }
 
-/// The agent's command alone. The parser of all commands is large, and the agent would carry for as long as it runs
-/// what the parser touched once.
-#[derive(Debug, Parser)]
-#[command(name = "esm")]
-struct AgentCli {
-    #[command(flatten)]
-    global: Global,
-    #[command(subcommand)]
-    command: AgentCommand,
-}
-
-#[derive(Debug, Subcommand)]
-enum AgentCommand {
-    Serve(serve::Args),
-}
-
-impl From<AgentCli> for Cli {
-    fn from(agent: AgentCli) -> Self {
-        let AgentCommand::Serve(args) = agent.command;
-        Self {
-            global: agent.global,
-            command: Command::Serve(args),
+impl Cli {
+    /// Whatever is not plainly the agent's command, a call for help too, is for the parser.
+    fn parse_arguments(arguments: &[OsString]) -> Result<Self, clap::Error> {
+        match agents(arguments) {
+            Some(global) => Ok(Self {
+                global,
+                command: Command::Serve(serve::Args {}),
+            }),
+            None => Self::try_parse_from(arguments),
         }
     }
 }
 
-impl Cli {
-    /// Whatever is not the agent's command, a call for help too, is for the parser of all commands.
-    fn parse_arguments(arguments: &[OsString]) -> Result<Self, clap::Error> {
-        AgentCli::try_parse_from(arguments)
-            .map(Self::from)
-            .or_else(|_| Self::try_parse_from(arguments))
+/// The options of the agent's command in its plain forms. The parser is large, and the agent would carry for as long as
+/// it runs what the parser touched once.
+fn agents(arguments: &[OsString]) -> Option<Global> {
+    let words: Vec<&str> = arguments
+        .iter()
+        .skip(1)
+        .map(|word| word.to_str())
+        .collect::<Option<_>>()?;
+    match words.as_slice() {
+        ["serve"] => Some(Global::default()),
+        ["--config", file, "serve"] | ["serve", "--config", file]
+            if !file.is_empty() && !file.starts_with('-') =>
+        {
+            Some(Global::of_file(PathBuf::from(file)))
+        }
+        _ => None,
     }
 }
 
@@ -212,25 +216,31 @@ fn run(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(cli) => cli,
         Err(refusal) => return exit::of_refusal(&refusal),
     };
-    // The agent logs as its configuration says, from its first line on.
-    if !matches!(cli.command, Command::Serve(_)) {
-        logging::start_for_tool();
+    match cli.command {
+        // It logs as its configuration says, from its first line on.
+        Command::Serve(args) => serve::run(&args, &cli.global).unwrap_or_else(|failure| failure.tell()),
+        Command::Tool(tool) => run_tool(tool, &cli.global),
     }
+}
+
+/// A function of its own, as the stack that the tools take would be the agent's for as long as it runs.
+#[inline(never)]
+fn run_tool(tool: Tool, global: &Global) -> Exit {
+    logging::start_for_tool();
     let mut out = Output::standard();
-    let result = match cli.command {
-        Command::Cert(args) => cert::run(&args, &cli.global, &mut out),
-        Command::Serve(args) => serve::run(&args, &cli.global),
-        Command::Passwd(args) => passwd::run(&args, &cli.global, &mut out),
-        Command::Wsman(args) => wsman::run(&args, &cli.global, &mut out),
-        Command::Wbem(args) => wbem::run(&args, &cli.global, &mut out),
-        Command::Listen(args) => listen::run(&args, &cli.global, &mut out),
-        Command::Subscription(args) => subscription::run(&args, &cli.global, &mut out),
-        Command::Mof(args) => mof::run(&args, &mut out),
-        Command::Completions(args) => completions::run(&args, &mut out),
-        Command::Man(args) => man::run(&args),
+    let result = match tool {
+        Tool::Cert(args) => cert::run(&args, global, &mut out),
+        Tool::Passwd(args) => passwd::run(&args, global, &mut out),
+        Tool::Wsman(args) => wsman::run(&args, global, &mut out),
+        Tool::Wbem(args) => wbem::run(&args, global, &mut out),
+        Tool::Listen(args) => listen::run(&args, global, &mut out),
+        Tool::Subscription(args) => subscription::run(&args, global, &mut out),
+        Tool::Mof(args) => mof::run(&args, &mut out),
+        Tool::Completions(args) => completions::run(&args, &mut out),
+        Tool::Man(args) => man::run(&args),
         #[cfg(feature = "pam")]
-        Command::PamHelper(args) => pam_helper::run(&args),
-        Command::Config(args) => config::run(&args, &cli.global, &mut out),
+        Tool::PamHelper(args) => pam_helper::run(&args),
+        Tool::Config(args) => config::run(&args, global, &mut out),
     };
     end(result, &mut out)
 }
@@ -249,7 +259,6 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
-        AgentCli::command().debug_assert();
     }
 
     #[track_caller]
@@ -270,6 +279,9 @@ mod tests {
         check("esm serve", Ok(None));
         check("esm --config a.toml serve", Ok(Some("a.toml")));
         check("esm serve --config a.toml", Ok(Some("a.toml")));
+        check("esm serve --config=a.toml", Ok(Some("a.toml")));
+        check("esm serve --config --help", Err(ErrorKind::InvalidValue));
+        check("esm serve --config ", Err(ErrorKind::InvalidValue));
         check("esm serve --help", Err(ErrorKind::DisplayHelp));
         check("esm --version", Err(ErrorKind::DisplayVersion));
         check("esm serve more", Err(ErrorKind::UnknownArgument));

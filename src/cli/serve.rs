@@ -68,7 +68,8 @@ pub fn run(_args: &Args, global: &Global) -> Result<Exit, Failure> {
         .thread_stack_size(STACK_BYTES)
         .build()
         .map_err(|error| Failure::new(Exit::Local, format!("no runtime: {error}")))?;
-    let ended = runtime.block_on(serve(config, logging));
+    // The main thread's stack would keep several copies of it.
+    let ended = runtime.block_on(Box::pin(serve(config, logging)));
     // What still runs may wait for a name server or a file system.
     runtime.shutdown_timeout(LAST_PATIENCE);
     ended
