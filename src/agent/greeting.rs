@@ -95,9 +95,11 @@ impl fmt::Display for Greeting {
             users => writeln!(f, "  accounts       {}", users.join(", "))?,
         }
         if let (Some((url, _)), Some(user)) = (self.wsman.first(), users.first()) {
+            // What begins as an option does is none behind an equals sign.
+            let equals = if user.starts_with('-') { '=' } else { ' ' };
             writeln!(
                 f,
-                "  try            esm wsman --url {url} --user {} --pin {} enumerate ESM_Processor",
+                "  try            esm wsman --url {url} --user{equals}{} --pin {} enumerate ESM_Processor",
                 shell_word(user),
                 self.key_fingerprint
             )?;

@@ -47,12 +47,15 @@ pub fn parse_within(text: &str, secs: RangeInclusive<u64>) -> Result<Duration, S
     Err(format!("it may be from {least} to {most}"))
 }
 
+/// How long a peer may take for an answer.
+pub const TIMEOUT_SECS: RangeInclusive<u64> = 1..=3600;
+
 /// Reads how long a peer may take for an answer.
 ///
 /// # Errors
 /// What would be right.
 pub fn parse_timeout(text: &str) -> Result<Duration, String> {
-    parse_within(text, 1..=3600)
+    parse_within(text, TIMEOUT_SECS)
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ Options of wbemcli:
   -noverify         trust everybody; as --insecure
   -clientcert FILE  our own certificate
   -clientkey FILE   its key
-  -w SECS           wait before asking
+  -w LENGTH         wait before asking, as 5s or 1m
   -cte, -e100       nothing: chunked answers are always understood
   -h, -v            this help; the version
 

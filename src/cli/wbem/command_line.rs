@@ -2,6 +2,7 @@
 //! of the other commands beside them.
 
 use std::ffi::{OsStr, OsString};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -163,7 +164,7 @@ impl Value<'_> {
             .map_err(|_| Trouble::Invocation(format!("{}: `{text}` is no name", self.name)))
     }
 
-    fn number(&mut self, range: std::ops::RangeInclusive<u32>) -> Result<u32, Trouble> {
+    fn number(&mut self, range: RangeInclusive<u32>) -> Result<u32, Trouble> {
         let text = self.text()?;
         let number = text.parse().ok().filter(|number| range.contains(number));
         number.ok_or_else(|| {
@@ -175,9 +176,9 @@ impl Value<'_> {
         })
     }
 
-    fn timeout(&mut self) -> Result<Duration, Trouble> {
+    fn length(&mut self, secs: RangeInclusive<u64>) -> Result<Duration, Trouble> {
         let text = self.text()?;
-        let length = length::parse_timeout(&text);
+        let length = length::parse_within(&text, secs);
         length.map_err(|reason| Trouble::Invocation(format!("{}: `{text}`: {reason}", self.name)))
     }
 
@@ -202,7 +203,7 @@ impl Options {
             "-dx" | "-d" => self.shows_messages = true,
             // Chunked replies and waiting for "100 Continue" need not be asked for; OpenWBEM's ways are known.
             "-cte" | "-e100" | "-ow" => {}
-            "-w" => self.wait = Some(Duration::from_secs(value.number(0..=86_400)?.into())),
+            "-w" => self.wait = Some(value.length(0..=86_400)?),
             "-noverify" | "--insecure" => self.insecure = true,
             "-cacert" | "--ca" => self.ca = value.path()?,
             "--pin" => {
@@ -222,7 +223,7 @@ impl Options {
             "--password-file" => self.password_file = value.path()?,
             "--namespace" => self.namespace = Some(value.text()?),
             "--output" => self.output = form(&value.text()?)?,
-            "--timeout" => self.timeout = Some(value.timeout()?),
+            "--timeout" => self.timeout = Some(value.length(length::TIMEOUT_SECS)?),
             "--max-objects" => self.max_objects = Some(value.number(0..=1_000_000)?),
             "--language" => self.language = Some(value.text()?),
             "--config" => self.config = value.path()?,
@@ -365,7 +366,7 @@ mod tests {
             },
         );
         check(
-            "ei O -noverify -cacert a.pem -clientcert c.pem -clientkey k.pem -w 3",
+            "ei O -noverify -cacert a.pem -clientcert c.pem -clientkey k.pem -w 3s",
             EnumerateInstances,
             None,
             Options {
@@ -436,7 +437,12 @@ mod tests {
         refused("ei --zz=1 O", "there is no option `--zz`");
         refused("ei O -cacert", "-cacert wants a value");
         refused("ei O --insecure=yes", "--insecure takes no value: `yes`");
-        refused("ei O -w x", "-w: `x` is no number from 0 to 86400");
+        refused(
+            "ei O -w x",
+            "-w: `x`: a length of time is a number of seconds, or",
+        );
+        refused("ei O -w 2d", "-w: `2d`: it may be from 0s to 1d");
+        refused("ei O --timeout 0", "--timeout: `0`: it may be from 1s to 1h");
         refused(
             "ei O --output yaml",
             "`yaml` is none of wbemcli, table, json, xml",
