@@ -165,7 +165,7 @@ async fn print(
         tokio::select! {
             Some(delivery) = deliveries.recv() => {
                 for report in &delivery.reports {
-                    subscriptions.note(&report.content).await;
+                    subscriptions.note(&report.content);
                     printer.print(report)?;
                 }
                 delivery.confirm();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use hyper::Method;
 use hyper::header::{HeaderName, HeaderValue};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 
 use super::report::{Content, Indication, Protocol, Report};
 use crate::cim::{CimError, CimStatus};
@@ -20,8 +20,9 @@ use crate::wsman::delivery::{Delivered, DeliveredContent, encode_ack};
 use crate::wsman::{RawInstance, Refused};
 use crate::xml::{self, Limits, Reader};
 
-/// How many deliveries may wait to be taken.
-const WAITING: usize = 64;
+/// How many messages are read, and wait to be taken, at once. Read, a message may take up many times what it took on the
+/// wire, so the others are not read before there is room for them.
+const AT_ONCE: usize = 16;
 const SOAP: &str = "application/soap+xml;charset=UTF-8";
 const CIM_XML: &str = "application/xml; charset=\"utf-8\"";
 
@@ -29,6 +30,7 @@ const CIM_XML: &str = "application/xml; charset=\"utf-8\"";
 #[derive(Debug)]
 pub struct Receiver {
     deliveries: mpsc::Sender<Delivery>,
+    room: Semaphore,
     classes: Arc<Classes>,
     asks_for_login: bool,
     limits: Limits,
@@ -55,9 +57,10 @@ impl Receiver {
     /// A receiver, and where its deliveries are taken from. With `asks_for_login` only senders are heard that
     /// the server's accounts know.
     pub fn new(classes: Arc<Classes>, asks_for_login: bool) -> (Self, mpsc::Receiver<Delivery>) {
-        let (deliveries, taken) = mpsc::channel(WAITING);
+        let (deliveries, taken) = mpsc::channel(AT_ONCE);
         let receiver = Self {
             deliveries,
+            room: Semaphore::new(AT_ONCE),
             classes,
             asks_for_login,
             limits: Limits::default(),
@@ -66,6 +69,8 @@ impl Receiver {
     }
 
     async fn answer(&self, request: HttpRequest) -> HttpReply {
+        // Until all that it brought is taken. It is never closed.
+        let _room = self.room.acquire().await;
         let charset = request.head.header("content-type").and_then(|value| {
             let (_, after) = value.split_once("charset=")?;
             Some(after.split(';').next()?.trim().trim_matches('"').to_owned())

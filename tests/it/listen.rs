@@ -86,7 +86,7 @@ impl Listening {
     #[track_caller]
     fn post(&self, content_type: &str, headers: &[&str], body: &str) -> (u16, String, String) {
         let mut curl = Command::new("curl");
-        curl.args(["-sS", "-i", "--insecure", "-H"])
+        curl.args(["-sS", "-i", "--insecure", "--max-time", "60", "-H"])
             .arg(format!("Content-Type: {content_type}"));
         for header in headers {
             curl.args(["-H", header]);
@@ -252,6 +252,53 @@ fn deliveries_are_printed_and_answered() {
     let line = listening.line();
     assert!(line.contains("id1") && line.contains("why not"), "{line}");
     listening.stop();
+}
+
+/// More than a subscriber would note while its agent says nothing, each with an identifier that is nobody's.
+#[test]
+fn ends_of_subscriptions_that_anybody_sends_hold_up_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let agent = format!("https://{}", silent.local_addr().unwrap());
+    let subscribe = ["--subscribe", &agent, "--insecure", "--user", USER];
+    std::fs::write(home.path().join("password"), "x").unwrap();
+    let listening = Listening::start(home.path(), &[&["--output", "json"], &subscribe[..]].concat());
+    for number in 0..100 {
+        let end = format!(
+            "<e:SubscriptionEnd><e:SubscriptionManager><a:Address>x</a:Address><a:ReferenceParameters><e:Identifier>{number}</e:Identifier>\
+             </a:ReferenceParameters></e:SubscriptionManager><e:Status>http://schemas.xmlsoap.org/ws/2004/08/eventing/SourceCanceling</e:Status></e:SubscriptionEnd>"
+        );
+        let action = "<a:Action>http://schemas.xmlsoap.org/ws/2004/08/eventing/SubscriptionEnd</a:Action>";
+        assert_eq!(listening.post_soap(action, &end).0, 200, "{number}");
+    }
+    assert_eq!(listening.post_soap(&action("Event"), &alert(1)).0, 200);
+    assert_eq!(listening.event("80000101")["sequence"], 1);
+}
+
+/// One sender lets many connections stand that have sent half a delivery each; another one is heard.
+#[test]
+fn senders_that_are_slow_hold_up_nobody() {
+    let home = tempfile::tempdir().unwrap();
+    let listening = Listening::start(home.path(), &["--output", "json", "--plain"]);
+    let address = listening.url.trim_start_matches("http://").trim_end_matches('/');
+    let half = vec![b' '; 1 << 20];
+    let slow: Vec<_> = (0..100)
+        .map(|number| {
+            use std::io::Write as _;
+            let mut stream = std::net::TcpStream::connect(address).unwrap();
+            let length = if number % 2 == 0 { 9 } else { half.len() + 1 };
+            let head = format!(
+                "POST / HTTP/1.1\r\nHost: x\r\nContent-Type: application/xml\r\nContent-Length: {length}\r\n\r\n"
+            );
+            stream.write_all(head.as_bytes()).unwrap();
+            // Beyond what there is memory for it is told so, and closed.
+            let _ = stream.write_all(&half[..(length - 1) / 2]);
+            stream
+        })
+        .collect();
+    assert_eq!(listening.post_soap(&action("Event"), &alert(1)).0, 200);
+    assert_eq!(listening.event("80000101")["sequence"], 1);
+    drop(slow);
 }
 
 #[test]

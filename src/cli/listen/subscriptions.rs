@@ -80,6 +80,12 @@ pub struct Subscriptions {
 /// How much news may wait to be told.
 const WAITING: usize = 16;
 
+/// How many ends of subscriptions may wait for a subscriber. One that has a subscription takes them at once.
+const ENDS_WAITING: usize = 64;
+
+/// What is longer names no subscription.
+const LONGEST_IDENTIFIER: usize = 1024;
+
 impl Subscriptions {
     /// Begins to subscribe. `listening` are the addresses that deliveries can be taken at.
     ///
@@ -108,7 +114,7 @@ impl Subscriptions {
             let options = ClientOptions::default();
             let client = WsmanClient::new(address.clone(), &tls, credentials.clone(), options)?;
             let subscriber = Subscriber::new(client, plan, tell.clone(), SystemClock::shared());
-            let (ended, told) = mpsc::channel(WAITING);
+            let (ended, told) = mpsc::channel(ENDS_WAITING);
             subscriptions.ended.push(ended);
             let stop = subscriptions.stop.clone();
             subscriptions.tasks.spawn(subscriber.run(told, stop));
@@ -116,12 +122,14 @@ impl Subscriptions {
         Ok(subscriptions)
     }
 
-    /// Tells whom it may concern of a subscription that an agent has ended.
-    pub async fn note(&self, content: &Content) {
-        if let Content::SubscriptionEnd(end) = content {
+    /// Tells whom it may concern of a subscription that an agent has ended. Never waits: anybody may send such things,
+    /// and a subscriber that does not look has no subscription, or is about to renew it and hears of its end then.
+    pub fn note(&self, content: &Content) {
+        if let Content::SubscriptionEnd(end) = content
+            && end.identifier.len() <= LONGEST_IDENTIFIER
+        {
             for subscriber in &self.ended {
-                // One that has stopped has no subscription.
-                let _ = subscriber.send(end.identifier.clone()).await;
+                let _ = subscriber.try_send(end.identifier.clone());
             }
         }
     }
