@@ -148,11 +148,14 @@ impl Connection {
 
     /// The rule for addresses, held against what a name resolves to each time.
     fn rule(&self, scheme: Scheme) -> AddressRule {
-        let (options, subscriber) = (Arc::clone(&self.options), self.target.destination.subscriber);
+        let (options, subscribers) = (
+            Arc::clone(&self.options),
+            self.target.destination.subscribers.clone(),
+        );
         Arc::new(move |address: IpAddr| {
             options
                 .rule
-                .check(address, subscriber, scheme)
+                .check(address, &subscribers, scheme)
                 .map_err(|forbidden| forbidden.to_string())
         })
     }

@@ -22,6 +22,8 @@ pub(super) struct Entry {
     pub way: Way,
     /// Where its life stands.
     pub life: Mutex<Life>,
+    /// Held while its lease is renewed: two renewals at once would leave one in memory and the other on disk.
+    pub renewal: tokio::sync::Mutex<()>,
     /// What it was told of lately, for its repeat policy.
     pub repeats: Mutex<Repeats>,
     /// The last event that was queued for it.
@@ -116,6 +118,7 @@ impl Entry {
             content: Mutex::new(content),
             way,
             life: Mutex::new(life),
+            renewal: tokio::sync::Mutex::default(),
             repeats: Mutex::default(),
             produced: Mutex::default(),
         })

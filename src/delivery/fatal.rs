@@ -19,6 +19,8 @@ use crate::time::BootTime;
 /// What is to be done.
 #[derive(Default)]
 struct Verdict {
+    /// For how long the destination has failed.
+    failing: Duration,
     removed: Vec<Arc<Entry>>,
     disabled: Vec<Arc<Entry>>,
     ignored: Vec<Arc<Entry>>,
@@ -60,20 +62,21 @@ impl Verdict {
     }
 }
 
-/// Looks after the subscriptions of a destination that has failed for `failing`. The answer is when there is
-/// something to do next, if there ever is: at once where something has changed.
-pub(super) async fn look(
-    shared: &Arc<Shared>,
-    station: &Arc<Station>,
-    failing: Duration,
-) -> Option<Duration> {
-    let now = shared.clock.boot();
-    let (mut verdict, next) = judge(shared, station, failing, now);
-    let mut lost = verdict.forgive_the_idle(shared, now).await;
+/// Looks after the subscriptions of a destination that fails. The answer is when there is something to do next, if
+/// there ever is: at once where something has changed.
+pub(super) async fn look(shared: &Arc<Shared>, station: &Arc<Station>) -> Option<Duration> {
+    let (verdict, next) = judge(shared, station);
     if verdict.is_empty() {
         return next;
     }
     let _naming = shared.naming.lock().await;
+    // What was changed while this waited counts: the destination may be elsewhere by now, or a policy another one.
+    let (mut verdict, next) = judge(shared, station);
+    let now = shared.clock.boot();
+    let mut lost = verdict.forgive_the_idle(shared, now).await;
+    if verdict.is_empty() {
+        return next;
+    }
     let hold = station.hold();
     let mut disabled = Vec::new();
     for entry in std::mem::take(&mut verdict.disabled) {
@@ -89,7 +92,7 @@ pub(super) async fn look(
         lost += count_queue(shared, entry).await;
     }
     let is_told = verdict.is_to_be_told(now);
-    let is_written = put_in_force(shared, station, failing, &verdict, lost, is_told).await;
+    let is_written = put_in_force(shared, station, &verdict, lost, is_told).await;
     drop(hold);
     if is_written {
         for entry in &verdict.ignored {
@@ -107,14 +110,17 @@ pub(super) async fn look(
     if has_changed { Some(Duration::ZERO) } else { next }
 }
 
-fn judge(
-    shared: &Shared,
-    station: &Station,
-    failing: Duration,
-    now: BootTime,
-) -> (Verdict, Option<Duration>) {
-    let settings = shared.settings();
-    let mut verdict = Verdict::default();
+/// What is to be done now, and when there is something to do next.
+fn judge(shared: &Shared, station: &Station) -> (Verdict, Option<Duration>) {
+    let (settings, now) = (shared.settings(), shared.clock.boot());
+    let Some(give_up) = station.fare.lock().give_up else {
+        return (Verdict::default(), Some(Duration::ZERO));
+    };
+    let failing = (settings.retry.total + now.since(give_up)).saturating_sub(give_up.since(now));
+    let mut verdict = Verdict {
+        failing,
+        ..Verdict::default()
+    };
     let mut next: Option<Duration> = None;
     let book = shared.book.lock();
     for entry in book.of_station(station.id) {
@@ -180,14 +186,13 @@ async fn count_queue(shared: &Shared, entry: &Entry) -> u64 {
 async fn put_in_force(
     shared: &Arc<Shared>,
     station: &Station,
-    failing: Duration,
     verdict: &Verdict,
     lost: u64,
     is_told: bool,
 ) -> bool {
     let url = station.target.lock().destination.url.to_string();
     let (removed, disabled) = (verdict.removed.len(), verdict.disabled.len());
-    let time = span(failing);
+    let time = span(verdict.failing);
     let values = vec![
         url.clone(),
         time.clone(),

@@ -24,6 +24,11 @@ impl RetrySchedule {
         self.attempts != UNBOUNDED && failures > u32::from(self.attempts)
     }
 
+    /// Whether a delivery is tried at least `total` times, and for as long as that takes `interval` apart.
+    pub fn covers(&self, total: u32, interval: Duration) -> bool {
+        !self.is_exhausted(total) && interval.saturating_mul(total) <= self.total
+    }
+
     /// The pause after `failures` failures in a row (1 for the first): each is twice the one before, up to the
     /// longest. `chance` spreads it by up to a fifth either way, so that many destinations behind one broken
     /// link do not come back in step.
@@ -55,6 +60,26 @@ mod tests {
         assert!(!twice.is_exhausted(2));
         assert!(twice.is_exhausted(3));
         assert!(!SCHEDULE.is_exhausted(u32::MAX));
+    }
+
+    #[test]
+    fn what_is_tried_longer_and_more_often_covers_what_is_asked_for() {
+        let minute = Duration::from_secs(60);
+        let day = Duration::from_secs(86_400);
+        let twice = RetrySchedule {
+            attempts: 2,
+            ..SCHEDULE
+        };
+        for (schedule, total, interval, expect) in [
+            (SCHEDULE, 5, minute, true),
+            (SCHEDULE, 3, day, true),
+            (SCHEDULE, 4, day, false),
+            (SCHEDULE, u32::MAX, Duration::MAX, false),
+            (twice, 2, minute, true),
+            (twice, 3, minute, false),
+        ] {
+            assert_eq!(schedule.covers(total, interval), expect, "{total} {interval:?}");
+        }
     }
 
     #[track_caller]

@@ -35,21 +35,16 @@ pub enum Forbidden {
 }
 
 impl DestinationRule {
-    /// Deliveries may go to `allowed`, and over TLS to the address that subscribed.
+    /// Deliveries may go to `allowed`, and over TLS to the addresses that subscribed.
     pub fn new(allowed: Vec<Network>) -> Self {
         Self { allowed }
     }
 
-    /// Whether deliveries may go to `address`, asked for by somebody at `subscriber`.
+    /// Whether deliveries may go to `address`, asked for by somebody at one of `subscribers`.
     ///
     /// # Errors
     /// Why they may not.
-    pub fn check(
-        &self,
-        address: IpAddr,
-        subscriber: Option<IpAddr>,
-        scheme: Scheme,
-    ) -> Result<(), Forbidden> {
+    pub fn check(&self, address: IpAddr, subscribers: &[IpAddr], scheme: Scheme) -> Result<(), Forbidden> {
         let address = address.to_canonical();
         if address.is_unspecified() || address.is_multicast() || is_broadcast(address) {
             return Err(Forbidden::NoHost(address));
@@ -60,7 +55,7 @@ impl DestinationRule {
         if address.is_loopback() || is_link_local(address) {
             return Err(Forbidden::Local(address));
         }
-        if subscriber.map(|from| from.to_canonical()) != Some(address) {
+        if !subscribers.iter().any(|from| from.to_canonical() == address) {
             return Err(Forbidden::NotAllowed(address));
         }
         match scheme {
@@ -88,8 +83,8 @@ mod tests {
     #[track_caller]
     fn check(allowed: &[&str], address: &str, scheme: Scheme, expect: Result<(), &str>) {
         let rule = DestinationRule::new(allowed.iter().map(|network| network.parse().unwrap()).collect());
-        let subscriber = Some("192.0.2.1".parse().unwrap());
-        let found = rule.check(address.parse().unwrap(), subscriber, scheme);
+        let subscribers = ["198.51.100.1", "192.0.2.1"].map(|from| from.parse().unwrap());
+        let found = rule.check(address.parse().unwrap(), &subscribers, scheme);
         assert_eq!(
             found.map_err(|error| error.to_string()),
             expect.map_err(str::to_owned)

@@ -7,6 +7,7 @@ mod harness;
 mod histories;
 mod leases;
 mod lines;
+mod meanwhile;
 mod modes;
 mod moments;
 mod numbers;

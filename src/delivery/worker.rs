@@ -524,8 +524,7 @@ impl Worker {
             })
             .await;
         }
-        let failing = (retry.total + now.since(give_up)).saturating_sub(give_up.since(now));
-        let due = fatal::look(&self.shared, &self.station, failing).await;
+        let due = fatal::look(&self.shared, &self.station).await;
         let is_changed = due.is_some_and(|due| due.is_zero());
         if retry.is_exhausted(self.tried.1) && !is_changed {
             self.station.queue.lock().set_exhausted(true);

@@ -5,13 +5,16 @@ use std::str::FromStr;
 
 use core::net::IpAddr;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use zeroize::Zeroizing;
 
 use super::Carrier;
 
 /// The longest address that is taken, in bytes.
 const MAX_URL_BYTES: usize = 2_048;
+
+/// How many addresses that subscribed are remembered for one destination.
+const MAX_SUBSCRIBERS: usize = 16;
 
 /// A place that deliveries go to: subscriptions of one account that name the same place share one, and with
 /// it one connection, one order and one series of sequence numbers.
@@ -27,9 +30,14 @@ pub struct Destination {
     /// The SHA-256 fingerprint of the certificate that the subscriber named, in hexadecimal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thumbprint: Option<String>,
-    /// The address that subscribed: it may be delivered to without being on the allow list.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subscriber: Option<IpAddr>,
+    /// The addresses that subscribed, the latest last: they may be delivered to without being on the allow list.
+    #[serde(
+        default,
+        alias = "subscriber",
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub subscribers: Vec<IpAddr>,
     /// The protocol that it is delivered to in.
     #[serde(default)]
     pub carrier: Carrier,
@@ -46,6 +54,32 @@ impl Destination {
         };
         format!("{}\n{}\n{user}\n{thumbprint}{carrier}", self.owner, self.url)
     }
+
+    /// Remembers the addresses that subscribed to `earlier`, the same destination, too: its subscriptions are still
+    /// delivered to. Beyond 16 the one that subscribed least recently is forgotten.
+    #[must_use]
+    pub fn after(mut self, earlier: &Self) -> Self {
+        let known = earlier.subscribers.iter();
+        let known = known.filter(|address| !self.subscribers.contains(address));
+        let mut all: Vec<_> = known.copied().collect();
+        all.append(&mut self.subscribers);
+        self.subscribers = all.split_off(all.len().saturating_sub(MAX_SUBSCRIBERS));
+        self
+    }
+}
+
+/// Older versions kept the address that subscribed last, alone.
+fn one_or_many<'de, D: Deserializer<'de>>(stored: D) -> Result<Vec<IpAddr>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Stored {
+        One(IpAddr),
+        Many(Vec<IpAddr>),
+    }
+    Ok(match Stored::deserialize(stored)? {
+        Stored::One(address) => vec![address],
+        Stored::Many(addresses) => addresses,
+    })
 }
 
 /// What a delivery logs in with. Never shown and never logged.
@@ -355,12 +389,41 @@ mod tests {
             url: "https://[::1]:6736/x".parse().unwrap(),
             user: Some("u".to_owned()),
             thumbprint: None,
-            subscriber: Some("::1".parse().unwrap()),
+            subscribers: vec!["::1".parse().unwrap(), "192.0.2.1".parse().unwrap()],
             carrier: Carrier::CimXml,
         };
         let stored = serde_json::to_string(&destination).unwrap();
         assert_eq!(serde_json::from_str::<Destination>(&stored).unwrap(), destination);
         let older = serde_json::from_str::<Destination>(&stored.replace(r#","carrier":"cim-xml""#, ""));
         assert_eq!(older.unwrap().carrier, Carrier::WsMan);
+        let older = stored.replace(
+            r#""subscribers":["::1","192.0.2.1"]"#,
+            r#""subscriber":"192.0.2.7""#,
+        );
+        let older = serde_json::from_str::<Destination>(&older).unwrap();
+        assert_eq!(older.subscribers, ["192.0.2.7".parse::<IpAddr>().unwrap()]);
+    }
+
+    #[test]
+    fn the_addresses_that_subscribed_last_are_remembered() {
+        let address = |last: u8| IpAddr::from([192, 0, 2, last]);
+        let from = |last: u8| Destination {
+            owner: "operator".to_owned(),
+            url: "https://manager.example:6736/".parse().unwrap(),
+            user: None,
+            thumbprint: None,
+            subscribers: vec![address(last)],
+            carrier: Carrier::WsMan,
+        };
+        let two = from(2).after(&from(1));
+        assert_eq!(two.subscribers, [address(1), address(2)]);
+        assert_eq!(from(1).after(&two).subscribers, [address(2), address(1)]);
+        let nobody = Destination {
+            subscribers: Vec::new(),
+            ..from(0)
+        };
+        assert_eq!(nobody.after(&two).subscribers, two.subscribers);
+        let many = (3..=20).fold(two, |earlier, last| from(last).after(&earlier));
+        assert_eq!(many.subscribers, (5..=20).map(address).collect::<Vec<_>>());
     }
 }

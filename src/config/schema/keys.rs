@@ -462,7 +462,7 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "connect_secs",
                 secs(1, 300),
                 Default::Integer(10),
-                "Time to connect, TLS handshake included.",
+                "Time to look up the name and connect, and as much again for the TLS handshake.",
             ),
             key(
                 "reply_secs",

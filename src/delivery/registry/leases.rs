@@ -40,6 +40,7 @@ impl Registry {
         if entry.subscription().wbem.is_some() {
             return Err(SubscriptionError::NoLease(id));
         }
+        let _renewal = entry.renewal.lock().await;
         let now = shared.now();
         let lease = shared.settings().terms.grant(expires, now)?;
         let before = {

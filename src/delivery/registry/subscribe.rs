@@ -134,10 +134,11 @@ impl Registry {
         let mut book = self.shared.book.lock();
         if let Some(station) = book.stations.get(&id) {
             let mut target = station.target.lock();
-            if target.credentials != new.credentials || target.destination != new.destination {
+            let destination = new.destination.after(&target.destination);
+            if target.credentials != new.credentials || target.destination != destination {
                 let pin = target.pin.clone();
                 *target = Arc::new(Target {
-                    destination: new.destination,
+                    destination,
                     credentials: new.credentials,
                     pin,
                 });
@@ -239,7 +240,7 @@ fn new_destination(request: &SubscribeRequest, target: &NewTarget) -> NewDestina
                 .as_ref()
                 .map(|credentials| credentials.user.clone()),
             thumbprint: target.thumbprint.clone(),
-            subscriber: request.from,
+            subscribers: request.from.into_iter().collect(),
             carrier: request.protocol.carrier(),
         },
         credentials: target.credentials.clone(),
@@ -254,12 +255,12 @@ fn check_destinations(
     let Some(NewDestination { destination, .. }) = destination else {
         return Ok(());
     };
-    check_address(settings, &destination.url, destination.subscriber)?;
+    check_address(settings, &destination.url, &destination.subscribers)?;
     let end_to = subscription
         .eventing()
         .and_then(|options| options.end_to.as_ref());
     end_to.map_or(Ok(()), |end_to| {
-        check_address(settings, &end_to.url, destination.subscriber)
+        check_address(settings, &end_to.url, &destination.subscribers)
     })
 }
 
@@ -267,10 +268,10 @@ fn check_destinations(
 pub(in crate::delivery) fn check_address(
     settings: &Settings,
     url: &DestinationUrl,
-    subscriber: Option<IpAddr>,
+    subscribers: &[IpAddr],
 ) -> Result<(), Forbidden> {
     match url.ip() {
-        Some(address) => settings.rule.check(address, subscriber, url.scheme),
+        Some(address) => settings.rule.check(address, subscribers, url.scheme),
         None => Ok(()),
     }
 }

@@ -350,7 +350,7 @@ async fn a_destination_is_tried_for_ever_where_its_end_is_ignored() {
     }
     // What was missed for too long is lost, and no more than that.
     world.courier.set("a.example", Mood::Takes);
-    world.advance(360);
+    let _time = Passing::of(&world.clock);
     let last = world.alert().await;
     let came = |event: &&str| *event == last;
     until(

@@ -11,7 +11,7 @@ use crate::store::commands::Full;
 use crate::subscription::{DeliveryMode, ListenerDestination, Persistence, RepeatPolicy};
 use crate::time::BootTime;
 
-async fn fill(world: &World, full: bool) {
+pub(super) async fn fill(world: &World, full: bool) {
     world.store.ask(Full(full)).await.unwrap();
 }
 

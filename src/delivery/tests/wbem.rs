@@ -13,7 +13,7 @@ use crate::subscription::{
     OnFatalError, Persistence, RepeatPolicy, Wbem,
 };
 
-fn name(class: &str, name: &str) -> ObjectName {
+pub(super) fn name(class: &str, name: &str) -> ObjectName {
     ObjectName {
         class: class.to_owned(),
         system_class: "CIM_ComputerSystem".to_owned(),
@@ -414,7 +414,7 @@ async fn a_change_of_state_is_told_to_who_wants_it() {
 
 impl World {
     /// Says that the destination `name` is at `host` from now on.
-    async fn lead(&self, name: &str, host: &str) -> Result<(), WbemError> {
+    pub(super) async fn lead(&self, name: &str, host: &str) -> Result<(), WbemError> {
         let named = self::name(CIMXML_CLASS, name);
         let url = listener(host).url;
         let change = |stored: &mut StoredListener| {

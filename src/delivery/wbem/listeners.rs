@@ -114,10 +114,11 @@ impl Registry {
 
     fn check_listener(&self, listener: &ListenerDestination) -> Result<(), WbemError> {
         let settings = self.shared.settings();
-        check_address(&settings, &listener.url, listener.subscriber)?;
+        let subscribers = listener.subscriber.as_slice();
+        check_address(&settings, &listener.url, subscribers)?;
         let end_to = listener.wsman.as_ref().and_then(|wsman| wsman.end_to.as_ref());
         if let Some(end_to) = end_to {
-            check_address(&settings, end_to, listener.subscriber)?;
+            check_address(&settings, end_to, subscribers)?;
         }
         if listener.user.is_some() && listener.url.scheme == Scheme::Http {
             return Err(WbemError::Value(
@@ -185,7 +186,7 @@ fn made_up_listener(entry: &Entry, system: &str) -> Option<ListenerDestination> 
         persistence: Persistence::Transient,
         other_persistence: None,
         user: destination.and_then(|destination| destination.user.clone()),
-        subscriber: destination.and_then(|destination| destination.subscriber),
+        subscriber: destination.and_then(|destination| destination.subscribers.last().copied()),
         wsman: subscription.eventing().map(WsmanDestination::of),
     })
 }

@@ -171,6 +171,9 @@ impl Registry {
         });
         // A lease that ended while this was written has ended: what was kept of the queue stays kept.
         let _ = self.set_life(entry, lease, enabled.then_some(Phase::Live));
+        if enabled {
+            self.begin_heartbeats(entry);
+        }
         if enabled != before.enabled {
             let state = if enabled {
                 SubscriptionState::Enabled
@@ -201,6 +204,15 @@ impl Registry {
         drop((life, book));
         self.shared.alarm.notify_one();
         Ok(())
+    }
+
+    /// The alarm of one that was disabled when it rang was not set again.
+    fn begin_heartbeats(&self, entry: &Entry) {
+        let pause = entry.subscription().heartbeat();
+        let beat = pause.map(|pause| self.shared.clock.boot() + pause);
+        let alarm = Alarm::Heartbeat(Arc::clone(&entry.id));
+        self.shared.book.lock().set(beat, alarm);
+        self.shared.alarm.notify_one();
     }
 
     /// What was changed is not on disk: it is as before, unless its end has come meanwhile.
@@ -259,7 +271,7 @@ fn destination_of(owner: &str, from: Option<IpAddr>, stored: &StoredListener) ->
             url: listener.url.clone(),
             user: listener.user.clone(),
             thumbprint: None,
-            subscriber: listener.subscriber.or(from),
+            subscribers: listener.subscriber.or(from).into_iter().collect(),
             carrier: listener.carrier(),
         },
         credentials: stored.credentials.clone(),

@@ -11,6 +11,7 @@ use crate::delivery::wbem::FILTER_CLASS;
 use crate::delivery::{
     Bookmark, Granted, NewTarget, PullBatch, Registry, SubscribeError, SubscribeRequest, SubscriptionError,
 };
+use crate::net::fingerprint::Fingerprint;
 use crate::net::principal::PrincipalKind;
 use crate::provider::Caller;
 use crate::subscription::{
@@ -64,6 +65,7 @@ impl Shared {
         let registry = self.registry()?;
         let resource = exchange.resource()?;
         let wants_date = matches!(request.expires, Some(Expires::At(_)));
+        check_retries(registry, request)?;
         let asked = SubscribeRequest {
             owner: exchange.caller.name().to_owned(),
             filter: event_filter(registry, exchange, &resource, request)?,
@@ -308,10 +310,40 @@ fn target_of(exchange: &Exchange, request: &Subscribe) -> Result<Option<NewTarge
                     password: password.clone().into(),
                 });
             }
-            Credential::CertificateThumbprint(thumbprint) => target.thumbprint = Some(thumbprint.clone()),
+            Credential::CertificateThumbprint(thumbprint) => {
+                target.thumbprint = Some(checked_thumbprint(thumbprint)?);
+            }
         }
     }
     Ok(Some(target))
+}
+
+/// A thumbprint that deliveries can be held against, as it was given.
+fn checked_thumbprint(thumbprint: &str) -> Result<String, Fault> {
+    match thumbprint.parse::<Fingerprint>() {
+        Ok(_) => Ok(thumbprint.to_owned()),
+        Err(error) => Err(Fault::unsupported(
+            FaultDetail::AuthorizationMode,
+            format!("The certificate thumbprint: {error}."),
+        )),
+    }
+}
+
+/// A delivery that fails is tried as the agent is configured; that is granted where it is at least as often and as
+/// long as was asked for (DSP0226, 10.2.9).
+fn check_retries(registry: &Registry, request: &Subscribe) -> Result<(), Fault> {
+    let Some(asked) = request.delivery.connection_retry else {
+        return Ok(());
+    };
+    let retry = registry.settings().retry;
+    if retry.covers(asked.total, asked.interval) {
+        return Ok(());
+    }
+    let reason = format!(
+        "Deliveries that fail are tried again for {} s at most (`delivery.retry_total_secs`, `delivery.retry_attempts`).",
+        retry.total.as_secs()
+    );
+    Err(Fault::unsupported(FaultDetail::DeliveryRetries, reason))
 }
 
 fn destination_url(exchange: &Exchange, to: &EndpointReference) -> Result<DestinationUrl, Fault> {

@@ -49,7 +49,7 @@ pub(crate) fn destination(owner: &str) -> NewDestination {
             url: "https://manager.example:6736/".parse().unwrap(),
             user: Some("user".to_owned()),
             thumbprint: None,
-            subscriber: None,
+            subscribers: Vec::new(),
             carrier: Carrier::default(),
         },
         credentials: Some(Credentials {

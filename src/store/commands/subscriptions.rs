@@ -2,7 +2,7 @@
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{from_millis, json_column, length_from_millis, length_to_millis, to_json, to_millis};
+use super::{from_json, from_millis, json_column, length_from_millis, length_to_millis, to_json, to_millis};
 use crate::store::{Command, Db, StoreError};
 use crate::subscription::{Credentials, Destination, Lease, Subscription};
 use crate::time::BootTime;
@@ -120,6 +120,15 @@ impl Command for AddSubscription {
 fn put_destination(db: &Db<'_>, new: &NewDestination) -> Result<i64, StoreError> {
     let key = new.destination.key();
     let secret = sealed(db, &key, new)?;
+    let mut destination = new.destination.clone();
+    let earlier = db
+        .sql
+        .prepare_cached("SELECT spec FROM destinations WHERE key = ?1")?
+        .query_row([&key], |row| row.get::<_, String>(0))
+        .optional()?;
+    if let Some(earlier) = earlier.and_then(|spec| from_json("destination", &spec).ok()) {
+        destination = destination.after(&earlier);
+    }
     let id = db
         .sql
         .prepare_cached(
@@ -127,7 +136,7 @@ fn put_destination(db: &Db<'_>, new: &NewDestination) -> Result<i64, StoreError>
              ON CONFLICT (key) DO UPDATE SET spec = ?2, secret = ?3, give_up_millis = NULL RETURNING id",
         )?
         .query_row(
-            params![key, to_json("destination", &new.destination)?, secret],
+            params![key, to_json("destination", &destination)?, secret],
             |row| row.get(0),
         )?;
     Ok(id)

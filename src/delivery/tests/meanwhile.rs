@@ -1,0 +1,108 @@
+//! What is changed while something else is under way.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::full_disk::fill;
+use super::harness::{Mood, RETRY, What, World, for_secs, request, until};
+use super::wbem::{listener, name, wbem};
+use crate::delivery::wbem::WSMAN_CLASS;
+use crate::subscription::{DeliveryMode, ListenerDestination, WsmanDestination};
+
+/// The worker's time is over while somebody leads the destination elsewhere.
+#[tokio::test]
+async fn a_destination_that_is_mended_in_time_is_not_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    let id = world.with_subscription("a.example", |_| {}).await;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    world.until_failures("a.example", 1).await;
+
+    let naming = world.registry.shared.naming.lock().await;
+    let change = world.lead("a.example", "b.example");
+    tokio::pin!(change);
+    tokio::select! {
+        biased;
+        _ = &mut change => panic!("it waits"),
+        () = std::future::ready(()) => {}
+    }
+    world.clock.advance(RETRY.total);
+    world.until_failures("a.example", 2).await;
+    drop(naming);
+    change.await.unwrap();
+    world.until_events("b.example", 1).await;
+    assert!(world.one(&id).is_some());
+}
+
+#[tokio::test]
+async fn of_two_renewals_at_once_the_lease_is_the_one_on_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let id = world.subscribe("a.example").await;
+    let before = world.registry.status(&id, None).unwrap();
+    fill(&world, true).await;
+    let renew = |secs| world.registry.renew(&id, None, for_secs(secs));
+    let (one, other) = tokio::join!(renew(600), renew(1_200));
+    assert!(one.is_err() && other.is_err());
+    assert_eq!(world.registry.status(&id, None).unwrap(), before);
+    fill(&world, false).await;
+    renew(600).await.unwrap();
+    let left = world.registry.status(&id, None).unwrap().remaining;
+    assert_eq!(left, Some(Duration::from_secs(600)));
+}
+
+/// Its name may lead to the one that subscribed first.
+#[tokio::test]
+async fn a_subscription_from_elsewhere_leaves_the_others_their_address() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let [one, other] = ["192.0.2.1", "2001:db8::1"].map(|from| from.parse::<IpAddr>().unwrap());
+    for from in [Some(one), Some(other), None] {
+        let mut asked = request("a.example", DeliveryMode::Push);
+        asked.from = from;
+        world.registry.subscribe(asked).await.unwrap();
+    }
+    let known = |world: &World| world.destination("a.example").unwrap().destination.subscribers;
+    assert_eq!(known(&world), [one, other]);
+    let (clock, courier) = world.stop().await;
+    let world = World::restarted(folder.path(), clock, courier, "boot-1").await;
+    assert_eq!(known(&world), [one, other]);
+}
+
+#[tokio::test]
+async fn heartbeats_go_on_once_a_subscription_is_enabled_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let named = name(WSMAN_CLASS, "a.example");
+    let beating = ListenerDestination {
+        name: named.clone(),
+        wsman: Some(WsmanDestination {
+            heartbeat_secs: Some(60),
+            ..WsmanDestination::default()
+        }),
+        ..listener("a.example")
+    };
+    world.registry.create_listener(beating, None).await.unwrap();
+    world.filter("f").await;
+    let mut asked = wbem("f", "a.example");
+    asked.handler = named;
+    let id = world.tie(asked).await.unwrap();
+    let beats = || {
+        let at = world.courier.at("a.example").into_iter();
+        at.filter(|delivered| delivered.what == What::Heartbeat).count()
+    };
+    world.advance(60);
+    until(|| beats() == 1, || beats().to_string()).await;
+
+    // Long enough for its alarm to ring in vain.
+    world.enable(&id, false).await;
+    world.advance(120);
+    let is_silent = || world.registry.shared.book.lock().next_due().is_none();
+    until(is_silent, || "an alarm is set still".to_owned()).await;
+    world.enable(&id, true).await;
+    for expect in 2..4 {
+        world.advance(60);
+        until(|| beats() == expect, || beats().to_string()).await;
+    }
+}
