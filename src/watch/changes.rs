@@ -36,33 +36,29 @@ pub struct ChangeWatch {
     pub system_name: Arc<str>,
 }
 
-/// The instances of each class at the last look.
-type Seen = BTreeMap<Name, Snapshot>;
+/// The instances of each class at the last look of which everything was told.
+#[derive(Default)]
+struct Seen(BTreeMap<Name, Snapshot>);
 
 /// Looks for ever.
 pub async fn watch_changes(watch: ChangeWatch) {
-    let mut seen = Seen::new();
+    let mut seen = Seen::default();
     loop {
         let began = watch.clock.boot();
         let wanted = watch.registry.wanted_changes(&WATCHED);
-        seen.retain(|class, _| wanted.contains(class));
-        let mut found = Vec::new();
+        seen.0.retain(|class, _| wanted.contains(class));
+        let mut looks = Vec::new();
         for class in &wanted {
             match watch.look(class).await {
-                // The first look at a class is what later ones are held against.
-                Ok(now) => {
-                    if let Some(before) = seen.insert(class.clone(), now)
-                        && let Some(now) = seen.get(class)
-                    {
-                        let changes = changes(&before, now, watched_properties(class));
-                        found.extend(changes.into_iter().filter(is_of_interest));
-                    }
-                }
+                Ok(now) => looks.push((class.clone(), now)),
                 Err(error) => tracing::error!(%class, %error, "changes cannot be looked for"),
             }
         }
+        let found = looks.iter().flat_map(|(class, now)| seen.changes(class, now));
+        let found = found.collect();
         watch.registry.set_watched_changes(wanted.clone());
-        watch.tell(found).await;
+        let is_told = watch.tell(found).await;
+        seen.keep(looks, is_told);
         if wanted.is_empty() {
             watch.registry.subscriptions_changed().await;
             continue;
@@ -110,6 +106,28 @@ fn is_of_interest(change: &Change) -> bool {
         || change.previous.as_ref().is_some_and(|before| !is_told(before))
 }
 
+impl Seen {
+    /// What has changed in a class until `now`, as far as it is told. The first look at a class is what later ones
+    /// are held against.
+    fn changes(&self, class: &Name, now: &Snapshot) -> Vec<Change> {
+        let Some(before) = self.0.get(class) else {
+            return Vec::new();
+        };
+        let mut changes = changes(before, now, watched_properties(class));
+        changes.retain(is_of_interest);
+        changes
+    }
+
+    /// Later looks are held against these. Where what they showed could not be told, it is to be seen again.
+    fn keep(&mut self, looks: Vec<(Name, Snapshot)>, is_told: bool) {
+        for (class, now) in looks {
+            if is_told || !self.0.contains_key(&class) {
+                self.0.insert(class, now);
+            }
+        }
+    }
+}
+
 impl ChangeWatch {
     async fn look(&self, class: &Name) -> Result<Snapshot, CimError> {
         let (broker, class) = (Arc::clone(&self.broker), class.clone());
@@ -120,9 +138,10 @@ impl ChangeWatch {
         }
     }
 
-    async fn tell(&self, found: Vec<Change>) {
+    /// Whether everything is on disk.
+    async fn tell(&self, found: Vec<Change>) -> bool {
         if found.is_empty() {
-            return;
+            return true;
         }
         let mut publication = Publication::default();
         publication
@@ -133,9 +152,12 @@ impl ChangeWatch {
                 system_name: self.system_name.to_string(),
                 change,
             }));
-        if let Err(error) = self.registry.publish(publication).await {
-            tracing::error!(%error, "changes could not be written down and are not told");
-        }
+        let written = self.registry.publish(publication).await;
+        written
+            .inspect_err(
+                |error| tracing::error!(%error, "changes could not be written down and are not told yet"),
+            )
+            .is_ok()
     }
 }
 
@@ -157,6 +179,40 @@ fn snapshot(broker: &Broker, class: &Name) -> Result<Snapshot, CimError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::alert::change::ChangeKind;
+
+    fn volumes(mount_points: &[&str]) -> Vec<(Name, Snapshot)> {
+        let class = Name::from_static("ESM_FileSystemThread");
+        let instance = |path: &&str| (String::from(*path), Arc::new(Instance::new(class.clone())));
+        vec![(class.clone(), mount_points.iter().map(instance).collect())]
+    }
+
+    /// The changes since what is kept, each with its path.
+    #[track_caller]
+    fn check(seen: &Seen, looks: &[(Name, Snapshot)], expect: &[(ChangeKind, &str)]) {
+        let found = looks.iter().flat_map(|(class, now)| seen.changes(class, now));
+        let found: Vec<_> = found.map(|change| (change.kind, change.path)).collect();
+        let found: Vec<_> = found.iter().map(|(kind, path)| (*kind, path.as_str())).collect();
+        assert_eq!(found, expect);
+    }
+
+    #[test]
+    fn what_could_not_be_told_is_seen_again() {
+        let mut seen = Seen::default();
+        check(&seen, &volumes(&["/a"]), &[]);
+        // Nothing is held against the first look, whatever became of what others showed.
+        seen.keep(volumes(&["/a"]), false);
+        for is_told in [false, false, true] {
+            let looks = volumes(&["/b"]);
+            check(
+                &seen,
+                &looks,
+                &[(ChangeKind::Deletion, "/a"), (ChangeKind::Creation, "/b")],
+            );
+            seen.keep(looks, is_told);
+        }
+        check(&seen, &volumes(&["/b"]), &[]);
+    }
 
     #[test]
     fn every_watched_property_is_one_of_its_class() {
