@@ -6,6 +6,7 @@ mod filter;
 mod lease;
 mod named;
 mod repeat;
+mod size;
 mod wbem;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ pub use self::filter::{Filter, SharedFilters};
 pub use self::lease::{Expiry, Lease, LeaseError, LeaseTerms, Moment};
 pub use self::named::{IndicationFilter, Labels, ListenerDestination, Persistence, WsmanDestination};
 pub use self::repeat::{Remembered, RepeatError, RepeatPolicy, RepeatProperties, Repeats};
+pub use self::size::{MAX_STORED_BYTES, TooLarge, check_size};
 pub use self::wbem::{FatalErrorPolicy, MADE_UP, ObjectName, OnFatalError, TextFormat, Wbem};
 
 /// One subscription. Where its lease stands is kept beside it, see [`Lease`].

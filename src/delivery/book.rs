@@ -140,13 +140,43 @@ impl Book {
         self.under_way.remove(id);
     }
 
-    /// How many subscriptions an account has whose lease is not over, with those that are being made or ended.
-    pub fn count_of(&self, owner: &str) -> usize {
-        let is_own =
-            |entry: &&Arc<Entry>| entry.subscription().owner == owner && !entry.life.lock().phase.is_over();
+    /// Makes room for one more subscription of an account that may have `max`, where those of the names `replaced` go
+    /// for it anyway. Those that are being made or ended count, and so do lapsed ones; of these, the first to lapse give
+    /// way: they are taken out. None if there is no room.
+    pub fn make_room(&mut self, owner: &str, max: usize, replaced: &[&String]) -> Option<Vec<Taken>> {
         let is_apart =
             |(id, whose): &(&Arc<str>, &String)| *whose == owner && !self.entries.contains_key(*id);
-        self.entries.values().filter(is_own).count() + self.under_way.iter().filter(is_apart).count()
+        let mut staying = self.under_way.iter().filter(is_apart).count();
+        let mut lapsed = Vec::new();
+        for (id, entry) in &self.entries {
+            if entry.subscription().owner != owner || replaced.iter().any(|gone| gone.as_str() == &**id) {
+                continue;
+            }
+            match entry.life.lock().phase {
+                Phase::Lapsed(keep_until) => lapsed.push((keep_until, Arc::clone(id))),
+                Phase::Live | Phase::Disabled | Phase::Gone => staying += 1,
+            }
+        }
+        let room_for_lapsed = max.checked_sub(staying + 1)?;
+        lapsed.sort();
+        let giving_way = lapsed.len().saturating_sub(room_for_lapsed);
+        let giving_way = lapsed.iter().take(giving_way);
+        Some(giving_way.filter_map(|(_, id)| self.take(id)).collect())
+    }
+
+    /// Of a lapsed subscription nothing is kept for an heir: it goes now. One that is a CIM instance stays for its
+    /// time, as whoever made it by its name may ask what became of it.
+    pub fn let_go(&mut self, id: &str, now: BootTime) {
+        let Some(entry) = self.entries.get(id).cloned() else {
+            return;
+        };
+        let mut life = entry.life.lock();
+        if let Phase::Lapsed(keep_until) = life.phase
+            && !entry.outlives_its_lease(0)
+        {
+            life.phase = Phase::Lapsed(now);
+            self.reset(Some(keep_until), Some(now), &Alarm::Keep(Arc::clone(&entry.id)));
+        }
     }
 
     /// Sets an alarm; none is set for what never comes.

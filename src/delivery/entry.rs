@@ -149,6 +149,11 @@ impl Entry {
         *self.produced.lock() = Some(Arc::clone(event));
     }
 
+    /// Whether it stays for a while once it has lapsed, with so much in its queue.
+    pub fn outlives_its_lease(&self, queued: u64) -> bool {
+        queued > 0 || self.subscription().wbem.is_some()
+    }
+
     /// Whether it is told what it wants.
     pub fn is_live(&self) -> bool {
         self.life.lock().phase == Phase::Live

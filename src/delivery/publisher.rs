@@ -269,6 +269,10 @@ async fn write_together(
     }
     held.settle(&mut changed.renumbered);
     held.release(shared);
+    {
+        let (now, mut book) = (shared.clock.boot(), shared.book.lock());
+        changed.left_nothing.iter().for_each(|id| book.let_go(id, now));
+    }
     hand_out(shared, &letters, &mut changed);
     trim(shared, &letters).await;
     for (at, (entry, after)) in replays {

@@ -133,7 +133,11 @@ impl Registry {
         }
         for stored in &loaded.subscriptions {
             let entry = self.take_up_subscription(&mut book, stored);
-            book.insert(entry);
+            let is_kept = entry.outlives_its_lease(stored.queued);
+            book.insert(Arc::clone(&entry));
+            if !is_kept {
+                book.let_go(&entry.id, shared.clock.boot());
+            }
         }
         let waiting: Vec<_> = book
             .stations

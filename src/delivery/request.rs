@@ -9,6 +9,7 @@ use super::filters::FilterError;
 use super::rule::Forbidden;
 use crate::subscription::{
     Credentials, DeliveryMode, DestinationUrl, Expiry, Filter, Lease, LeaseError, Protocol, Subscription,
+    TooLarge,
 };
 use crate::time::WallTime;
 
@@ -82,6 +83,15 @@ pub enum SubscribeError {
     /// The account has as many as it may.
     #[error("the account has {0} subscriptions, which is the limit: end one, or raise `max_per_account`")]
     TooMany(usize),
+    /// Something that came after its bookmark is not kept any more, or nothing has come that far: it is of another
+    /// database.
+    #[error(
+        "not everything is kept that came after the bookmark {0}: subscribe with the earliest one, or with none"
+    )]
+    BookmarkExpired(i64),
+    /// It is too large to be kept.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// It could not be written down.
     #[error("{0}")]
     Store(String),

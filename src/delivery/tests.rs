@@ -6,6 +6,7 @@ mod full_disk;
 mod harness;
 mod histories;
 mod leases;
+mod limits;
 mod lines;
 mod meanwhile;
 mod modes;

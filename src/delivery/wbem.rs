@@ -20,7 +20,7 @@ use super::request::{SubscribeError, SubscriptionError};
 use super::rule::Forbidden;
 use crate::store::StoreError;
 use crate::store::commands::{Loaded, StoredListener};
-use crate::subscription::{IndicationFilter, MADE_UP, ObjectName, Persistence, UrlError, Wbem};
+use crate::subscription::{IndicationFilter, MADE_UP, ObjectName, Persistence, TooLarge, UrlError, Wbem};
 
 pub use self::subscriptions::WbemStatus;
 
@@ -88,6 +88,9 @@ pub enum WbemError {
     /// The account has as many as it may.
     #[error("the account has {0} of these, which is the limit: delete one, or raise `max_per_account`")]
     TooMany(usize),
+    /// It is too large to be kept.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
     /// It could not be written down.
     #[error("{0}")]
     Store(String),
@@ -105,10 +108,11 @@ impl From<SubscribeError> for WbemError {
             SubscribeError::Filter(error) => Self::Filter(error),
             SubscribeError::Forbidden(error) => Self::Forbidden(error),
             SubscribeError::TooMany(limit) => Self::TooMany(limit),
+            SubscribeError::TooLarge(error) => Self::TooLarge(error),
             SubscribeError::Store(error) => Self::Store(error),
-            error @ (SubscribeError::Lease(_) | SubscribeError::ModeAndTarget(_)) => {
-                Self::Value(error.to_string())
-            }
+            error @ (SubscribeError::Lease(_)
+            | SubscribeError::ModeAndTarget(_)
+            | SubscribeError::BookmarkExpired(_)) => Self::Value(error.to_string()),
         }
     }
 }

@@ -61,7 +61,7 @@ pub(super) fn cim_error(error: &WbemError) -> CimError {
         )
         | WbemError::Url(_)
         | WbemError::Forbidden(_) => CimStatus::InvalidParameter,
-        WbemError::TooMany(_) => CimStatus::ServerLimitsExceeded,
+        WbemError::TooMany(_) | WbemError::TooLarge(_) => CimStatus::ServerLimitsExceeded,
         WbemError::Store(text) => {
             tracing::error!(error = text, "a subscription could not be written down");
             return CimError::failed("it could not be written down; the log knows more");

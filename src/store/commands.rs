@@ -20,8 +20,8 @@ use serde::de::DeserializeOwned;
 pub use self::agent::{Begin, Loaded, Seen};
 pub use self::change::{Change, Changed, MonitorRow, NewEvent, QueueEntry, QueuedRow, RecordedEvent};
 pub use self::queue::{
-    Acknowledge, AcknowledgeUpTo, CountQueue, FetchQueue, History, HistoryRow, QueueOf, QueuedEvent,
-    TrimQueue, Trimmed,
+    Acknowledge, AcknowledgeUpTo, CountQueue, FetchQueue, History, HistoryRow, HoldsAllAfter, QueueOf,
+    QueuedEvent, TrimQueue, Trimmed,
 };
 pub use self::renumber::{Renumber, Renumbered};
 pub use self::settings::{LoadSettings, PutSettings};

@@ -396,7 +396,7 @@ pub const SECTIONS: &[SectionSchema] = &[
                 "max_per_account",
                 count(1, 1_000_000),
                 Default::Integer(2048),
-                "Subscriptions of one account.",
+                "Subscriptions of one account, lapsed ones included: these give way to a new one, the first to lapse first.",
             ),
             key(
                 "filter_creation",

@@ -122,9 +122,8 @@ impl Registry {
             let mut book = shared.book.lock();
             let entry = book.entries.get(id).cloned().ok_or_else(unknown)?;
             let hold = entry.hold();
-            let counts = !entry.life.lock().phase.is_over();
             let taken = book.take(id).ok_or_else(unknown)?;
-            let under_way = counts.then(|| UnderWay::begin(shared, &mut book, &entry.subscription()));
+            let under_way = UnderWay::begin(shared, &mut book, &entry.subscription());
             (taken, under_way, hold)
         };
         let entry = Arc::clone(&taken.entry);

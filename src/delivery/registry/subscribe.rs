@@ -14,8 +14,8 @@ use super::super::rule::Forbidden;
 use super::super::shared::{Settings, UnderWay};
 use super::super::station::Station;
 use super::Registry;
-use crate::store::commands::{AddSubscription, NewDestination, StoredDestination};
-use crate::subscription::{Destination, DestinationUrl, Filter, Lease, Subscription};
+use crate::store::commands::{AddSubscription, Added, HoldsAllAfter, NewDestination, StoredDestination};
+use crate::subscription::{Destination, DestinationUrl, Filter, Lease, Subscription, TooLarge, check_size};
 
 /// A subscription that may be made.
 pub(in crate::delivery) struct NewSubscription {
@@ -75,17 +75,20 @@ impl Registry {
         }
         let settings = shared.settings();
         check_destinations(&settings, &subscription, destination.as_ref())?;
-        let (filter, predecessors, _under_way) = {
+        check_sizes(&subscription, destination.as_ref())?;
+        self.check_bookmark(new.bookmark).await?;
+        let (filter, predecessors, giving_way, _under_way) = {
             let mut book = shared.book.lock();
-            if book.count_of(&subscription.owner) >= settings.max_per_account {
-                return Err(SubscribeError::TooMany(settings.max_per_account));
-            }
             let compile = |filter: &Filter| AlertFilter::compile(filter, &shared.schema);
             let filter = book.filters.get_or_compile(&subscription.filter, compile)?;
             let predecessors = predecessors_of(&book, &subscription, destination.as_ref());
+            let max = settings.max_per_account;
+            let replaced: Vec<_> = predecessors.all().collect();
+            let giving_way = book.make_room(&subscription.owner, max, &replaced);
+            let giving_way = giving_way.ok_or(SubscribeError::TooMany(max))?;
             // Counted in the same breath: another that is asked for now must not take the same last place.
             let under_way = UnderWay::begin(shared, &mut book, &subscription);
-            (filter, predecessors, under_way)
+            (filter, predecessors, giving_way, under_way)
         };
         // A bookmark says what has arrived; what was kept besides would come twice.
         let (heir_of, mut replaces) = match new.bookmark {
@@ -93,22 +96,24 @@ impl Registry {
             Some(_) => (Vec::new(), predecessors.heir_of.clone()),
         };
         replaces.extend(predecessors.namesakes.iter().cloned());
-        if !heir_of.is_empty() {
-            // What happened before the predecessor's lease ended, and is on its way to the disk, belongs to the heir.
-            let written = shared.publish(Publication::default()).await;
-            written.map_err(|error| SubscribeError::Store(error.0))?;
-        }
-        let added = shared
-            .store
-            .ask(AddSubscription {
-                subscription: Subscription::clone(&subscription),
-                destination: destination.clone(),
-                lease,
-                heir_of,
-                replaces,
-            })
-            .await;
-        let added = added.map_err(|error| SubscribeError::Store(error.to_string()))?;
+        replaces.extend(giving_way.iter().map(|taken| taken.entry.id.to_string()));
+        let add = AddSubscription {
+            subscription: Subscription::clone(&subscription),
+            destination: destination.clone(),
+            lease,
+            heir_of,
+            replaces,
+        };
+        let added = match self.add(add).await {
+            Ok(added) => added,
+            Err(error) => {
+                let mut book = shared.book.lock();
+                giving_way.into_iter().for_each(|taken| book.put_back(taken));
+                drop(book);
+                shared.alarm.notify_one();
+                return Err(error);
+            }
+        };
         let way = match (added.destination, destination) {
             (Some(id), Some(new)) => Way::Sent(self.station_for(id, new)),
             _ => self.fetched(),
@@ -123,10 +128,36 @@ impl Registry {
         let entry = Entry::new(Content { subscription, filter }, way, life);
         let granted = self.begin(entry, new.bookmark, added.inherited).await;
         let mut book = shared.book.lock();
-        for predecessor in predecessors.heir_of.iter().chain(&predecessors.namesakes) {
+        for predecessor in predecessors.all() {
             book.remove(predecessor);
         }
+        for taken in &giving_way {
+            tracing::warn!(subscription = %taken.entry.id, owner = %taken.entry.subscription().owner, "a lapsed subscription gives way to a new one, with what was kept for it");
+            book.give_up(taken);
+        }
         granted
+    }
+
+    async fn add(&self, add: AddSubscription) -> Result<Added, SubscribeError> {
+        if !add.heir_of.is_empty() {
+            // What happened before the predecessor's lease ended, and is on its way to the disk, belongs to the heir.
+            let written = self.shared.publish(Publication::default()).await;
+            written.map_err(|error| SubscribeError::Store(error.0))?;
+        }
+        let added = self.shared.store.ask(add).await;
+        added.map_err(|error| SubscribeError::Store(error.to_string()))
+    }
+
+    /// What came after a bookmark must be there still: else something would be missing without a word.
+    async fn check_bookmark(&self, bookmark: Option<Bookmark>) -> Result<(), SubscribeError> {
+        let Some(Bookmark::After(place)) = bookmark else {
+            return Ok(());
+        };
+        let holds_all = self.shared.store.ask(HoldsAllAfter(place)).await;
+        match holds_all.map_err(|error| SubscribeError::Store(error.to_string()))? {
+            true => Ok(()),
+            false => Err(SubscribeError::BookmarkExpired(place)),
+        }
     }
 
     /// The destination with the number `id`, with what a new subscription says of it.
@@ -247,6 +278,16 @@ fn new_destination(request: &SubscribeRequest, target: &NewTarget) -> NewDestina
     }
 }
 
+fn check_sizes(subscription: &Subscription, destination: Option<&NewDestination>) -> Result<(), TooLarge> {
+    check_size(subscription, 0)?;
+    let Some(new) = destination else {
+        return Ok(());
+    };
+    let password = new.credentials.as_ref();
+    let password = password.map_or(0, |credentials| credentials.password.len());
+    check_size(&new.destination, password)
+}
+
 fn check_destinations(
     settings: &Settings,
     subscription: &Subscription,
@@ -282,6 +323,12 @@ struct Predecessors {
     heir_of: Vec<String>,
     /// Others of the same name as a CIM instance.
     namesakes: Vec<String>,
+}
+
+impl Predecessors {
+    fn all(&self) -> impl Iterator<Item = &String> {
+        self.heir_of.iter().chain(&self.namesakes)
+    }
 }
 
 fn predecessors_of(book: &Book, new: &Subscription, destination: Option<&NewDestination>) -> Predecessors {

@@ -155,6 +155,9 @@ async fn what_lapses_meanwhile_is_told_and_dropped_once_the_disk_takes_it() {
     let mut asked = request("lapses.example", DeliveryMode::Push);
     asked.expires = for_secs(day);
     let lapses = world.registry.subscribe(asked).await.unwrap().id;
+    world.courier.set("lapses.example", Mood::Fails);
+    world.alert().await;
+    world.until_failures("lapses.example", 1).await;
 
     fill(&world, true).await;
     world.advance(day);
@@ -168,7 +171,7 @@ async fn what_lapses_meanwhile_is_told_and_dropped_once_the_disk_takes_it() {
     let events = world.until_events("kept.example", 1).await;
     assert_eq!(identifiers(&events), [missed]);
     world.advance(5);
-    world.until_events("watcher.example", 3).await;
+    world.until_events("watcher.example", 4).await;
     assert_eq!(was_told(&world, "watcher.example", "80000604"), 2);
 
     let mut asked = request("marks.example", DeliveryMode::Push);

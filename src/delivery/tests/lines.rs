@@ -46,7 +46,7 @@ fn a_line_knows_whether_its_options_are_in_force() {
         url: "https://a.example:6736/".parse().unwrap(),
         user: None,
         thumbprint: None,
-        subscriber: None,
+        subscribers: Vec::new(),
         carrier: Carrier::default(),
     };
     let target = Target {

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::harness::{Mood, What, World, identifiers, numbers, request, until};
-use crate::delivery::Bookmark;
+use super::harness::{Mood, What, World, identifiers, numbers, request, settings, until};
+use crate::delivery::{Bookmark, Settings, SubscribeError};
 use crate::subscription::{Batch, DeliveryMode, Filter, Protocol};
 
 #[tokio::test]
@@ -223,6 +223,42 @@ async fn a_bookmark_brings_what_came_after_it() {
         expect[2..]
     );
     assert_eq!(identifiers(&world.until_events("c.example", 7).await), expect);
+}
+
+#[tokio::test]
+async fn a_bookmark_that_the_history_does_not_reach_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.registry.set_settings(Settings {
+        keep_alerts: 3,
+        ..settings()
+    });
+    // What waits is kept in the history, however old it is: the first alert is, and the next is that of the lapse.
+    world.subscribe("a.example").await;
+    world.courier.set("a.example", Mood::Fails);
+    world.alert().await;
+    world.until_failures("a.example", 1).await;
+    world.advance(3_600);
+    until(|| world.registry.list()[0].keep_until.is_some(), String::new).await;
+    world.alerts(9).await;
+    for (place, is_held) in [
+        (-1, false),
+        (0, false),
+        (1, false),
+        (7, false),
+        (8, true),
+        (11, true),
+        (12, false),
+        (i64::MAX, false),
+    ] {
+        let mut asked = request("b.example", DeliveryMode::Push);
+        asked.bookmark = Some(Bookmark::After(place));
+        match world.registry.subscribe(asked).await {
+            Ok(_) => assert!(is_held, "{place}"),
+            Err(SubscribeError::BookmarkExpired(_)) => assert!(!is_held, "{place}"),
+            Err(error) => panic!("{place}: {error}"),
+        }
+    }
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ pub(super) fn name(class: &str, name: &str) -> ObjectName {
     }
 }
 
-fn filter(text: &str, query: &str) -> IndicationFilter {
+pub(super) fn filter(text: &str, query: &str) -> IndicationFilter {
     IndicationFilter {
         name: name(FILTER_CLASS, text),
         owner: "operator".to_owned(),

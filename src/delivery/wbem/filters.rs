@@ -9,7 +9,7 @@ use super::super::registry::Registry;
 use super::{FILTER_CLASS, WbemError, is_own, own_name, shipped};
 use crate::cim::schema::Schema;
 use crate::store::commands::{DeleteFilter, PutFilter};
-use crate::subscription::{Filter, IndicationFilter, Labels, MADE_UP, ObjectName, Subscription};
+use crate::subscription::{Filter, IndicationFilter, Labels, MADE_UP, ObjectName, Subscription, check_size};
 
 impl Registry {
     /// Every filter: those that come with the agent, those that were made, and those that stand for the filters
@@ -49,6 +49,7 @@ impl Registry {
         if !shared.settings().filter_creation {
             return Err(WbemError::NoCreation);
         }
+        check_size(&filter, 0)?;
         meaning(&filter, &shared.schema)?;
         {
             let book = shared.book.lock();
@@ -90,6 +91,7 @@ impl Registry {
         let _naming = shared.naming.lock().await;
         let mut filter = IndicationFilter::clone(&*self.own_filter(name)?);
         change(&mut filter)?;
+        check_size(&filter, 0)?;
         let meant = meaning(&filter, &shared.schema)?;
         let users: Vec<_> = {
             let mut book = shared.book.lock();
@@ -109,6 +111,9 @@ impl Registry {
             });
             entries.collect()
         };
+        for (_, content) in &users {
+            check_size(&*content.subscription, 0)?;
+        }
         let changed = users.iter().map(|(entry, content)| {
             let lease = entry.life.lock().lease;
             (Arc::clone(&content.subscription), lease)

@@ -8,7 +8,7 @@ use super::{WSMAN_CLASS, WbemError, own_name};
 use crate::store::commands::{DeleteListener, PutListener, StoredListener};
 use crate::subscription::{
     Credentials, DestinationUrl, Labels, ListenerDestination, MADE_UP, ObjectName, Persistence, Scheme,
-    WsmanDestination,
+    TooLarge, WsmanDestination, check_size,
 };
 
 impl Registry {
@@ -47,7 +47,13 @@ impl Registry {
     ) -> Result<(), WbemError> {
         let shared = &self.shared;
         let _naming = shared.naming.lock().await;
-        self.check_listener(&listener)?;
+        let stored = StoredListener {
+            listener,
+            credentials,
+        };
+        check_listener_size(&stored)?;
+        let listener = &stored.listener;
+        self.check_listener(listener)?;
         {
             let book = shared.book.lock();
             let mut names = book.named.listeners.keys();
@@ -62,11 +68,7 @@ impl Registry {
                 return Err(WbemError::TooMany(limit));
             }
         }
-        self.put_listener(StoredListener {
-            listener,
-            credentials,
-        })
-        .await
+        self.put_listener(stored).await
     }
 
     /// Changes a destination; ready once it is on disk. What waits for its subscriptions goes where it is from then
@@ -84,6 +86,7 @@ impl Registry {
         let old = self.own_listener(name)?;
         let mut new = StoredListener::clone(&old);
         change(&mut new)?;
+        check_listener_size(&new)?;
         if same_deliveries(&old, &new) {
             return self.put_listener(new).await;
         }
@@ -150,6 +153,12 @@ impl Registry {
             Err(WbemError::NotFound(name.to_string()))
         }
     }
+}
+
+fn check_listener_size(stored: &StoredListener) -> Result<(), TooLarge> {
+    let password = stored.credentials.as_ref();
+    let password = password.map_or(0, |credentials| credentials.password.len());
+    check_size(&stored.listener, password)
 }
 
 fn same_deliveries(old: &StoredListener, new: &StoredListener) -> bool {

@@ -13,7 +13,9 @@ use super::super::shared::Settings;
 use super::super::status::{DeliveryState, SubscriptionState};
 use super::{WbemError, filters, is_own, listeners};
 use crate::store::commands::{NewDestination, StoredListener};
-use crate::subscription::{Destination, FatalErrorPolicy, Lease, Moment, RepeatPolicy, Subscription, Wbem};
+use crate::subscription::{
+    Destination, FatalErrorPolicy, Lease, Moment, RepeatPolicy, Subscription, Wbem, check_size,
+};
 use crate::time::{BootTime, WallTime};
 
 /// A subscription as a CIM instance.
@@ -150,6 +152,7 @@ impl Registry {
             wbem: Some(Box::new(wbem)),
             ..Subscription::clone(&old)
         });
+        check_size(&*subscription, 0)?;
         let hold = entry.hold();
         // Its new lease and its disabling count from before the writing on, its enabling from after it: at no
         // time is there a row on disk that memory does not expect.

@@ -525,6 +525,10 @@ fn fault_of_subscribe(error: &SubscribeError) -> Fault {
         SubscribeError::Forbidden(_) => Fault::unsupported(FaultDetail::UnusableAddress, reason),
         SubscribeError::ModeAndTarget(_) => Fault::new(FaultCause::InvalidMessage, reason),
         SubscribeError::TooMany(_) => Fault::new(FaultCause::QuotaLimit, reason),
+        SubscribeError::TooLarge(_) => Fault::new(FaultCause::EncodingLimit, reason),
+        SubscribeError::BookmarkExpired(_) => {
+            Fault::new(FaultCause::InvalidBookmark, reason).detail(FaultDetail::Expired)
+        }
         SubscribeError::Store(error) => {
             tracing::error!(error, "a subscription could not be written down");
             Fault::internal()

@@ -92,6 +92,8 @@ pub struct Changed {
     pub events: Vec<RecordedEvent>,
     /// What became of the numbers of destinations, where it differs from what was given out.
     pub renumbered: BTreeMap<i64, Renumbered>,
+    /// The subscriptions that lapsed with nothing in their queues.
+    pub left_nothing: Vec<String>,
 }
 
 /// An event that is on disk.
@@ -126,8 +128,11 @@ impl Command for Change {
         }
         let before = self.renumber.iter().map(|asked| Before::read(db, asked));
         let before: Vec<_> = before.collect::<Result<_, _>>()?;
-        for (id, keep_until) in &self.lapsed {
-            lapse(db, id, *keep_until)?;
+        let mut left_nothing = Vec::new();
+        for (id, keep_until) in self.lapsed {
+            if lapse(db, &id, keep_until)? == 0 {
+                left_nothing.push(id);
+            }
         }
         for (subscription, lease) in &self.changed {
             wbem::change(db, subscription, *lease)?;
@@ -166,6 +171,7 @@ impl Command for Change {
         Ok(Changed {
             events: recorded,
             renumbered,
+            left_nothing,
         })
     }
 }

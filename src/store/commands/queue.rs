@@ -237,6 +237,26 @@ pub struct History {
     pub newest: bool,
 }
 
+/// Asks whether the history holds everything that came after a place, and has come that far.
+#[derive(Clone, Copy, Debug)]
+pub struct HoldsAllAfter(pub i64);
+
+impl Command for HoldsAllAfter {
+    type Answer = bool;
+
+    fn run(self, db: &Db<'_>) -> Result<bool, StoreError> {
+        // The places are given out one by one, so that what was dropped is missing in the count.
+        let (newest, kept): (i64, i64) = db
+            .sql
+            .prepare_cached(
+                "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'alerts'), 0), \
+                 (SELECT count(*) FROM alerts WHERE seq > ?1)",
+            )?
+            .query_row([self.0], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(self.0 >= 0 && kept == newest - self.0)
+    }
+}
+
 /// An event of the history.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HistoryRow {

@@ -268,15 +268,17 @@ pub(super) fn remove(db: &Db<'_>, ids: &[String]) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Marks a subscription as lapsed: it is told nothing more, and what waits for it is kept for an heir.
-pub(super) fn lapse(db: &Db<'_>, id: &str, keep_until: BootTime) -> Result<(), StoreError> {
+/// Marks a subscription as lapsed: it is told nothing more, and what waits for it is kept for an heir. The answer is
+/// how much that is.
+pub(super) fn lapse(db: &Db<'_>, id: &str, keep_until: BootTime) -> Result<usize, StoreError> {
     db.sql
         .prepare_cached("UPDATE subscriptions SET keep_until_millis = ?2 WHERE id = ?1")?
         .execute(params![id, to_millis(keep_until)])?;
-    db.sql
+    let kept = db
+        .sql
         .prepare_cached("UPDATE outbox SET destination = NULL WHERE subscription = ?1")?
         .execute([id])?;
-    Ok(())
+    Ok(kept)
 }
 
 /// Every destination. One that cannot be read is left out and logged; its subscriptions stay undelivered.

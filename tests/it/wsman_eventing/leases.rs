@@ -137,6 +137,24 @@ fn what_cannot_be_delivered_is_refused_at_once() {
             insta::assert_snapshot!(fault(&deliver(PUSH, NOWHERE, &beats), "").split(": ").next().unwrap(), @"s:Sender wsman:UnsupportedFeature Heartbeats");
         }
     }
+    let retries = |total: u32, apart: &str| {
+        let retry = format!("<w:ConnectionRetry Total=\"{total}\">{apart}</w:ConnectionRetry>");
+        deliver(PUSH, NOWHERE, &retry)
+    };
+    insta::assert_snapshot!(fault(&retries(4, "P1D"), ""), @"s:Sender wsman:UnsupportedFeature DeliveryRetries: Deliveries that fail are tried again for 259200 s at most (`delivery.retry_total_secs`, `delivery.retry_attempts`).");
+    Subscribed::of(&source.ask(&subscribe(&retries(5, "PT60S"), "")));
+    let thumbprint = |digits: &str| {
+        let token = format!(
+            "<t:IssuedTokens xmlns:t=\"http://schemas.xmlsoap.org/ws/2005/02/trust\"><t:RequestSecurityTokenResponse>\
+             <t:TokenType>http://schemas.dmtf.org/wbem/wsman/1/wsman/token/certificateThumbprint</t:TokenType>\
+             <t:RequestedSecurityToken><w:CertificateThumbprint>{digits}</w:CertificateThumbprint></t:RequestedSecurityToken>\
+             </t:RequestSecurityTokenResponse></t:IssuedTokens>"
+        );
+        subscribe(&push(), "").header(&token)
+    };
+    // That of a certificate in SHA-1.
+    insta::assert_snapshot!(source.ask(&thumbprint(&"a1".repeat(20))).fault(), @"s:Sender wsman:UnsupportedFeature AuthorizationMode: The certificate thumbprint: `a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1a1` is no SHA-256 fingerprint: expected 64 hexadecimal digits, with or without colons.");
+    Subscribed::of(&source.ask(&thumbprint(&"a1".repeat(32))));
     let query = |text: &str| {
         format!("<w:Filter Dialect=\"http://schemas.microsoft.com/wbem/wsman/1/WQL\">{text}</w:Filter>")
     };

@@ -266,6 +266,8 @@ fn a_bookmark_brings_what_came_after_it() {
     source.ask(&manage("Unsubscribe", &again.id, ""));
     let wrong = source.ask(&subscribe(&push, &with("nothing like one")));
     insta::assert_snapshot!(wrong.fault(), @"s:Sender wsman:InvalidBookmark InvalidFormat: The bookmark is none that this agent gave.");
+    let beyond = source.ask(&subscribe(&push, &with("999999999")));
+    insta::assert_snapshot!(beyond.fault(), @"s:Sender wsman:InvalidBookmark Expired: not everything is kept that came after the bookmark 999999999: subscribe with the earliest one, or with none.");
     source.agent.stop();
 }
 
