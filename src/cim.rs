@@ -7,6 +7,7 @@
 pub(crate) mod any_instance;
 mod class;
 mod datetime;
+mod decimal;
 mod error;
 mod instance;
 pub mod mof;
@@ -19,6 +20,7 @@ mod value;
 
 pub use class::{ArraySize, Class, Embedded, Flavor, Method, Parameter, PropertyDecl, Qualifier, TypeDecl};
 pub use datetime::{BadDateTime, DateTime, Interval, Timestamp};
+pub(crate) use decimal::write_decimal;
 pub use error::{CimError, CimStatus};
 pub use instance::{Instance, Property};
 pub use name::{BadName, Name, Namespace};

@@ -96,10 +96,28 @@ impl Namespace {
     }
 }
 
+/// Equality without ASCII case, shared by both kinds of name. Most names that are equal are the very same text.
+#[inline]
+fn eq_folded(a: &str, b: &str) -> bool {
+    std::ptr::eq(a, b) || eq_by_letters(a, b)
+}
+
+/// Most that are left are spelled alike.
+fn eq_by_letters(a: &str, b: &str) -> bool {
+    a == b || a.eq_ignore_ascii_case(b)
+}
+
 /// Comparison without ASCII case, shared by both kinds of name.
 fn cmp_folded(a: &str, b: &str) -> Ordering {
-    let fold = |c: u8| c.to_ascii_lowercase();
-    a.bytes().map(fold).cmp(b.bytes().map(fold))
+    for (a, b) in a.bytes().zip(b.bytes()) {
+        if a != b {
+            match a.to_ascii_lowercase().cmp(&b.to_ascii_lowercase()) {
+                Ordering::Equal => {}
+                unequal => return unequal,
+            }
+        }
+    }
+    a.len().cmp(&b.len())
 }
 
 /// Hashes without ASCII case, in pieces: a hasher takes far longer for many single bytes.
@@ -118,18 +136,18 @@ macro_rules! caseless {
     ($type:ident) => {
         impl PartialEq for $type {
             fn eq(&self, other: &Self) -> bool {
-                self.as_str().eq_ignore_ascii_case(other.as_str())
+                eq_folded(self.as_str(), other.as_str())
             }
         }
         impl Eq for $type {}
         impl PartialEq<str> for $type {
             fn eq(&self, other: &str) -> bool {
-                self.as_str().eq_ignore_ascii_case(other)
+                eq_folded(self.as_str(), other)
             }
         }
         impl PartialEq<&str> for $type {
             fn eq(&self, other: &&str) -> bool {
-                self.as_str().eq_ignore_ascii_case(other)
+                eq_folded(self.as_str(), other)
             }
         }
         impl Ord for $type {
@@ -186,6 +204,8 @@ mod tests {
         );
         assert_eq!(Name::new("CIM_Processor").to_string(), "CIM_Processor");
         assert!(Name::new("abc") < Name::new("ABD"));
+        assert!(Name::new("abC") < Name::new("AbcA") && Name::new("b") > Name::new("AB"));
+        assert_eq!(Name::new("aBc").cmp(&Name::new("AbC")), Ordering::Equal);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::decimal::{write_decimal, write_hundredths};
 use super::{CimType, Class, DateTime, Instance, InstancePath};
 
 /// A value that is not NULL.
@@ -186,10 +187,10 @@ impl Value {
         let _ = match self {
             Self::Boolean(true) => out.write_str("true"),
             Self::Boolean(false) => out.write_str("false"),
-            Self::Uint8(v) => write!(out, "{v}"),
-            Self::Uint16(v) => write!(out, "{v}"),
-            Self::Uint32(v) => write!(out, "{v}"),
-            Self::Uint64(v) => write!(out, "{v}"),
+            Self::Uint8(v) => write_decimal(out, (*v).into()),
+            Self::Uint16(v) => write_decimal(out, (*v).into()),
+            Self::Uint32(v) => write_decimal(out, (*v).into()),
+            Self::Uint64(v) => write_decimal(out, *v),
             Self::Sint8(v) => write!(out, "{v}"),
             Self::Sint16(v) => write!(out, "{v}"),
             Self::Sint32(v) => write!(out, "{v}"),
@@ -223,7 +224,7 @@ fn write_real(out: &mut String, value: f64, shortest: &std::fmt::Arguments<'_>) 
     } else if value.is_infinite() {
         out.write_str(if value > 0.0 { "INF" } else { "-INF" })
     } else {
-        out.write_fmt(*shortest)
+        write_hundredths(out, value).unwrap_or_else(|| out.write_fmt(*shortest))
     }
 }
 

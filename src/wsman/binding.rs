@@ -8,7 +8,7 @@ use super::ns;
 use super::resource_uri::UriForm;
 use super::time::format_duration;
 use crate::cim::{Class, DateTime, Instance, Name, Property, Value};
-use crate::xml::{Ns, Tag, Writer, push_decimal};
+use crate::xml::{Ns, Tag, Writer};
 
 /// How a client wants to be answered.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -66,9 +66,8 @@ pub fn encode_instance(
 #[derive(Debug)]
 pub(super) struct ClassTags {
     class_name: Name,
-    uri: String,
     properties: Vec<PropertyTags>,
-    /// The tags of all properties, `<p:Name></p:Name>`, one after the other.
+    /// An instance whose properties are all empty: `<p:Class xmlns:p="…"><p:Name></p:Name></p:Class>`.
     text: String,
 }
 
@@ -77,64 +76,91 @@ struct PropertyTags {
     name: Name,
     /// Where it stands among the properties of the class.
     index: usize,
-    /// Where its tags stand.
-    text: Range<usize>,
+    /// Where its tags begin in the text.
+    start: usize,
+    /// Where they end.
+    end: usize,
+}
+
+impl PropertyTags {
+    /// Where the value stands in the text.
+    fn middle(&self) -> usize {
+        self.start + open_tag_bytes(PREFIX, self.name.as_str())
+    }
 }
 
 impl ClassTags {
     pub(super) fn new(class: &Class, select: Option<&[Name]>, style: &Style) -> Self {
-        let mut text = String::with_capacity(class.properties.len() * TYPICAL_TAGS_BYTES);
         let mut properties = Vec::with_capacity(class.properties.len());
+        let mut w = Writer::with_capacity(class.properties.len() * TYPICAL_TAGS_BYTES);
+        let root = Tag {
+            prefix: PREFIX,
+            local: class.name.as_str(),
+        };
+        w.start(root);
+        declare_class(&mut w, &style.form.class_uri(class.name.as_str()), style);
         for (index, declared) in class.properties.iter().enumerate() {
             if select.is_none_or(|names| names.contains(&declared.name)) {
+                let text = w.out();
                 let start = text.len();
-                push_tags(&mut text, PREFIX, declared.name.as_str());
+                push_tags(text, PREFIX, declared.name.as_str());
                 properties.push(PropertyTags {
                     name: declared.name.clone(),
                     index,
-                    text: start..text.len(),
+                    start,
+                    end: text.len(),
                 });
             }
         }
+        w.end(root);
         Self {
             class_name: class.name.clone(),
-            uri: style.form.class_uri(class.name.as_str()),
             properties,
-            text,
+            text: w.finish(),
         }
     }
 
     /// Whether these are the tags of that class, among the classes of one namespace.
     pub(super) fn are_of(&self, class: &Class) -> bool {
-        same_name(&self.class_name, &class.name)
+        self.class_name == class.name
     }
 
-    /// Writes an instance, as [`encode_instance`] says.
+    /// Writes an instance, as [`encode_instance`] says: the text, with the values in it.
     pub(super) fn encode(&self, w: &mut Writer, instance: &Instance, style: &Style) {
-        let root = Tag {
-            prefix: PREFIX,
-            local: self.class_name.as_str(),
-        };
-        w.start(root);
-        declare_class(w, &self.uri, style);
+        let text = |range: Range<usize>| self.text.get(range).unwrap_or_default();
         let mut writer = Properties::new(w, style);
-        for PropertyTags { name, index, text } in &self.properties {
+        let mut written = 0;
+        for tags in &self.properties {
             // Instances are made in the order of declaration, as a rule.
-            let property = match instance.properties().get(*index) {
-                Some(property) if same_name(&property.name, name) => Some(property),
-                _ => instance.property(name.as_str()),
+            let property = match instance.properties().get(tags.index) {
+                Some(property) if property.name == tags.name => Some(property),
+                _ => instance.property(tags.name.as_str()),
             };
-            let value = property.and_then(|property| property.value.as_ref());
-            let text = self.text.get(text.clone()).unwrap_or_default();
-            writer.tagged(Tags::of(PREFIX, name.as_str(), text), value);
+            let middle = tags.middle();
+            match property.and_then(|property| property.value.as_ref()) {
+                None => {
+                    let out = writer.w.out();
+                    out.push_str(text(written..middle - ">".len()));
+                    out.push_str(NIL);
+                    written = tags.end;
+                }
+                Some(value @ (Value::Array(_) | Value::Instance(_))) => {
+                    writer.w.raw(text(written..tags.start));
+                    writer.tagged(
+                        Tags::of(PREFIX, tags.name.as_str(), text(tags.start..tags.end)),
+                        Some(value),
+                    );
+                    written = tags.end;
+                }
+                Some(value) => {
+                    writer.w.raw(text(written..middle));
+                    writer.content(value);
+                    written = middle;
+                }
+            }
         }
-        w.end(root);
+        writer.w.raw(text(written..self.text.len()));
     }
-}
-
-/// Whether names are equal. Those of an instance are, as a rule, the very ones of its class.
-fn same_name(a: &Name, b: &Name) -> bool {
-    std::ptr::eq(a.as_str(), b.as_str()) || a == b
 }
 
 /// Declares the namespace of a class on the element that was just opened.
@@ -188,11 +214,19 @@ fn push_tags(out: &mut String, prefix: &str, name: &str) {
     }
 }
 
+/// How long the first of these tags is.
+const fn open_tag_bytes(prefix: &str, name: &str) -> usize {
+    "<:>".len() + prefix.len() + name.len()
+}
+
+/// The end of the tag of a property that is NULL.
+const NIL: &str = " xsi:nil=\"true\"/>";
+
 impl<'t> Tags<'t> {
     /// The tags in `text`, which [`push_tags`] wrote.
     fn of(prefix: &'static str, name: &'t str, text: &'t str) -> Self {
         let (open, close) = text
-            .split_at_checked("<:>".len() + prefix.len() + name.len())
+            .split_at_checked(open_tag_bytes(prefix, name))
             .unwrap_or_default();
         Self {
             prefix,
@@ -246,7 +280,7 @@ impl<'w, 's> Properties<'w, 's> {
             None => {
                 let out = self.w.out();
                 out.push_str(tags.open.strip_suffix('>').unwrap_or_default());
-                out.push_str(" xsi:nil=\"true\"/>");
+                out.push_str(NIL);
             }
         }
     }
@@ -255,18 +289,21 @@ impl<'w, 's> Properties<'w, 's> {
         if let Value::Instance(instance) = value {
             return self.instance(tags, instance);
         }
-        let datetime_style = self.style.datetime;
-        let out = self.w.out();
-        out.push_str(tags.open);
+        self.w.raw(tags.open);
+        self.content(value);
+        self.w.raw(tags.close);
+    }
+
+    /// What stands between the tags of a value that is neither an array nor an embedded instance.
+    fn content(&mut self, value: &Value) {
         match value {
             Value::String(text) => self.w.text(text),
             Value::Char16(_) => self.w.text(&value.to_text()),
-            Value::DateTime(datetime) => encode_datetime(out, *datetime, datetime_style),
+            Value::DateTime(datetime) => encode_datetime(self.w.out(), *datetime, self.style.datetime),
             Value::Reference(path) => encode_path(self.w, path, &self.style.form, self.style.addressing),
             Value::Class(class) => self.w.text(&crate::cimxml::class::to_string(class)),
-            number => encode_number(out, number),
+            number => number.write_text(self.w.out()),
         }
-        self.w.out().push_str(tags.close);
     }
 
     /// An embedded instance: the type of its element names the class (DSP0230, 8.2).
@@ -288,17 +325,6 @@ impl<'w, 's> Properties<'w, 's> {
             inner.value(property.name.as_str(), property.value.as_ref());
         }
         self.w.end(tag);
-    }
-}
-
-fn encode_number(out: &mut String, value: &Value) {
-    match *value {
-        Value::Uint8(v) => push_decimal(out, v.into()),
-        Value::Uint16(v) => push_decimal(out, v.into()),
-        Value::Uint32(v) => push_decimal(out, v.into()),
-        Value::Uint64(v) => push_decimal(out, v),
-        Value::Boolean(v) => out.push_str(if v { "true" } else { "false" }),
-        _ => value.write_text(out),
     }
 }
 

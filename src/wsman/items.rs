@@ -84,6 +84,9 @@ pub struct Items {
 /// What envelope, headers and the elements around the items take at most, but for the MessageID.
 const ENVELOPE_OVERHEAD_BYTES: usize = 2048;
 
+/// Room for the instances of most classes, so that they are not copied while they become more.
+const TYPICAL_BYTES: usize = 32 * 1024;
+
 impl ItemsBuilder {
     /// A builder for the reply with that head.
     pub fn new(head: &ReplyHead, limits: ItemLimits, shape: ItemShape) -> Self {
@@ -92,7 +95,7 @@ impl ItemsBuilder {
         // A character of a MessageID takes six bytes at most once it is escaped.
         let overhead = ENVELOPE_OVERHEAD_BYTES + 6 * head.relates_to.as_ref().map_or(0, String::len);
         Self {
-            writer: Writer::with_capacity(max_bytes.min(8 * 1024)),
+            writer: Writer::with_capacity(max_bytes.min(TYPICAL_BYTES)),
             count: 0,
             max_elements: limits.max_elements.max(1),
             max_bytes: max_bytes.saturating_sub(overhead),

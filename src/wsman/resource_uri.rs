@@ -73,6 +73,10 @@ impl ResourceUri {
     pub fn parse(uri: &str, vendor_prefixes: &[Arc<str>]) -> Result<Self, Fault> {
         let uri = uri.trim();
         let invalid = || Fault::invalid_resource_uri(uri);
+        // First what clients ask for most.
+        if let Some(class) = strip(uri, ns::CIM_SCHEMA) {
+            return Self::of_class(UriForm::Dmtf, class).ok_or_else(invalid);
+        }
         if uri == ns::ALL_CLASSES {
             return Ok(Self::AllClasses { form: UriForm::Dmtf });
         }
@@ -92,12 +96,18 @@ impl ResourceUri {
                 },
             });
         }
-        let (form, class) = split(uri, vendor_prefixes).ok_or_else(invalid)?;
+        split(uri, vendor_prefixes)
+            .and_then(|(form, class)| Self::of_class(form, class))
+            .ok_or_else(invalid)
+    }
+
+    /// A class, or with `*` all classes; nothing if it is no name of a class.
+    fn of_class(form: UriForm, class: &str) -> Option<Self> {
         if class == "*" {
-            return Ok(Self::AllClasses { form });
+            return Some(Self::AllClasses { form });
         }
-        let class_name = Name::parse(class).map_err(|_| invalid())?;
-        Ok(Self::Class { form, class_name })
+        let class_name = Name::parse(class).ok()?;
+        Some(Self::Class { form, class_name })
     }
 
     /// How the URI was spelled.
@@ -187,11 +197,8 @@ impl UriForm {
     }
 }
 
-/// Splits a class URI into its form and what follows the last slash.
+/// Splits a class URI of another form than the DMTF's into its form and what follows the last slash.
 fn split<'u>(uri: &'u str, vendor_prefixes: &[Arc<str>]) -> Option<(UriForm, &'u str)> {
-    if let Some(class) = strip(uri, ns::CIM_SCHEMA) {
-        return Some((UriForm::Dmtf, class));
-    }
     if let Some(rest) = strip(uri, ns::WMI) {
         let (namespace, class) = rest.rsplit_once('/')?;
         // Slashes around it are no part of a namespace.
@@ -207,7 +214,7 @@ fn split<'u>(uri: &'u str, vendor_prefixes: &[Arc<str>]) -> Option<(UriForm, &'u
 /// What follows `prefix`, whatever the case of its letters.
 fn strip<'u>(uri: &'u str, prefix: &str) -> Option<&'u str> {
     let (head, rest) = uri.split_at_checked(prefix.len())?;
-    head.eq_ignore_ascii_case(prefix).then_some(rest)
+    (head == prefix || head.eq_ignore_ascii_case(prefix)).then_some(rest)
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 
 use std::borrow::Cow;
 
+use super::scan::{Table, find, has_control, has_special};
+
 /// What a byte means inside a text or attribute value that is written.
 const fn special(byte: u8) -> bool {
     // 0xEF leads U+FFFE and U+FFFF, which XML does not allow; whoever looks decides.
@@ -11,19 +13,38 @@ const fn special(byte: u8) -> bool {
 }
 
 /// Whether XML 1.0 forbids the control character altogether.
-pub(super) const fn is_forbidden_control(byte: u8) -> bool {
+const fn is_forbidden_control(byte: u8) -> bool {
     byte < 0x20 && !matches!(byte, b'\t' | b'\n' | b'\r')
 }
 
-const SPECIAL: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut byte = 0_usize;
-    while byte < 256 {
-        table[byte] = special(byte as u8);
-        byte += 1;
-    }
-    table
-};
+/// What an attribute value is not to hold once it was read.
+const fn is_to_normalise(byte: u8) -> bool {
+    matches!(byte, b'&' | b'<' | b'\t' | b'\n' | b'\r')
+}
+
+/// The table of the bytes of which a function says yes.
+macro_rules! table {
+    ($is_wanted:ident) => {{
+        let mut table = [false; 256];
+        let mut byte = 0_usize;
+        while byte < 256 {
+            table[byte] = $is_wanted(byte as u8);
+            byte += 1;
+        }
+        table
+    }};
+}
+
+static SPECIAL: Table = table!(special);
+static FORBIDDEN_CONTROL: Table = table!(is_forbidden_control);
+static TO_NORMALISE: Table = table!(is_to_normalise);
+
+/// The place and the value of the first control character that XML 1.0 forbids.
+pub(super) fn forbidden_control(text: &str) -> Option<(usize, u8)> {
+    let bytes = text.as_bytes();
+    let place = find(bytes, &FORBIDDEN_CONTROL, has_control)?;
+    Some((place, bytes.get(place).copied()?))
+}
 
 /// Appends `text` with `<`, `>`, `&` and `"` as entities; characters that XML 1.0 forbids become U+FFFD.
 ///
@@ -31,7 +52,7 @@ const SPECIAL: [bool; 256] = {
 /// where it stands as it is (XML 1.0, 2.11), and it has no name.
 pub(super) fn push_escaped(out: &mut String, text: &str) {
     let mut rest = text;
-    while let Some(at) = rest.bytes().position(|byte| SPECIAL[usize::from(byte)]) {
+    while let Some(at) = find(rest.as_bytes(), &SPECIAL, has_special) {
         let (clean, from) = rest.split_at(at);
         out.push_str(clean);
         let mut chars = from.chars();
@@ -88,10 +109,7 @@ pub(super) enum BadValue {
 
 /// An attribute value with its references resolved and white space made blanks (XML 1.0, 3.3.3).
 pub(super) fn attribute_value(raw: &str) -> Result<Cow<'_, str>, BadValue> {
-    if !raw
-        .bytes()
-        .any(|b| matches!(b, b'&' | b'<' | b'\t' | b'\n' | b'\r'))
-    {
+    if find(raw.as_bytes(), &TO_NORMALISE, has_special).is_none() {
         return Ok(Cow::Borrowed(raw));
     }
     let mut out = String::with_capacity(raw.len());

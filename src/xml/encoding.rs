@@ -42,7 +42,10 @@ fn recognise<'a>(bytes: &'a [u8], charset: Option<&str>) -> Result<(Encoding, &'
         [0xFE, 0xFF, rest @ ..] => (Encoding::Utf16Be, rest),
         [b'<', 0, ..] => (Encoding::Utf16Le, bytes),
         [0, b'<', ..] => (Encoding::Utf16Be, bytes),
-        _ => match charset.map(str::to_owned).or_else(|| declared(bytes)) {
+        _ => match charset
+            .map(Cow::Borrowed)
+            .or_else(|| declared(bytes).map(Cow::Owned))
+        {
             Some(name) => (by_name(&name)?, bytes),
             None => (Encoding::Utf8, bytes),
         },

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use quick_xml::events::Event;
 use quick_xml::events::attributes::Attributes;
 
-use super::chars::{self, BadValue, is_forbidden_control, shorten, split_qname};
+use super::chars::{self, BadValue, shorten, split_qname};
 use super::scope::Scope;
 use super::{Attribute, Limits, Start, XmlError, XmlErrorKind};
 
@@ -58,8 +58,7 @@ impl<'a> Reader<'a> {
             let limit = limits.total_bytes;
             return refuse(limit, XmlErrorKind::TooLong { limit });
         }
-        if let Some(offset) = source.bytes().position(is_forbidden_control) {
-            let byte = source.as_bytes().get(offset).copied().unwrap_or_default();
+        if let Some((offset, byte)) = chars::forbidden_control(source) {
             return refuse(offset, XmlErrorKind::ControlCharacter(byte));
         }
         let mut inner = quick_xml::Reader::from_str(source);
@@ -222,8 +221,7 @@ impl<'a> Reader<'a> {
     fn start(&mut self, begin: usize) -> Result<Start<'a>, XmlError> {
         let at = |kind| XmlError { offset: begin, kind };
         let tag = self.source.get(begin..self.offset()).unwrap_or_default();
-        let tag = tag.strip_prefix('<').unwrap_or(tag);
-        let tag = tag.strip_suffix('>').unwrap_or(tag);
+        let tag = tag.get(1..tag.len().saturating_sub(1)).unwrap_or_default();
         let tag = tag.strip_suffix('/').unwrap_or(tag);
         let limits = self.limits;
         if tag.len() > limits.tag_bytes {

@@ -7,6 +7,8 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::FormatFields;
 use tracing_subscriber::fmt::format::Writer;
 
+use crate::cim::write_decimal;
+
 /// Fields as they are written by default, without the styles of a terminal and, for numbers and plain texts, without
 /// the formatting machinery: every request has a line, and both take their time.
 pub(super) struct PlainFields;
@@ -54,11 +56,7 @@ impl Line<'_> {
 
 impl Visit for Line<'_> {
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.add(field, |writer| {
-            let mut text = String::with_capacity(20);
-            crate::xml::push_decimal(&mut text, value);
-            writer.write_str(&text)
-        });
+        self.add(field, |writer| write_decimal(writer, value));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
