@@ -102,7 +102,8 @@ impl Authenticator {
         {
             return Authentication::Authenticated(principal);
         }
-        match self.verify(credential, from).await {
+        // Rare, and long: not a part of each request's future.
+        match Box::pin(self.verify(credential, from)).await {
             Ok(principal) => Authentication::Authenticated(principal),
             Err(pause) => {
                 tokio::time::sleep(pause.min(longest_pause)).await;

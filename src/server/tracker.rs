@@ -81,8 +81,11 @@ impl Tracker {
 
     pub(super) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Relaxed);
-        let micros = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.since_micros.store(micros, Relaxed);
+        // Our own work has no deadline.
+        if phase != Phase::Working {
+            let micros = u64::try_from(self.opened.elapsed().as_micros()).unwrap_or(u64::MAX);
+            self.since_micros.store(micros, Relaxed);
+        }
     }
 
     /// Bytes came in: between requests they begin a head.

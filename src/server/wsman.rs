@@ -83,6 +83,14 @@ impl Place {
     }
 }
 
+/// A request that was read, and is to be carried out.
+struct Operation {
+    media: MediaType,
+    exchange: Arc<Exchange>,
+    body: Body,
+    slot: Slot,
+}
+
 /// The service. Clones share everything.
 #[derive(Clone)]
 pub struct WsmanService {
@@ -129,34 +137,33 @@ impl WsmanService {
     }
 
     /// Reads the request and answers it; every fault becomes a reply.
-    async fn answer(&self, request: HttpRequest, caller: Option<Principal>) -> HttpReply {
-        let media = match MediaType::of(&request.head) {
-            Ok(media) => media,
-            Err(reply) => return reply,
-        };
+    fn answer(&self, request: HttpRequest, caller: Option<Principal>) -> BoxFuture<'_, HttpReply> {
+        match self.read(request, caller) {
+            Ok(operation) => Box::pin(self.carry_out(operation)),
+            Err(reply) => Box::pin(std::future::ready(reply)),
+        }
+    }
+
+    /// Reads the request. What is wrong with it, and who answers here, is said at once.
+    fn read(&self, request: HttpRequest, caller: Option<Principal>) -> Result<Operation, HttpReply> {
+        let (media, charset) = MediaType::of(&request.head)?;
         let options = self.options();
         let user_agent = request.head.header("user-agent");
-        let decoded = xml::decode(&request.body, media.charset.as_deref());
-        let (text, encoding) = match decoded {
+        let (text, encoding) = match xml::decode(&request.body, charset) {
             Ok((text, encoding)) => (text, mirrored(encoding, user_agent)),
-            Err(error) => return media.fault(&refused(Fault::from(error)), Encoding::Utf8),
+            Err(error) => return Err(media.fault(&refused(Fault::from(error)), Encoding::Utf8)),
         };
-        let decoded = match Request::decode(&text, options.xml) {
-            Ok(decoded) => decoded,
-            Err(refused) => return media.fault(&refused, encoding),
-        };
+        let decoded =
+            Request::decode(&text, options.xml).map_err(|refused| media.fault(&refused, encoding))?;
         if decoded.body == Body::Identify {
-            return media.reply(200, identity(request.head.transport).to_owned(), encoding);
+            return Err(media.reply(200, identity(request.head.transport).to_owned(), encoding));
         }
         let Some(principal) = caller else {
-            let fault = Fault::access_denied(format!("Only Identify is answered at {ANONYMOUS_PATH}."));
-            return media.fault(
-                &Refused {
-                    fault,
-                    headers: decoded.headers,
-                },
-                encoding,
-            );
+            let refused = Refused {
+                fault: Fault::access_denied(format!("Only Identify is answered at {ANONYMOUS_PATH}.")),
+                headers: decoded.headers,
+            };
+            return Err(media.fault(&refused, encoding));
         };
         let exchange = Exchange {
             headers: decoded.headers,
@@ -170,13 +177,27 @@ impl WsmanService {
             },
             options,
         };
-        let exchange = Arc::new(exchange.limited());
-        match self.dispatch(&exchange, decoded.body, request.slot).await {
-            Ok(text) => media.reply(200, text, encoding),
+        Ok(Operation {
+            media,
+            exchange: Arc::new(exchange.limited()),
+            body: decoded.body,
+            slot: request.slot,
+        })
+    }
+
+    async fn carry_out(&self, operation: Operation) -> HttpReply {
+        let Operation {
+            media,
+            exchange,
+            body,
+            slot,
+        } = operation;
+        match self.dispatch(&exchange, body, slot).await {
+            Ok(text) => media.reply(200, text, exchange.encoding),
             Err(fault) => {
                 tracing::debug!(fault = %fault, action = exchange.headers.action, "request failed");
                 let text = fault.encode(&exchange.head());
-                media.reply(500, text, encoding)
+                media.reply(500, text, exchange.encoding)
             }
         }
     }
@@ -200,7 +221,7 @@ impl WsmanService {
             }
             Body::Pull(request) if eventing::is_subscription(&request.context) => {
                 drop(slot);
-                shared.fetch(exchange, &request).await
+                Box::pin(shared.fetch(exchange, &request)).await
             }
             Body::Pull(request) => {
                 let taken = shared.take(exchange, &request.context)?;
@@ -218,7 +239,7 @@ impl WsmanService {
                 Ok(text)
             }
             Body::Release(request) if eventing::is_subscription(&request.context) => {
-                shared.release_subscription(exchange, &request).await
+                Box::pin(shared.release_subscription(exchange, &request)).await
             }
             Body::Release(request) => shared.release(exchange, &request),
             Body::Put(body) => {
@@ -246,10 +267,10 @@ impl WsmanService {
                 .await
             }
             Body::Identify => Ok(identity(Transport::Tls).to_owned()),
-            Body::Subscribe(request) => shared.subscribe(exchange, &request).await,
-            Body::Renew(request) => shared.renew(exchange, &request).await,
+            Body::Subscribe(request) => Box::pin(shared.subscribe(exchange, &request)).await,
+            Body::Renew(request) => Box::pin(shared.renew(exchange, &request)).await,
             Body::GetStatus => shared.subscription_status(exchange),
-            Body::Unsubscribe => shared.unsubscribe(exchange).await,
+            Body::Unsubscribe => Box::pin(shared.unsubscribe(exchange)).await,
             Body::Ack | Body::Unknown => Err(Fault::action_not_supported(&exchange.headers.action)),
         }
     }
@@ -300,7 +321,7 @@ impl WsmanService {
 impl HttpService for WsmanService {
     fn route(&self, head: &RequestHead) -> Route {
         let path = head.path().trim_end_matches('/');
-        let route = if path == self.options().path.trim_end_matches('/') {
+        let route = if path == self.shared.options.read().path.trim_end_matches('/') {
             Route::Authenticated
         } else if path == ANONYMOUS_PATH {
             Route::Anonymous
@@ -315,11 +336,11 @@ impl HttpService for WsmanService {
     }
 
     fn call<'a>(&'a self, request: HttpRequest, principal: Principal) -> BoxFuture<'a, HttpReply> {
-        Box::pin(self.answer(request, Some(principal)))
+        self.answer(request, Some(principal))
     }
 
     fn call_anonymous<'a>(&'a self, request: HttpRequest) -> BoxFuture<'a, HttpReply> {
-        Box::pin(self.answer(request, None))
+        self.answer(request, None)
     }
 }
 
@@ -368,45 +389,46 @@ fn message_id() -> String {
     text
 }
 
+/// The media type of SOAP 1.2.
+const SOAP: &str = "application/soap+xml";
+/// What most messages say that they are, requests and replies.
+const SOAP_IN_UTF_8: &str = "application/soap+xml;charset=UTF-8";
+
 /// The media type of a request, which its reply has too.
 struct MediaType {
     essence: &'static str,
-    charset: Option<String>,
 }
 
 impl MediaType {
-    /// `application/soap+xml` or `text/xml`, in any case, with a charset or without; SOAP where none is named.
-    fn of(head: &RequestHead) -> Result<Self, HttpReply> {
-        let Some(value) = head.headers.get(CONTENT_TYPE) else {
-            return Ok(Self {
-                essence: "application/soap+xml",
-                charset: None,
-            });
+    /// `application/soap+xml` or `text/xml`, in any case; SOAP where none is named. With it comes the charset, if
+    /// there is one.
+    fn of(head: &RequestHead) -> Result<(Self, Option<&str>), HttpReply> {
+        let value = head.headers.get(CONTENT_TYPE);
+        let Some(value) = value.filter(|value| *value != SOAP_IN_UTF_8) else {
+            return Ok((Self { essence: SOAP }, value.map(|_| "UTF-8")));
         };
         let value = value.to_str().unwrap_or_default();
         let mut parts = value.split(';').map(str::trim);
         let named = parts.next().unwrap_or_default();
-        let known = ["application/soap+xml", "text/xml", "application/xml"];
+        let known = [SOAP, "text/xml", "application/xml"];
         let Some(essence) = known.into_iter().find(|known| known.eq_ignore_ascii_case(named)) else {
             return Err(HttpReply::text(
                 415,
-                "WS-Management messages have the Content-Type application/soap+xml;charset=UTF-8.",
+                format_args!("WS-Management messages have the Content-Type {SOAP_IN_UTF_8}."),
             ));
         };
         let charset = parts.find_map(|part| {
             let (name, value) = part.split_once('=')?;
             name.trim()
                 .eq_ignore_ascii_case("charset")
-                .then(|| value.trim().trim_matches(['"', '\'']).to_owned())
+                .then(|| value.trim().trim_matches(['"', '\'']))
         });
-        Ok(Self { essence, charset })
+        Ok((Self { essence }, charset))
     }
 
     fn reply(&self, status: u16, text: String, encoding: Encoding) -> HttpReply {
         let content_type = match (self.essence, encoding) {
-            ("application/soap+xml", Encoding::Utf8 | Encoding::Latin1) => {
-                std::borrow::Cow::Borrowed("application/soap+xml;charset=UTF-8")
-            }
+            (SOAP, Encoding::Utf8 | Encoding::Latin1) => std::borrow::Cow::Borrowed(SOAP_IN_UTF_8),
             (essence, encoding) => format!("{essence};charset={}", encoding.reply_charset()).into(),
         };
         HttpReply::new(status, content_type, encoding.encode(text))

@@ -32,7 +32,8 @@ pub(in crate::server) struct OpenEnumeration {
     /// The class that is enumerated; `None` for a walk along associations.
     class: Option<Name>,
     shape: ItemShape,
-    estimate: Option<u64>,
+    /// Whether there are as many items as instances of the class.
+    is_whole: bool,
     /// What comes before the rest of the stream.
     waiting: Waiting,
 }
@@ -57,7 +58,7 @@ impl Shared {
             context,
             class,
             resource,
-            estimate,
+            is_whole,
         } = self.select(exchange, &request)?;
         let shape = ItemShape {
             mode: request.mode,
@@ -71,10 +72,10 @@ impl Shared {
             context,
             class,
             shape,
-            estimate,
+            is_whole,
             waiting,
         };
-        let head = enumeration.head(exchange);
+        let head = self.head(exchange, &enumeration);
         if !request.optimize {
             let id = self.keep(exchange, enumeration)?;
             return Ok(encode_enumerate_response(&head, Some(&id), None));
@@ -102,7 +103,7 @@ impl Shared {
         };
         // The reply is in the words of this request, whatever those of the one that opened it.
         enumeration.shape.style.addressing = exchange.headers.addressing;
-        let head = enumeration.head(exchange);
+        let head = self.head(exchange, enumeration);
         let limits = item_limits(exchange, request.max_elements, request.max_characters);
         let (items, ended) = self.fill(enumeration, &head, limits, request.max_time)?;
         if ended {
@@ -136,6 +137,17 @@ impl Shared {
                     .answers_from_memory(&enumeration.context.namespace, class)
             })
         })
+    }
+
+    /// The headers of a reply; how many items there are is only looked up for who wants to know.
+    fn head(&self, exchange: &Exchange, enumeration: &OpenEnumeration) -> ReplyHead {
+        let mut head = exchange.head();
+        if exchange.headers.request_total_items_estimate {
+            let class = enumeration.class.as_ref().filter(|_| enumeration.is_whole);
+            let namespace = &enumeration.context.namespace;
+            head.total_items_estimate = Some(class.and_then(|class| self.broker.estimate(namespace, class)));
+        }
+        head
     }
 
     fn keep(&self, exchange: &Exchange, enumeration: OpenEnumeration) -> Result<String, Fault> {
@@ -206,16 +218,6 @@ impl Shared {
                 }
             }
         }
-    }
-}
-
-impl OpenEnumeration {
-    fn head(&self, exchange: &Exchange) -> ReplyHead {
-        let mut head = exchange.head();
-        if exchange.headers.request_total_items_estimate {
-            head.total_items_estimate = Some(self.estimate);
-        }
-        head
     }
 }
 

@@ -23,8 +23,8 @@ pub(super) struct Selected {
     /// The class that is enumerated; `None` for a walk along associations.
     pub(super) class: Option<Name>,
     pub(super) resource: ResourceUri,
-    /// How many there are, where nobody filters and the number is known.
-    pub(super) estimate: Option<u64>,
+    /// Whether nobody filters: they are all instances of the class.
+    pub(super) is_whole: bool,
 }
 
 impl Shared {
@@ -35,13 +35,7 @@ impl Shared {
                 let target = self
                     .target(exchange)
                     .map_err(|fault| name_a_class(exchange, fault))?;
-                let estimate = self
-                    .broker
-                    .estimate(&target.context.namespace, &target.class.name);
-                Ok(Selected {
-                    estimate,
-                    ..self.selected(target, request, None, None)?
-                })
+                self.selected(target, request, None, None)
             }
             Some(Filter::Wql(text)) => self.select_by_query(exchange, request, Language::Wql, text),
             Some(Filter::Cql(text)) => self.select_by_query(exchange, request, Language::Cql, text),
@@ -117,9 +111,14 @@ impl Shared {
         filter: Option<query::Filter>,
         properties: Option<Vec<Name>>,
     ) -> Result<Selected, Fault> {
-        let schema = self.schema(&target.context.namespace)?;
-        let wanted: Option<Predicate> = filter
-            .map(|filter| Arc::new(move |instance: &_| filter.matches(instance, &*schema)) as Predicate);
+        let is_whole = filter.is_none();
+        let wanted = filter
+            .map(|filter| {
+                let schema = self.schema(&target.context.namespace)?;
+                let wanted: Predicate = Arc::new(move |instance| filter.matches(instance, &*schema));
+                Ok::<_, Fault>(wanted)
+            })
+            .transpose()?;
         let polymorphism = match request.polymorphism {
             PolymorphismMode::IncludeSubClassProperties => Polymorphism::IncludeSubclassProperties,
             PolymorphismMode::ExcludeSubClassProperties => Polymorphism::ExcludeSubclassProperties,
@@ -134,7 +133,7 @@ impl Shared {
             class: Some(target.class.name.clone()),
             context: target.context,
             resource: target.resource,
-            estimate: None,
+            is_whole,
         })
     }
 
@@ -170,7 +169,7 @@ impl Shared {
             context,
             class: None,
             resource,
-            estimate: None,
+            is_whole: false,
         })
     }
 
