@@ -1,7 +1,9 @@
 //! Logs, always on standard error.
 
 mod fields;
+mod level;
 mod output;
+mod timestamp;
 
 use std::io::IsTerminal as _;
 use std::panic::PanicHookInfo;
@@ -11,11 +13,13 @@ use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::fmt::writer::BoxMakeWriter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, Registry, fmt, reload};
+use tracing_subscriber::{Layer as _, fmt};
 
 use crate::config::{LogConfig, LogFormat, LogLevel};
 use fields::PlainFields;
+use level::LevelSwitch;
 use output::LogOutput;
+use timestamp::Timestamp;
 
 /// How long the end of a server waits for whoever reads its log.
 const LAST_PATIENCE: Duration = Duration::from_secs(1);
@@ -23,7 +27,7 @@ const LAST_PATIENCE: Duration = Duration::from_secs(1);
 /// The log of this process, whose level can be changed.
 #[derive(Clone)]
 pub struct Logging {
-    level: reload::Handle<LevelFilter, Registry>,
+    level: LevelSwitch,
     output: Option<LogOutput>,
 }
 
@@ -46,28 +50,33 @@ pub fn start_for_server(config: &LogConfig) -> Logging {
 
 /// Only the first call of a process has an effect.
 fn start(config: &LogConfig, output: Option<LogOutput>) -> Logging {
-    let (filter, level) = reload::Layer::new(level_filter(config.level));
+    let level = LevelSwitch::new(level_filter(config.level));
     let writer = match output.clone() {
         Some(output) => BoxMakeWriter::new(output),
         None => BoxMakeWriter::new(std::io::stderr),
     };
     let is_terminal = std::io::stderr().is_terminal();
-    let lines = fmt::layer().with_writer(writer).with_ansi(is_terminal);
+    let lines = fmt::layer()
+        .with_timer(Timestamp)
+        .with_writer(writer)
+        .with_ansi(is_terminal);
     let lines = match config.format {
         LogFormat::Text if is_terminal => lines.boxed(),
         LogFormat::Text => lines.fmt_fields(PlainFields).boxed(),
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
     };
     // An error means that a subscriber is set already: then that one stays.
-    let _ = tracing_subscriber::registry().with(filter).with(lines).try_init();
+    let _ = tracing_subscriber::registry()
+        .with(level.clone())
+        .with(lines)
+        .try_init();
     Logging { level, output }
 }
 
 impl Logging {
     /// Takes the level of another configuration; the form of a line stays until the next start.
     pub fn apply(&self, config: &LogConfig) {
-        // An error means that the subscriber is gone, and with it the log.
-        let _ = self.level.reload(level_filter(config.level));
+        self.level.set(level_filter(config.level));
     }
 
     /// What is dropped last of a server.
