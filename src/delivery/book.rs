@@ -22,8 +22,15 @@ pub(super) struct Book {
     /// Filters, each compiled once.
     pub filters: SharedFilters<AlertFilter>,
     alarms: BTreeSet<(BootTime, Alarm)>,
-    /// Whose the subscriptions are that are being made or ended, by their names: until that is on disk they count.
-    under_way: HashMap<Arc<str>, String>,
+    /// The subscriptions that are being made or ended, by their names: until that is on disk they count.
+    under_way: HashMap<Arc<str>, Unsettled>,
+}
+
+/// A subscription that is being made or ended.
+struct Unsettled {
+    owner: String,
+    /// The key of the destination that a new one is to have. On disk it may have it already.
+    destination: Option<String>,
 }
 
 /// Something that is due at a time.
@@ -122,22 +129,43 @@ impl Book {
         self.reset(keep_until, Some(again), &alarm);
     }
 
-    /// Gives up a destination that nobody names.
+    /// Gives up a destination that nobody names, and no subscription that is being made: else that would get another
+    /// one for the same place, and two would send what is queued for it.
     pub fn give_up_unused(&mut self, station: i64) {
-        if !self.has_subscriptions(station) {
+        if !self.has_subscriptions(station) && !self.is_awaited(station) {
             self.stations.remove(&station);
         }
     }
 
-    /// Lets a subscription that is being made or ended count until [`Self::settle`].
-    pub fn begin(&mut self, subscription: &Subscription) {
+    fn is_awaited(&self, station: i64) -> bool {
+        if self.under_way.is_empty() {
+            return false;
+        }
+        let station = self.stations.get(&station);
+        let key = station.map(|station| station.target.lock().destination.key());
+        let mut awaited = self.under_way.values().map(|other| &other.destination);
+        key.is_some() && awaited.any(|awaited| *awaited == key)
+    }
+
+    /// Lets a subscription that is being made or ended count until [`Self::settle`]. The destination with the key
+    /// `destination` stays so long, even if nobody else names it.
+    pub fn begin(&mut self, subscription: &Subscription, destination: Option<String>) {
+        let owner = subscription.owner.clone();
         self.under_way
-            .insert(subscription.id.as_str().into(), subscription.owner.clone());
+            .insert(subscription.id.as_str().into(), Unsettled { owner, destination });
     }
 
     /// What was [begun](Self::begin) has come to its end, in one way or the other.
     pub fn settle(&mut self, id: &str) {
-        self.under_way.remove(id);
+        let destination = self.under_way.remove(id).and_then(|begun| begun.destination);
+        let Some(key) = destination.filter(|_| !self.entries.contains_key(id)) else {
+            return;
+        };
+        let has_key = |station: &&Arc<Station>| station.target.lock().destination.key() == key;
+        let unused = self.stations.values().find(has_key).map(|station| station.id);
+        if let Some(station) = unused {
+            self.give_up_unused(station);
+        }
     }
 
     /// Makes room for one more subscription of an account that may have `max`, where those of the names `replaced` go
@@ -145,7 +173,7 @@ impl Book {
     /// way: they are taken out. None if there is no room.
     pub fn make_room(&mut self, owner: &str, max: usize, replaced: &[&String]) -> Option<Vec<Taken>> {
         let is_apart =
-            |(id, whose): &(&Arc<str>, &String)| *whose == owner && !self.entries.contains_key(*id);
+            |(id, begun): &(&Arc<str>, &Unsettled)| begun.owner == owner && !self.entries.contains_key(*id);
         let mut staying = self.under_way.iter().filter(is_apart).count();
         let mut lapsed = Vec::new();
         for (id, entry) in &self.entries {

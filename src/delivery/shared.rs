@@ -26,7 +26,7 @@ use crate::alert::{Alert, Occasion, Target, catalog};
 use crate::cim::schema::Schema;
 use crate::clock::SharedClock;
 use crate::store::Store;
-use crate::store::commands::{CountQueue, QueueOf};
+use crate::store::commands::{CountQueue, NewDestination, QueueOf};
 use crate::subscription::{EndReason, LeaseTerms, Moment, OnFatalError, Subscription};
 
 /// The pause before what could not be written down is tried once more.
@@ -218,9 +218,14 @@ pub(super) struct UnderWay {
 }
 
 impl UnderWay {
-    /// For `subscription`, in the `book` of `shared`.
-    pub fn begin(shared: &Arc<Shared>, book: &mut Book, subscription: &Subscription) -> Self {
-        book.begin(subscription);
+    /// For `subscription`, in the `book` of `shared`. One that is being made is to have the destination `new`.
+    pub fn begin(
+        shared: &Arc<Shared>,
+        book: &mut Book,
+        subscription: &Subscription,
+        new: Option<&NewDestination>,
+    ) -> Self {
+        book.begin(subscription, new.map(|new| new.destination.key()));
         Self {
             shared: Arc::clone(shared),
             id: subscription.id.clone(),

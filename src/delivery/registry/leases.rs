@@ -123,7 +123,7 @@ impl Registry {
             let entry = book.entries.get(id).cloned().ok_or_else(unknown)?;
             let hold = entry.hold();
             let taken = book.take(id).ok_or_else(unknown)?;
-            let under_way = UnderWay::begin(shared, &mut book, &entry.subscription());
+            let under_way = UnderWay::begin(shared, &mut book, &entry.subscription(), None);
             (taken, under_way, hold)
         };
         let entry = Arc::clone(&taken.entry);

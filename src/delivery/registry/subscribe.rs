@@ -87,7 +87,7 @@ impl Registry {
             let giving_way = book.make_room(&subscription.owner, max, &replaced);
             let giving_way = giving_way.ok_or(SubscribeError::TooMany(max))?;
             // Counted in the same breath: another that is asked for now must not take the same last place.
-            let under_way = UnderWay::begin(shared, &mut book, &subscription);
+            let under_way = UnderWay::begin(shared, &mut book, &subscription, destination.as_ref());
             (filter, predecessors, giving_way, under_way)
         };
         // A bookmark says what has arrived; what was kept besides would come twice.
@@ -238,7 +238,6 @@ impl Registry {
                         tracing::error!(subscription = %entry.id, %error, "it is on disk, though its subscriber was told otherwise");
                     }
                     if let Some(station) = entry.station() {
-                        shared.book.lock().give_up_unused(station.id);
                         shared.recount(station).await;
                     }
                     return Err(SubscribeError::Store(error.to_string()));

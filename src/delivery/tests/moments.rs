@@ -7,6 +7,9 @@ use super::harness::{Event, World, numbers, until};
 use super::wbem::wbem;
 use crate::delivery::Registry;
 use crate::delivery::SubscriptionState;
+use crate::delivery::shared::UnderWay;
+use crate::store::commands::NewDestination;
+use crate::subscription::Subscription;
 
 const ROUNDS: usize = 60;
 
@@ -136,4 +139,33 @@ async fn what_is_made_and_deleted_beside_it_disturbs_no_subscription() {
     world.alerts(2).await;
     world.until_events("a.example", count + 2).await;
     assert_eq!(world.courier.events("b.example").len(), told);
+}
+
+/// Else the new one would have a second destination for the same place, and each would send what is queued for both.
+#[tokio::test]
+async fn a_destination_stays_while_a_subscription_to_it_is_being_made() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    let id = world.subscribe("a.example").await;
+    let shared = &world.registry.shared;
+    let destination = world.destination("a.example").unwrap().destination;
+    let begin = |name: &str| {
+        let mut book = shared.book.lock();
+        let mut subscription = Subscription::clone(&book.entries[id.as_str()].subscription());
+        subscription.id = name.to_owned();
+        let new = NewDestination {
+            destination: destination.clone(),
+            credentials: None,
+        };
+        UnderWay::begin(shared, &mut book, &subscription, Some(&new))
+    };
+    let (first, second) = (begin("first"), begin("second"));
+    world.registry.unsubscribe(&id, None).await.unwrap();
+    assert!(world.registry.list().is_empty());
+    assert!(world.destination("a.example").is_some());
+    drop(first);
+    assert!(world.destination("a.example").is_some());
+    // It came to nothing.
+    drop(second);
+    assert!(world.destination("a.example").is_none());
 }
