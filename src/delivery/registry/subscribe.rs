@@ -139,8 +139,9 @@ impl Registry {
     }
 
     async fn add(&self, add: AddSubscription) -> Result<Added, SubscribeError> {
-        if !add.heir_of.is_empty() {
-            // What happened before the predecessor's lease ended, and is on its way to the disk, belongs to the heir.
+        if !(add.heir_of.is_empty() && add.replaces.is_empty()) {
+            // What happened before the predecessor's lease ended, and is on its way to the disk, belongs to the heir; and
+            // the end of a lease is to be there before what it left behind goes.
             let written = self.shared.publish(Publication::default()).await;
             written.map_err(|error| SubscribeError::Store(error.0))?;
         }
