@@ -3,7 +3,13 @@
 use std::future::Future;
 use std::pin::Pin;
 
+use crate::net::accounts::decode_basic;
 use crate::net::principal::Principal;
+
+/// The name that a credential claims to be of, whether or not there is such an account; `None` if it is malformed.
+pub fn claimed_name(credential: &[u8]) -> Option<String> {
+    decode_basic(credential).map(|(name, _)| name)
+}
 
 /// A source of accounts. Credentials are the base64 texts of Basic authentication (RFC 7617).
 pub trait CredentialCheck: Send + Sync {

@@ -19,8 +19,8 @@ use crate::net::credential::CredentialCheck;
 use crate::net::local_peer::LocalPeers;
 use crate::net::principal::Principal;
 use crate::server::registry::Source;
-use crate::server::turns::{Turn, Turns};
-use failures::Failures;
+use crate::server::turns::{Claim, Turn, Turns};
+pub(super) use failures::{Failures, NameKey};
 
 /// What all listeners authenticate with.
 pub struct Authenticator {
@@ -72,7 +72,7 @@ impl Authenticator {
     /// The same, which also takes whom `accounts` knows.
     #[must_use]
     pub fn or(mut self, accounts: Arc<dyn CredentialCheck>) -> Self {
-        let turns = Turns::new(accounts.at_once());
+        let turns = Turns::new(accounts.at_once(), &self.failures);
         self.checks.push(Check { accounts, turns });
         self
     }
@@ -114,13 +114,15 @@ impl Authenticator {
 
     /// Has the credential verified; if it is wrong, the pause that this costs.
     async fn verify(&self, credential: &[u8], from: Origin) -> Result<Principal, Duration> {
-        let Origin { source, failures } = from;
+        let source = from.source;
+        let name = self.failures.name_key(source, credential);
+        let failures = from.failures;
         let mut pause = None;
         for (index, check) in self.checks.iter().enumerate() {
             let is_last = index + 1 == self.checks.len();
             let turn = match check.accounts.recalls_wrong(credential) {
                 true => None,
-                false => check.turns.take(source, failures).await,
+                false => check.turns.take(source, Claim { failures, name }).await,
             };
             // The same may have proved wrong while this one waited.
             let turn = turn.filter(|_| !check.accounts.recalls_wrong(credential));
@@ -128,6 +130,7 @@ impl Authenticator {
                 pause.get_or_insert_with(|| self.failures.charge(source, Instant::now()));
                 if is_last {
                     self.failures.tell(source);
+                    self.failures.charge_name(name, Instant::now());
                 }
                 continue;
             };
@@ -138,6 +141,7 @@ impl Authenticator {
                 failures: Arc::clone(&self.failures),
                 credential: Zeroizing::new(credential.to_vec()),
                 source,
+                name,
                 is_last,
                 _turn: turn,
             };
@@ -156,6 +160,7 @@ struct Trial {
     failures: Arc<Failures>,
     credential: Zeroizing<Vec<u8>>,
     source: Source,
+    name: NameKey,
     /// Whether nobody else is asked if this one says no.
     is_last: bool,
     _turn: Turn,
@@ -168,6 +173,7 @@ impl Trial {
             self.failures.take_back(self.source);
         } else if self.is_last {
             self.failures.tell(self.source);
+            self.failures.charge_name(self.name, Instant::now());
         }
         principal
     }

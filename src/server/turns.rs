@@ -1,16 +1,18 @@
 //! Whose password is verified next.
 //!
 //! Verifying is dear, so few run at once, and half of them at most for one source: one that floods leaves room for
-//! the others, which take turns. Within a source come first, alternately, the newest of those whose connection has failed
-//! least, and the oldest of all: whoever comes after a flood of guesses does not wait behind it, nor is he passed over
-//! for ever by those that come later.
+//! the others, which take turns. Within a source come first, alternately, the newest of those with the least failures
+//! behind them (of their connection, and of the name that they claim), and the oldest of all: whoever comes after a flood
+//! of guesses does not wait behind it, nor is he passed over for ever by those that come later.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Instant;
 
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 
+use crate::server::auth::{Failures, NameKey};
 use crate::server::registry::Source;
 
 /// Those that wait are looked through for ones that gave up each time so many more have come.
@@ -20,6 +22,7 @@ const BETWEEN_SWEEPS: usize = 64;
 #[derive(Debug)]
 pub(super) struct Turns {
     per_source: usize,
+    failures: Arc<Failures>,
     waiting: Mutex<Waiting>,
 }
 
@@ -41,9 +44,17 @@ struct Queue {
 
 #[derive(Debug)]
 struct Waiter {
-    /// How many logins have failed on its connection.
-    failures: u32,
+    claim: Claim,
     sender: oneshot::Sender<Turn>,
+}
+
+/// What is known of a credential before it is verified.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    /// How many logins have failed on its connection.
+    pub(super) failures: u32,
+    /// The name that it claims to be of.
+    pub(super) name: NameKey,
 }
 
 /// Held while verifying. Dropped, it goes to the next.
@@ -51,7 +62,8 @@ struct Waiter {
 pub(super) struct Turn(Option<(Arc<Turns>, Source)>);
 
 impl Turns {
-    pub(super) fn new(at_once: usize) -> Arc<Self> {
+    /// So many turns at once. `failures` is asked for the names when a turn is given.
+    pub(super) fn new(at_once: usize, failures: &Arc<Failures>) -> Arc<Self> {
         let waiting = Waiting {
             free: at_once,
             held: HashMap::new(),
@@ -60,19 +72,20 @@ impl Turns {
         };
         Arc::new(Self {
             per_source: at_once.div_ceil(2),
+            failures: Arc::clone(failures),
             waiting: Mutex::new(waiting),
         })
     }
 
-    /// Waits for a turn, for a connection on which so many logins have failed; the wait can be given up at any time.
-    pub(super) async fn take(self: &Arc<Self>, source: Source, failures: u32) -> Option<Turn> {
+    /// Waits for a turn; the wait can be given up at any time.
+    pub(super) async fn take(self: &Arc<Self>, source: Source, claim: Claim) -> Option<Turn> {
         let turn = {
             let mut waiting = self.waiting.lock();
             if waiting.may_hold(source, self.per_source) {
                 waiting.note_taken(source);
                 return Some(self.turn(source));
             }
-            waiting.join(source, failures)
+            waiting.join(source, claim)
         };
         turn.await.ok()
     }
@@ -84,7 +97,7 @@ impl Turns {
     fn give_back(self: &Arc<Self>, source: Source) {
         let mut waiting = self.waiting.lock();
         waiting.note_free(source);
-        while let Some((source, next)) = waiting.next(self.per_source) {
+        while let Some((source, next)) = waiting.next(self) {
             waiting.note_taken(source);
             if let Err(mut unwanted) = next.send(self.turn(source)) {
                 // That one gave up. Its turn is not to be given back by being dropped: the lock is held.
@@ -115,13 +128,13 @@ impl Waiting {
         }
     }
 
-    fn join(&mut self, source: Source, failures: u32) -> oneshot::Receiver<Turn> {
+    fn join(&mut self, source: Source, claim: Claim) -> oneshot::Receiver<Turn> {
         let (sender, receiver) = oneshot::channel();
         let queue = self.by_source.entry(source).or_default();
         if queue.waiting.is_empty() {
             self.order.push_back(source);
         }
-        queue.waiting.push_back(Waiter { failures, sender });
+        queue.waiting.push_back(Waiter { claim, sender });
         if queue.waiting.len().is_multiple_of(BETWEEN_SWEEPS) {
             queue.waiting.retain(|waiter| !waiter.sender.is_closed());
         }
@@ -129,12 +142,12 @@ impl Waiting {
     }
 
     /// One of the source whose turn it is, of those that may hold one more.
-    fn next(&mut self, per_source: usize) -> Option<(Source, oneshot::Sender<Turn>)> {
-        let may_hold = |source: &Source| self.may_hold(*source, per_source);
+    fn next(&mut self, turns: &Turns) -> Option<(Source, oneshot::Sender<Turn>)> {
+        let may_hold = |source: &Source| self.may_hold(*source, turns.per_source);
         let place = self.order.iter().position(may_hold)?;
         let source = self.order.remove(place)?;
         let queue = self.by_source.get_mut(&source)?;
-        let next = queue.next()?;
+        let next = queue.next(&turns.failures)?;
         if queue.waiting.is_empty() {
             self.by_source.remove(&source);
         } else {
@@ -145,22 +158,25 @@ impl Waiting {
 }
 
 impl Queue {
-    fn next(&mut self) -> Option<oneshot::Sender<Turn>> {
+    fn next(&mut self, failures: &Failures) -> Option<oneshot::Sender<Turn>> {
         let oldest_is_next = self.oldest_is_next;
         self.oldest_is_next = !oldest_is_next;
         let place = if oldest_is_next {
             0
         } else {
-            self.newest_with_least_failures()?
+            self.newest_with_least(failures)?
         };
         let next = self.waiting.remove(place)?;
         Some(next.sender)
     }
 
-    fn newest_with_least_failures(&self) -> Option<usize> {
+    fn newest_with_least(&self, failures: &Failures) -> Option<usize> {
+        let now = Instant::now();
+        // As things are now: who claims a name that others guess at is not behind those who began to guess before.
+        let of = |claim: Claim| claim.failures.saturating_add(failures.of_name(claim.name, now));
         let newest_first = self.waiting.iter().enumerate().rev();
-        // Of several that are the least, this is the first.
-        let (place, _) = newest_first.min_by_key(|(_, waiter)| waiter.failures)?;
+        // Of several that have the least, this is the first.
+        let (place, _) = newest_first.min_by_key(|(_, waiter)| of(waiter.claim))?;
         Some(place)
     }
 }
@@ -182,13 +198,31 @@ mod tests {
 
     type Wait = Pin<Box<dyn Future<Output = Option<Turn>>>>;
 
-    fn wait(turns: &Arc<Turns>, uid: u32) -> Wait {
-        wait_after(turns, uid, 0)
+    fn turns(at_once: usize) -> Arc<Turns> {
+        Turns::new(at_once, &Arc::new(Failures::new()))
     }
 
-    fn wait_after(turns: &Arc<Turns>, uid: u32, failures: u32) -> Wait {
+    /// With so many failures on the connection.
+    fn claim(turns: &Turns, failures: u32, credential: &[u8]) -> Claim {
+        let name = turns.failures.name_key(Source::User(1), credential);
+        Claim { failures, name }
+    }
+
+    async fn take(turns: &Arc<Turns>, uid: u32) -> Option<Turn> {
+        turns.take(Source::User(uid), claim(turns, 0, ANN)).await
+    }
+
+    /// `ann:x` and `bob:x`.
+    const ANN: &[u8] = b"YW5uOng=";
+    const BOB: &[u8] = b"Ym9iOng=";
+
+    fn wait(turns: &Arc<Turns>, uid: u32) -> Wait {
+        wait_with(turns, uid, claim(turns, 0, ANN))
+    }
+
+    fn wait_with(turns: &Arc<Turns>, uid: u32, claim: Claim) -> Wait {
         let turns = Arc::clone(turns);
-        let mut wait: Wait = Box::pin(async move { turns.take(Source::User(uid), failures).await });
+        let mut wait: Wait = Box::pin(async move { turns.take(Source::User(uid), claim).await });
         assert!(poll(&mut wait).is_none(), "all turns are held");
         wait
     }
@@ -201,12 +235,12 @@ mod tests {
     }
 
     async fn hold(turns: &Arc<Turns>) -> Turn {
-        turns.take(Source::User(0), 0).await.unwrap()
+        take(turns, 0).await.unwrap()
     }
 
     #[tokio::test]
     async fn sources_take_turns_and_the_newest_and_the_oldest_alternate() {
-        let turns = Turns::new(1);
+        let turns = turns(1);
         let mut turn = hold(&turns).await;
         let mut waits: Vec<_> = [("a1", 1), ("a2", 1), ("b1", 2), ("a3", 1), ("b2", 2), ("a4", 1)]
             .map(|(name, uid)| (name, wait(&turns, uid)))
@@ -224,14 +258,14 @@ mod tests {
     /// Guesses that come again and again, each as soon as the one before has failed.
     #[tokio::test]
     async fn a_connection_that_has_not_failed_goes_before_those_that_have() {
-        let turns = Turns::new(1);
+        let turns = turns(1);
         let mut turn = hold(&turns).await;
         let mut waits = vec![
-            ("failed once", wait_after(&turns, 1, 1)),
+            ("failed once", wait_with(&turns, 1, claim(&turns, 1, ANN))),
             ("new", wait(&turns, 1)),
         ];
         for _ in 0..20 {
-            waits.push(("failed", wait_after(&turns, 1, 3)));
+            waits.push(("failed", wait_with(&turns, 1, claim(&turns, 3, ANN))));
         }
         let mut order = Vec::new();
         for _ in 0..4 {
@@ -241,6 +275,31 @@ mod tests {
             turn = next;
         }
         assert_eq!(order, ["new", "failed once", "failed", "failed"]);
+    }
+
+    /// Guesses at one name, each on a connection of its own.
+    #[tokio::test]
+    async fn a_name_that_nobody_guesses_at_goes_before_one_that_is_guessed_at() {
+        let turns = turns(1);
+        let turn = hold(&turns).await;
+        let mut waits = vec![
+            ("oldest guess", wait(&turns, 1)),
+            ("bob", wait_with(&turns, 1, claim(&turns, 0, BOB))),
+        ];
+        waits.push(("guess", wait(&turns, 1)));
+        turns
+            .failures
+            .charge_name(claim(&turns, 0, ANN).name, Instant::now());
+        waits.push(("newest guess", wait(&turns, 1)));
+        let mut order = Vec::new();
+        let mut turn = turn;
+        for _ in 0..4 {
+            drop(turn);
+            let (name, next) = first_served(&mut waits);
+            order.push(name);
+            turn = next;
+        }
+        assert_eq!(order, ["bob", "oldest guess", "newest guess", "guess"]);
     }
 
     fn first_served(waits: &mut Vec<(&'static str, Wait)>) -> (&'static str, Turn) {
@@ -254,9 +313,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_turn_is_never_lost() {
-        let turns = Turns::new(2);
-        let one = turns.take(Source::User(8), 0).await.unwrap();
-        let two = turns.take(Source::User(9), 0).await.unwrap();
+        let turns = turns(2);
+        let one = take(&turns, 8).await.unwrap();
+        let two = take(&turns, 9).await.unwrap();
         let gave_up = wait(&turns, 1);
         let stays = wait(&turns, 1);
         let given_unseen = wait(&turns, 2);
@@ -271,11 +330,11 @@ mod tests {
 
     #[tokio::test]
     async fn one_source_leaves_turns_to_others() {
-        let turns = Turns::new(4);
+        let turns = turns(4);
         let one = hold(&turns).await;
         let _two = hold(&turns).await;
         let mut third = wait(&turns, 0);
-        let _other = turns.take(Source::User(1), 0).await.unwrap();
+        let _other = take(&turns, 1).await.unwrap();
         assert!(poll(&mut third).is_none());
         drop(one);
         assert!(poll(&mut third).is_some());
@@ -285,7 +344,7 @@ mod tests {
 
     #[tokio::test]
     async fn those_who_gave_up_are_forgotten() {
-        let turns = Turns::new(1);
+        let turns = turns(1);
         let _turn = hold(&turns).await;
         for _ in 0..10 * BETWEEN_SWEEPS {
             drop(wait(&turns, 1));

@@ -87,7 +87,8 @@ fn the_local_socket_knows_its_peer() {
     assert_eq!(text(&output), format!("{}:hi", own_name.trim()));
 }
 
-/// 200 connections of one source guess as fast as they are answered, each time another password. Meanwhile logins of the
+/// 200 connections of one source guess as fast as they are answered, each time another password; half of them are made
+/// anew for each guess. Meanwhile logins of the
 /// same source that are right, those that were verified before and those that were not, are answered at once.
 #[test]
 fn right_logins_do_not_wait_for_connections_that_guess_all_the_time() {
@@ -138,7 +139,8 @@ fn share_password(server: &TestServer, names: &[&str]) {
 }
 
 async fn guess_on((host, port): (String, u16), number: usize) {
-    let mut connection = tokio::net::TcpStream::connect((host, port)).await.unwrap();
+    let connect = || tokio::net::TcpStream::connect((host.as_str(), port));
+    let mut connection = connect().await.unwrap();
     for guess in 0.. {
         use base64::Engine as _;
         use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -150,6 +152,9 @@ async fn guess_on((host, port): (String, u16), number: usize) {
         let mut reply = Vec::new();
         while !reply.ends_with(WRONG.as_bytes()) {
             assert_ne!(connection.read_buf(&mut reply).await.unwrap(), 0, "it is kept");
+        }
+        if number % 2 == 0 {
+            connection = connect().await.unwrap();
         }
     }
 }
