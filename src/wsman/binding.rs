@@ -64,16 +64,16 @@ pub fn encode_instance(
 /// How instances of one class are written: what they have in common is put together once, for all the
 /// instances of a reply.
 #[derive(Debug)]
-pub(super) struct ClassTags {
-    class_name: Name,
-    properties: Vec<PropertyTags>,
+pub(super) struct ClassTags<'c> {
+    class: &'c Class,
+    properties: Vec<PropertyTags<'c>>,
     /// An instance whose properties are all empty: `<p:Class xmlns:p="…"><p:Name></p:Name></p:Class>`.
     text: String,
 }
 
 #[derive(Debug)]
-struct PropertyTags {
-    name: Name,
+struct PropertyTags<'c> {
+    name: &'c Name,
     /// Where it stands among the properties of the class.
     index: usize,
     /// Where its tags begin in the text.
@@ -82,15 +82,15 @@ struct PropertyTags {
     end: usize,
 }
 
-impl PropertyTags {
+impl PropertyTags<'_> {
     /// Where the value stands in the text.
     fn middle(&self) -> usize {
         self.start + open_tag_bytes(PREFIX, self.name.as_str())
     }
 }
 
-impl ClassTags {
-    pub(super) fn new(class: &Class, select: Option<&[Name]>, style: &Style) -> Self {
+impl<'c> ClassTags<'c> {
+    pub(super) fn new(class: &'c Class, select: Option<&[Name]>, style: &Style) -> Self {
         let mut properties = Vec::with_capacity(class.properties.len());
         let mut w = Writer::with_capacity(class.properties.len() * TYPICAL_TAGS_BYTES);
         let root = Tag {
@@ -105,7 +105,7 @@ impl ClassTags {
                 let start = text.len();
                 push_tags(text, PREFIX, declared.name.as_str());
                 properties.push(PropertyTags {
-                    name: declared.name.clone(),
+                    name: &declared.name,
                     index,
                     start,
                     end: text.len(),
@@ -114,7 +114,7 @@ impl ClassTags {
         }
         w.end(root);
         Self {
-            class_name: class.name.clone(),
+            class,
             properties,
             text: w.finish(),
         }
@@ -122,7 +122,7 @@ impl ClassTags {
 
     /// Whether these are the tags of that class, among the classes of one namespace.
     pub(super) fn are_of(&self, class: &Class) -> bool {
-        self.class_name == class.name
+        std::ptr::eq(self.class, class) || self.class.name == class.name
     }
 
     /// Writes an instance, as [`encode_instance`] says: the text, with the values in it.
@@ -133,7 +133,7 @@ impl ClassTags {
         for tags in &self.properties {
             // Instances are made in the order of declaration, as a rule.
             let property = match instance.properties().get(tags.index) {
-                Some(property) if property.name == tags.name => Some(property),
+                Some(property) if property.name == *tags.name => Some(property),
                 _ => instance.property(tags.name.as_str()),
             };
             let middle = tags.middle();

@@ -12,14 +12,14 @@ use crate::xml::{Encoding, Writer};
 
 /// Gathers items until the reply holds as many, or as much, as the client takes.
 #[derive(Debug)]
-pub struct ItemsBuilder {
+pub struct ItemsBuilder<'c> {
     writer: Writer,
     count: usize,
     max_elements: usize,
     max_bytes: usize,
     shape: ItemShape,
     /// The tags of the class of the last instance: the next one is of the same, as a rule.
-    tags: Option<ClassTags>,
+    tags: Option<ClassTags<'c>>,
 }
 
 /// How items are written.
@@ -87,7 +87,7 @@ const ENVELOPE_OVERHEAD_BYTES: usize = 2048;
 /// Room for the instances of most classes, so that they are not copied while they become more.
 const TYPICAL_BYTES: usize = 32 * 1024;
 
-impl ItemsBuilder {
+impl<'c> ItemsBuilder<'c> {
     /// A builder for the reply with that head.
     pub fn new(head: &ReplyHead, limits: ItemLimits, shape: ItemShape) -> Self {
         let wide = matches!(limits.encoding, Encoding::Utf16Le | Encoding::Utf16Be);
@@ -119,7 +119,7 @@ impl ItemsBuilder {
     pub fn push(
         &mut self,
         instance: &Instance,
-        class: &Class,
+        class: &'c Class,
         path: impl FnOnce() -> InstancePath,
     ) -> Pushed {
         let mark = self.writer.len();
@@ -218,10 +218,12 @@ impl Items {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::LazyLock;
+
     use crate::wsman::enumeration::encode_pull_response;
     use crate::wsman::sample;
 
-    fn builder(max_elements: usize, max_envelope_bytes: usize, encoding: Encoding) -> ItemsBuilder {
+    fn builder(max_elements: usize, max_envelope_bytes: usize, encoding: Encoding) -> ItemsBuilder<'static> {
         let limits = ItemLimits {
             max_elements,
             max_envelope_bytes,
@@ -230,8 +232,9 @@ mod tests {
         ItemsBuilder::new(&sample::head(), limits, ItemShape::default())
     }
 
-    fn push(builder: &mut ItemsBuilder) -> Pushed {
-        builder.push(&sample::instance(), &sample::class(), sample::path)
+    fn push(builder: &mut ItemsBuilder<'static>) -> Pushed {
+        static CLASS: LazyLock<Class> = LazyLock::new(sample::class);
+        builder.push(&sample::instance(), &CLASS, sample::path)
     }
 
     #[test]
