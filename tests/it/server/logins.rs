@@ -153,7 +153,7 @@ async fn guess_on((host, port): (String, u16), number: usize) {
         while !reply.ends_with(WRONG.as_bytes()) {
             assert_ne!(connection.read_buf(&mut reply).await.unwrap(), 0, "it is kept");
         }
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             connection = connect().await.unwrap();
         }
     }
