@@ -3,7 +3,7 @@
 //! `getaddrinfo` holds a thread until the name server answers or is given up, which may take many seconds, whether or
 //! not somebody still waits for it. So that names which are dead, and hang, hold up no others:
 //! - names that resolved when they were looked up last, names that did not, and names that are new have threads of
-//!   their own, a few each, of which nobody gets all ([`Places`]);
+//!   their own, a few each, of which nobody gets all;
 //! - a name is looked up once at a time, for all who ask meanwhile;
 //! - that it does not resolve is remembered for a moment. What it resolves to is not: only the name server knows for how
 //!   long that holds.
