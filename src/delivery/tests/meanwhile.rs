@@ -103,6 +103,14 @@ async fn heartbeats_go_on_once_a_subscription_is_enabled_again() {
     let is_silent = || world.registry.shared.book.lock().next_due().is_none();
     until(is_silent, || "an alarm is set still".to_owned()).await;
     world.enable(&id, true).await;
+    // It is looked first what was kept; where something may wait, no heartbeat goes.
+    let nothing_waits = || {
+        let book = world.registry.shared.book.lock();
+        book.stations
+            .values()
+            .all(|station| station.queue.lock().is_idle())
+    };
+    until(nothing_waits, || "something waits".to_owned()).await;
     for expect in 2..4 {
         world.advance(60);
         until(|| beats() == expect, || beats().to_string()).await;
