@@ -14,7 +14,7 @@ use crate::delivery::{Publication, Registry};
 use crate::monitor::Rule;
 
 /// A round that has not ended after so long may be stuck: the next one is begun beside it.
-const HESITATION: Duration = Duration::from_millis(40);
+const HESITATION: Duration = Duration::from_millis(200);
 
 /// What sampling needs.
 #[derive(Clone)]
