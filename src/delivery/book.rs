@@ -157,13 +157,14 @@ impl Book {
 
     /// What was [begun](Self::begin) has come to its end, in one way or the other.
     pub fn settle(&mut self, id: &str) {
-        let destination = self.under_way.remove(id).and_then(|begun| begun.destination);
-        let Some(key) = destination.filter(|_| !self.entries.contains_key(id)) else {
+        let Some(key) = self.under_way.remove(id).and_then(|begun| begun.destination) else {
             return;
         };
+        // What was waited for may have gone from the disk before the subscription came: that has another one then.
         let has_key = |station: &&Arc<Station>| station.target.lock().destination.key() == key;
-        let unused = self.stations.values().find(has_key).map(|station| station.id);
-        if let Some(station) = unused {
+        let waited_for = self.stations.values().filter(has_key);
+        let waited_for: Vec<i64> = waited_for.map(|station| station.id).collect();
+        for station in waited_for {
             self.give_up_unused(station);
         }
     }

@@ -162,7 +162,9 @@ impl Worker {
     async fn forget_outage(&mut self) {
         let is_over = {
             let queue = self.station.queue.lock();
-            queue.is_idle() && !queue.is_exhausted() && self.station.fare.lock().give_up.is_some()
+            let fare = self.station.fare.lock();
+            let fails = fare.give_up.is_some() || fare.state != DeliveryState::Active;
+            fails && queue.is_idle() && !queue.is_exhausted()
         };
         if is_over {
             self.end_outage().await;

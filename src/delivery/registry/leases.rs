@@ -132,7 +132,6 @@ impl Registry {
             ..Publication::default()
         };
         let written = shared.publish(publication).await;
-        drop(hold);
         match &written {
             Ok(()) => shared.book.lock().give_up(&taken),
             Err(_) => {
@@ -140,6 +139,7 @@ impl Registry {
                 shared.alarm.notify_one();
             }
         }
+        drop(hold);
         if let Way::Fetched(fetched) = &entry.way {
             fetched.arrived.notify_waiters();
         }

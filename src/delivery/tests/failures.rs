@@ -4,7 +4,7 @@ use super::harness::{
     Event, Mood, Passing, RETRY, What, World, for_secs, identifiers, numbers, request, settings, until,
 };
 use crate::delivery::publisher::note_dropped;
-use crate::delivery::{DeliveryState, RetrySchedule, Settings, SubscribeRequest, TestOutcome};
+use crate::delivery::{DeliveryState, Publication, RetrySchedule, Settings, SubscribeRequest, TestOutcome};
 use crate::store::commands::Trimmed;
 use crate::subscription::{DeliveryMode, EndTo, OnFatalError, Protocol};
 
@@ -415,6 +415,27 @@ async fn an_outage_ends_with_what_failed() {
     world.alert().await;
     world.until_failures("a.example", 1).await;
     assert!(world.destination("a.example").is_some());
+}
+
+#[tokio::test]
+async fn a_destination_that_rejected_one_is_well_once_that_is_dropped() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::new(folder.path()).await;
+    world.subscribe("a.example").await;
+    let bad = world.fresh_alert();
+    world
+        .courier
+        .set("a.example", Mood::Rejects(bad.identifier.clone()));
+    let alerts = vec![bad];
+    let publication = Publication {
+        alerts,
+        ..Publication::default()
+    };
+    world.registry.publish(publication).await.unwrap();
+    let _time = Passing::of(&world.clock);
+    let fare = || world.destination("a.example").unwrap().fare;
+    let is_well = || fare().dropped == 1 && fare().state == DeliveryState::Active;
+    until(is_well, || format!("{:?}", fare())).await;
 }
 
 #[tokio::test]

@@ -34,6 +34,28 @@ async fn a_destination_that_is_mended_in_time_is_not_given_up() {
     assert!(world.one(&id).is_some());
 }
 
+/// The row of the one that goes may be off the disk before the one that comes is on it, with a row of its own.
+#[tokio::test]
+async fn a_destination_whose_subscription_is_replaced_is_there_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path()).await;
+    for steps in 0..40 {
+        let id = world.subscribe("a.example").await;
+        let replace = async {
+            for _ in 0..steps {
+                tokio::task::yield_now().await;
+            }
+            let another = request("a.example", DeliveryMode::PushWithAck);
+            world.registry.subscribe(another).await
+        };
+        let (ended, begun) = tokio::join!(world.registry.cancel(&id, None), replace);
+        ended.unwrap();
+        assert_eq!(world.registry.destinations().len(), 1, "{steps}");
+        world.registry.cancel(&begun.unwrap().id, None).await.unwrap();
+        assert_eq!(world.registry.destinations().len(), 0, "{steps}");
+    }
+}
+
 /// Else one of them might be in memory in the end, and the other on disk.
 #[tokio::test]
 async fn a_renewal_waits_until_another_is_on_disk() {
