@@ -121,8 +121,11 @@ impl Running {
             let (name, identity) = (view.instance.as_deref()?, view.identity.as_deref()?);
             Some((view.rule.id.as_str(), Subject { name, identity }))
         });
-        let changed =
-            known.filter(|(rule, subject)| !new.monitors.agrees_with(&old.monitors, rule, Some(*subject)));
+        let misfits = |of: &Config, rule: &str, subject| of.monitors.resolve(rule, Some(subject)).err();
+        let changed = known.filter(|(rule, subject)| {
+            misfits(new, rule, *subject) != misfits(old, rule, *subject)
+                || !new.monitors.says_the_same_of(&old.monitors, rule, *subject)
+        });
         new.check_monitors(changed).map_err(text)
     }
 

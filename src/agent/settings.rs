@@ -9,7 +9,7 @@ use parking_lot::{Mutex, RwLock};
 
 use super::change::Running;
 use crate::cim::CimError;
-use crate::config::{Config, Effective, Mode, Remote, Value, needs_restart};
+use crate::config::{Config, Effective, Mode, Remote, Source, Value, needs_restart};
 use crate::monitor::{MonitorView, Setting, SettingValue};
 use crate::provider::configuration_value::{ConfigurationInForce, ConfigurationValue};
 use crate::provider::interop::indication_service::{
@@ -142,18 +142,10 @@ impl RemoteSettings for Settings {
         let in_force = self.in_force.get().remote();
         let monitors = self.monitors.list();
         let names = names(&monitors);
-        let left_out: HashSet<String> = monitors
-            .iter()
-            .filter(|view| view.misfit.is_some())
-            .map(section)
-            .collect();
-        let is_left_out = |key: &str| {
-            key.rsplit_once('.')
-                .is_some_and(|(section, _)| left_out.contains(section))
-        };
+        let left_out = left_out(&monitors);
         let setting = |(stored_key, value): (String, String)| RemoteSetting {
             key: shown_key(&stored_key, &names),
-            in_force: in_force.contains_key(&stored_key) && !is_left_out(&stored_key),
+            in_force: in_force.contains_key(&stored_key) && !stands_in(&left_out, &stored_key),
             stored_key,
             value,
         };
@@ -167,8 +159,12 @@ impl RemoteSettings for Settings {
 
 impl ConfigurationInForce for Settings {
     fn values(&self) -> Vec<ConfigurationValue> {
-        let names = names(&self.monitors.list());
+        let monitors = self.monitors.list();
+        let (names, left_out) = (names(&monitors), left_out(&monitors));
         let config = self.in_force.get();
+        let is_in_force = |(key, effective): &(String, &Effective)| {
+            effective.source != Source::Remote || !stands_in(&left_out, key)
+        };
         let value = |(stored_key, effective): (String, &Effective)| ConfigurationValue {
             key: shown_key(&stored_key, &names),
             needs_restart: needs_restart(&stored_key),
@@ -176,8 +172,26 @@ impl ConfigurationInForce for Settings {
             source: effective.source.to_string(),
             stored_key,
         };
-        config.effective().map(value).collect()
+        let mut values: Vec<_> = config.effective().filter(is_in_force).map(value).collect();
+        // What was set remotely of a file system goes before what the file says of its mount point.
+        let has_own_name = |value: &ConfigurationValue| value.key != value.stored_key;
+        let named = values.iter().filter(|value| has_own_name(value));
+        let overridden: HashSet<String> = named.map(|value| value.key.clone()).collect();
+        values.retain(|value| has_own_name(value) || !overridden.contains(&value.key));
+        values
     }
+}
+
+/// The sections whose remote values are left out, as they do not fit.
+fn left_out(monitors: &[MonitorView]) -> HashSet<String> {
+    let misfits = monitors.iter().filter(|view| view.misfit.is_some());
+    misfits.map(section).collect()
+}
+
+/// Whether a key stands in one of these sections.
+fn stands_in(sections: &HashSet<String>, key: &str) -> bool {
+    let section = key.rsplit_once('.').map(|(section, _)| section);
+    section.is_some_and(|section| sections.contains(section))
 }
 
 /// The section of each monitor's keys in the store (`monitor.file-system:UUID`), and what people call it.

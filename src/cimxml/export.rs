@@ -185,6 +185,11 @@ fn new_indication<'a>(
             let element = only_child(reader, &parameter, "INSTANCE")?;
             let xml = reader.capture(&element, *room)?;
             *room -= xml.len().min(*room);
+            // What was captured may be longer than it was, as special characters are escaped in it.
+            let limits = Limits {
+                total_bytes: xml.len(),
+                ..limits
+            };
             let mut reader = Reader::new(&xml, limits)?;
             let element = reader.root()?;
             let instance = instance::decode(&mut reader, &element)?;

@@ -295,9 +295,11 @@ impl RuleSet {
         })
     }
 
-    /// Whether this and the other set give a rule, or an instance of it, the same values.
-    pub fn agrees_with(&self, other: &Self, rule: &str, subject: Option<Subject<'_>>) -> bool {
-        self.merge(rule, subject) == other.merge(rule, subject)
+    /// Whether this and the other set say the same of an instance, whatever they say of the rule as a whole.
+    pub fn says_the_same_of(&self, other: &Self, rule: &str, subject: Subject<'_>) -> bool {
+        let same =
+            |one: &Overrides, other: &Overrides, key| one.get(rule, Some(key)) == other.get(rule, Some(key));
+        same(&self.file, &other.file, subject.name) && same(&self.remote, &other.remote, subject.identity)
     }
 
     fn merge(&self, rule: &str, subject: Option<Subject<'_>>) -> Result<Rule, RuleError> {

@@ -1,5 +1,6 @@
 //! The sampling itself.
 
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,25 +49,25 @@ pub async fn run(watch: Watch) {
 /// waited for, as each thread that reads beside another keeps memory of its own.
 async fn rounds(watch: &Watch, due: Vec<Rule>) {
     let mut rounds = JoinSet::new();
+    let mut panic = None;
     for rule in due {
         let watch = watch.clone();
         rounds.spawn(async move { watch.round(&rule).await });
         if let Ok(Some(ended)) = timeout(HESITATION, rounds.join_next()).await {
-            pass_panic_on(ended);
+            panic = panic.or(panic_of(ended));
         }
     }
     while let Some(ended) = rounds.join_next().await {
-        pass_panic_on(ended);
+        panic = panic.or(panic_of(ended));
+    }
+    if let Some(panic) = panic {
+        // The supervisor counts it and starts the sampling again; not before the others had their turn.
+        std::panic::resume_unwind(panic);
     }
 }
 
-/// The supervisor counts it and starts the sampling again.
-fn pass_panic_on(round: Result<(), JoinError>) {
-    if let Err(failed) = round
-        && let Ok(panic) = failed.try_into_panic()
-    {
-        std::panic::resume_unwind(panic);
-    }
+fn panic_of(round: Result<(), JoinError>) -> Option<Box<dyn Any + Send>> {
+    round.err()?.try_into_panic().ok()
 }
 
 impl Watch {
@@ -79,8 +80,11 @@ impl Watch {
                 tracing::error!(rule = rule.id, %error, "a sample could not be taken");
                 self.monitors.without_values(rule)
             }
-            // A provider panicked.
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
+            // A provider panicked. The rule waits for its interval, lest it be due first after each restart.
+            Err(failed) => {
+                self.monitors.postpone(rule);
+                std::panic::resume_unwind(failed.into_panic())
+            }
         };
         let round = self.monitors.judge(rule, &samples, &self.system_name);
         if round.rows.is_empty() && round.alerts.is_empty() && round.forgotten.is_empty() {

@@ -65,6 +65,19 @@ impl InstanceProvider for FileSystemProvider {
     }
 }
 
+/// A provider with a fault.
+struct Faulty(Name);
+
+impl InstanceProvider for Faulty {
+    fn class_name(&self) -> &Name {
+        &self.0
+    }
+
+    fn enumerate(&self, _context: &RequestContext) -> Result<InstanceStream, CimError> {
+        panic!("as a test")
+    }
+}
+
 struct NoCourier;
 
 impl Courier for NoCourier {
@@ -83,12 +96,14 @@ struct World {
     sampling: tokio::task::JoinHandle<()>,
 }
 
-fn file_system_rule_alone() -> RuleSet {
-    let rules = default_rules()
-        .into_iter()
-        .filter(|rule| rule.id == "file-system")
-        .collect();
+fn rules(ids: &[&str]) -> RuleSet {
+    let rules = default_rules().into_iter();
+    let rules = rules.filter(|rule| ids.contains(&rule.id.as_str())).collect();
     RuleSet::new(rules, Overrides::default(), Overrides::default())
+}
+
+fn file_system_rule_alone() -> RuleSet {
+    rules(&["file-system"])
 }
 
 impl World {
@@ -101,16 +116,20 @@ impl World {
         for (name, uuid, free) in mounted {
             seen.mounted.lock().insert(name, (uuid, Some(*free)));
         }
-        Self::started(folder, clock, seen).await
+        Self::started(folder, clock, seen, file_system_rule_alone()).await
     }
 
-    async fn started(folder: &Path, clock: ManualClock, seen: Arc<FileSystems>) -> Self {
+    async fn started(folder: &Path, clock: ManualClock, seen: Arc<FileSystems>, rules: RuleSet) -> Self {
         let shared: crate::clock::SharedClock = Arc::new(clock.clone());
         let schema: Arc<Schema> = Arc::new(house().unwrap());
         let provider = FileSystemProvider(Name::from_static("ESM_FileSystemThread"), Arc::clone(&seen));
         let namespace = Namespace::from_static("root/ESMPRO/AS");
         let broker = Broker::builder(Arc::clone(&schema))
-            .serve(&[namespace], Arc::new(provider))
+            .serve(std::slice::from_ref(&namespace), Arc::new(provider))
+            .serve(
+                std::slice::from_ref(&namespace),
+                Arc::new(Faulty(Name::from_static("ESM_Processor"))),
+            )
             .build()
             .unwrap();
         let store = Store::open(folder, clock.wall()).unwrap().store;
@@ -135,7 +154,7 @@ impl World {
             on_alert: Arc::new(move |alert| observed.lock().push(alert.clone())),
         };
         let registry = Registry::start(parts, &loaded);
-        let monitors = Monitors::new(file_system_rule_alone(), loaded.monitors, Arc::clone(&shared));
+        let monitors = Monitors::new(rules, loaded.monitors, Arc::clone(&shared));
         let watch = Watch {
             broker: Arc::new(broker),
             monitors: monitors.clone(),
@@ -161,7 +180,7 @@ impl World {
         self.sampling.abort();
         self.registry.stop(Duration::from_secs(5)).await;
         self.store.close_async().await;
-        Self::started(folder, self.clock, self.seen).await
+        Self::started(folder, self.clock, self.seen, file_system_rule_alone()).await
     }
 
     fn set(&self, name: &'static str, free: Option<f64>) {
@@ -233,6 +252,21 @@ fn settings() -> Settings {
         keep_alerts: 100,
         system_name: "agent.example".to_owned(),
     }
+}
+
+/// A class that cannot be read at all must not silence what watches the others.
+#[tokio::test]
+async fn a_provider_that_panics_holds_up_no_other_rule() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = ManualClock::new(
+        BootTime::from_millis(100_000),
+        WallTime::from_unix_micros(1 << 50),
+    );
+    let seen = Arc::new(FileSystems::default());
+    let world = World::started(folder.path(), clock, seen, rules(&["cpu", "file-system"])).await;
+    // The supervisor is told of it.
+    assert!(world.sampling.await.unwrap_err().is_panic());
+    assert_eq!(*world.seen.sampled.lock(), 1);
 }
 
 #[tokio::test]

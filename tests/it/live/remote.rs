@@ -135,6 +135,11 @@ fn remote_values_of_a_file_system_must_fit_what_the_file_says_of_it() {
     ] {
         assert!(refused.err.contains(place), "{place}: {refused:#?}");
     }
+    // In the place of what the file says.
+    put(&agent, "file-system:/", &["Warning=85"]);
+    assert_eq!(in_force(&agent, "monitor.file-system:/.warning"), ["85.0"]);
+    esm(&agent, &["config", "reset", "monitor.file-system:/.warning"], 0);
+    assert_eq!(in_force(&agent, "monitor.file-system:/.warning"), ["80"]);
     // Fits the 80, and not the default.
     put(&agent, "file-system:/", &["Critical=50", "CriticalReset=60"]);
     let check = esm(&agent, &["config", "check"], 0);
@@ -168,11 +173,25 @@ fn remote_values_of_a_file_system_must_fit_what_the_file_says_of_it() {
         "{check:#?}"
     );
     assert!(check.err.contains("not in force"), "{check:#?}");
+    assert!(in_force(&again, "monitor.file-system:/.critical").is_empty());
     // What does not concern it can be set all the same, and it can be dropped.
     put(&again, "cpu", &["Warning=90"]);
+    put(&again, "file-system", &["HoldSamples=3"]);
     esm(&again, &["wsman", "delete", ROOT], 0);
     assert_eq!(esm(&again, &["config", "check"], 0).err, "");
     again.stop();
+}
+
+/// What the agent says that the value of a key is, at all its places.
+fn in_force(agent: &Agent, key: &str) -> Vec<String> {
+    let all = esm(
+        agent,
+        &["wsman", "enumerate", "ESM_ConfigurationValue", "--output", "json"],
+        0,
+    );
+    let all: Vec<serde_json::Value> = serde_json::from_str(&all.out).unwrap();
+    let own = all.iter().filter(|one| one["ConfigurationKey"] == key);
+    own.map(|one| one["Value"].as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
