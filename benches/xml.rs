@@ -10,6 +10,7 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use esm::cim::schema::house;
@@ -18,7 +19,7 @@ use esm::cimxml::instance::Shown;
 use esm::cimxml::{InstanceView, Operation, RequestMessage, ResponseMessage, ResponseWriter};
 use esm::wsman::enumeration::{EnumerationReply, encode_enumerate_response};
 use esm::wsman::transfer::encode_get_response;
-use esm::wsman::{ItemLimits, ItemShape, ItemsBuilder, Pushed, Reply, ReplyHead, Request, Style};
+use esm::wsman::{ItemLimits, ItemShape, ItemsBuilder, KnownTags, Pushed, Reply, ReplyHead, Request, Style};
 use esm::xml::{Encoding, Limits};
 use quick_xml::events::Event;
 
@@ -29,7 +30,7 @@ fn recorded(recording: &'static str) -> &'static str {
     &recording[start..end]
 }
 
-fn class() -> Class {
+fn class() -> Arc<Class> {
     let schema = house().expect("the house schema compiles");
     let namespace = schema
         .namespace(&Namespace::new("root/ESMPRO/AS"))
@@ -37,7 +38,7 @@ fn class() -> Class {
     let class = namespace
         .class(&Name::new("ESM_FileSystemThread"))
         .expect("a class");
-    Class::clone(class)
+    Arc::clone(class)
 }
 
 /// An instance with numbers, some texts, and NULL for the rest, as a file system has them.
@@ -67,14 +68,14 @@ fn head() -> ReplyHead {
     }
 }
 
-fn enumerate(class: &Class, instances: &[Instance]) -> String {
+fn enumerate(class: &Arc<Class>, known: &KnownTags, instances: &[Instance]) -> String {
     let limits = ItemLimits {
         max_elements: usize::MAX,
         max_envelope_bytes: 512 * 1024,
         encoding: Encoding::Utf8,
     };
     let head = head();
-    let mut builder = ItemsBuilder::new(&head, limits, ItemShape::default());
+    let mut builder = ItemsBuilder::new(&head, limits, ItemShape::default(), known);
     for instance in instances {
         assert_eq!(
             builder.push(instance, class, || class.path_of(instance)),
@@ -137,7 +138,8 @@ fn enumerate_instances(class: &Class, instances: &[Instance]) -> String {
 fn read(c: &mut Criterion) {
     let class = class();
     let instances: Vec<Instance> = (0..10).map(|number| instance(&class, number)).collect();
-    let reply = enumerate(&class, &instances);
+    let known = KnownTags::default();
+    let reply = enumerate(&class, &known, &instances);
     let mut group = c.benchmark_group("read");
     for (name, xml) in [
         (
@@ -197,7 +199,8 @@ fn write(c: &mut Criterion) {
     let instances: Vec<Instance> = (0..10).map(|number| instance(&class, number)).collect();
     let mut group = c.benchmark_group("write");
     let one = || encode_get_response(&head(), &instances[0], &class, &Style::default());
-    let ten = || enumerate(&class, black_box(&instances));
+    let known = KnownTags::default();
+    let ten = || enumerate(&class, &known, black_box(&instances));
     let makers: [(&str, &dyn Fn() -> String); 2] = [("get", &one), ("ten instances", &ten)];
     for (name, make) in makers {
         let xml = make();

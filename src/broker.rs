@@ -99,18 +99,20 @@ impl Broker {
         polymorphism: Polymorphism,
         wanted: Option<Predicate>,
     ) -> Result<InstanceStream, CimError> {
-        let mut providers = self
-            .providers_below(&context.namespace, class, polymorphism)?
-            .into_iter();
+        let providers = self.providers_below(&context.namespace, class, polymorphism)?;
+        let mut providers = providers.into_iter();
         let first = providers
             .next()
             .map(|provider| provider.enumerate(context))
             .transpose()?;
         let later = context.clone();
-        let rest = providers.flat_map(move |provider| match provider.enumerate(&later) {
-            Ok(stream) => stream,
-            Err(error) => Box::new(std::iter::once(Err(error))),
-        });
+        let rest: Vec<_> = providers.cloned().collect();
+        let rest = rest
+            .into_iter()
+            .flat_map(move |provider| match provider.enumerate(&later) {
+                Ok(stream) => stream,
+                Err(error) => Box::new(std::iter::once(Err(error))),
+            });
         let all = first.into_iter().flatten().chain(rest);
         let stream: InstanceStream = match wanted {
             Some(wanted) => {
@@ -244,7 +246,7 @@ impl Broker {
         &self,
         context: &RequestContext,
         path: &InstancePath,
-    ) -> Result<(Arc<dyn InstanceProvider>, Arc<Instance>), CimError> {
+    ) -> Result<(&Arc<dyn InstanceProvider>, Arc<Instance>), CimError> {
         for provider in self.providers_below(&context.namespace, &path.class_name, Polymorphism::default())? {
             if let Some(instance) = provider.get(context, path)? {
                 return Ok((provider, instance));
@@ -265,16 +267,16 @@ impl Broker {
         namespace: &Namespace,
         class: &Name,
         polymorphism: Polymorphism,
-    ) -> Result<Vec<Arc<dyn InstanceProvider>>, CimError> {
+    ) -> Result<Vec<&Arc<dyn InstanceProvider>>, CimError> {
         let schema = self.namespace(namespace)?;
         let class = &self.class(namespace, class)?.name;
         let Some(providers) = self.providers.get(schema.name()) else {
             return Ok(Vec::new());
         };
-        let mut found: Vec<_> = providers.get(class).into_iter().cloned().collect();
+        let mut found: Vec<_> = providers.get(class).into_iter().collect();
         if polymorphism != Polymorphism::None {
             let below = schema.subclasses(Some(class), true);
-            found.extend(below.filter_map(|sub| providers.get(&sub.name)).cloned());
+            found.extend(below.filter_map(|sub| providers.get(&sub.name)));
         }
         Ok(found)
     }

@@ -2,6 +2,7 @@
 //!
 //! Other ways fall back to files under `/dev`, which an empty root folder does not have.
 
+use std::cell::RefCell;
 use std::io;
 
 use rustix::io::Errno;
@@ -35,13 +36,31 @@ pub fn bytes<const COUNT: usize>() -> io::Result<[u8; COUNT]> {
 
 /// A new random UUID (RFC 9562 §5.4).
 pub fn uuid() -> Uuid {
+    Builder::from_random_bytes(few_bytes()).into_uuid()
+}
+
+/// A new random UUID for what is told to everybody, like the name of a message: the kernel is asked once for sixteen of
+/// them.
+pub fn public_uuid() -> Uuid {
+    thread_local! {
+        static SUPPLY: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
+    }
+    let random = SUPPLY.with_borrow_mut(|supply| {
+        if supply.is_empty() {
+            supply.extend(few_bytes::<256>().as_chunks().0);
+        }
+        supply.pop()
+    });
+    random.map_or_else(uuid, |random| Builder::from_random_bytes(random).into_uuid())
+}
+
+fn few_bytes<const COUNT: usize>() -> [u8; COUNT] {
     #[allow(
         clippy::expect_used,
         reason = "every process asks for a key at its start and ends if there is none; \
-                  getrandom(2) that has worked once does not fail for 16 bytes"
+                  getrandom(2) that has worked once does not fail for up to 256 bytes"
     )]
-    let random = bytes().expect("the kernel has random numbers");
-    Builder::from_random_bytes(random).into_uuid()
+    bytes().expect("the kernel has random numbers")
 }
 
 #[cfg(test)]
@@ -64,5 +83,12 @@ mod tests {
         assert_ne!(one, two);
         assert_eq!(one.get_version_num(), 4);
         assert_eq!(one.get_variant(), uuid::Variant::RFC4122);
+    }
+
+    #[test]
+    fn no_uuid_comes_twice() {
+        let uuids: std::collections::HashSet<Uuid> = (0..100).flat_map(|_| [uuid(), public_uuid()]).collect();
+        assert_eq!(uuids.len(), 200);
+        assert!(uuids.iter().all(|uuid| uuid.get_version_num() == 4));
     }
 }

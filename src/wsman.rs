@@ -31,7 +31,7 @@ pub mod typed;
 mod sample;
 
 pub use addressing::{Addressing, EndpointReference, Selector, SelectorSet, SelectorValue};
-pub use binding::{DateTimeStyle, Style};
+pub use binding::{DateTimeStyle, KnownTags, Style};
 pub use delivery::{Delivered, DeliveredContent, DeliveryHead, EncodedEvent, SubscriptionEnd};
 pub use enumeration::{Enumerate, EnumerationMode, PolymorphismMode, Pull, Release};
 pub use eventing::{DeliveryMode, Renew, Subscribe};

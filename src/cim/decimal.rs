@@ -7,14 +7,23 @@ use std::fmt;
 /// # Errors
 /// Those of `out`; a `String` has none.
 pub(crate) fn write_decimal(out: &mut impl fmt::Write, number: u64) -> fmt::Result {
-    if number >= 10 {
-        if number >= 100 {
-            write_decimal(out, number / 100)?;
+    let mut rest = number;
+    let mut text = [b'0'; MOST_DIGITS];
+    let mut written = 0;
+    for place in text.iter_mut().rev() {
+        *place += (rest % 10) as u8;
+        written += 1;
+        rest /= 10;
+        if rest == 0 {
+            break;
         }
-        out.write_char(digit(number / 10 % 10))?;
     }
-    out.write_char(digit(number % 10))
+    let text = text.get(MOST_DIGITS - written..).unwrap_or_default();
+    out.write_str(std::str::from_utf8(text).unwrap_or_default())
 }
+
+/// The digits of the largest number of 64 bits.
+const MOST_DIGITS: usize = 20;
 
 /// Numbers of up to 15 digits are told apart by a double, so that the shortest text of one is the one without zeros
 /// at its end.

@@ -64,14 +64,10 @@ impl<K: Key> Places<K> {
         self.0.lock().free()
     }
 
-    /// From now on there are so many; those beyond are taken away from nobody.
-    pub(crate) fn set_limit(&self, limit: usize) {
-        self.0.lock().limit = limit;
-    }
-
-    /// A place, if the caller may have one now.
-    pub(crate) fn try_take(self: &Arc<Self>, key: &K) -> Option<Place<K>> {
+    /// A place, if the caller may have one now. From now on there are `limit`; those beyond are taken away from nobody.
+    pub(crate) fn try_take_of(self: &Arc<Self>, limit: usize, key: &K) -> Option<Place<K>> {
         let mut state = self.0.lock();
+        state.limit = limit;
         state.may_take(key).then(|| {
             state.note_taken(key);
             self.place(key)
@@ -194,7 +190,12 @@ mod tests {
 
     /// As many as `key` gets now.
     fn all_for(places: &Arc<Places<u32>>, key: u32) -> Vec<Place<u32>> {
-        std::iter::from_fn(|| places.try_take(&key)).collect()
+        std::iter::from_fn(|| try_take(places, key)).collect()
+    }
+
+    fn try_take(places: &Arc<Places<u32>>, key: u32) -> Option<Place<u32>> {
+        let limit = places.0.lock().limit;
+        places.try_take_of(limit, &key)
     }
 
     #[test]
@@ -220,7 +221,7 @@ mod tests {
         let places = Places::new(4);
         let mut one = all_for(&places, 1);
         let two = all_for(&places, 2);
-        let last = places.try_take(&3).unwrap();
+        let last = try_take(&places, 3).unwrap();
         assert_eq!((one.len(), two.len(), places.free()), (2, 1, 0));
         let (mut more, mut other, mut gone) = (wait(&places, 1), wait(&places, 4), wait(&places, 5));
         drop(two);
@@ -236,7 +237,7 @@ mod tests {
     #[test]
     fn a_place_is_never_lost_and_who_gave_up_is_forgotten() {
         let places = Places::new(1);
-        let held = places.try_take(&1).unwrap();
+        let held = try_take(&places, 1).unwrap();
         for _ in 0..10 * BETWEEN_SWEEPS {
             drop(wait(&places, 2));
         }

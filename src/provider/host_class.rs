@@ -59,6 +59,9 @@ impl<A: Reading, B: Reading> Reading for (A, B) {
 /// that the answer is in memory is so never made to wait because a reading went stale in between.
 const GRACE: Duration = Duration::from_millis(100);
 
+/// How long after that nobody looks at the readings again to say so: what is left of the grace is for who was told.
+const LEFT_TO_ASK: Duration = Duration::from_millis(20);
+
 /// Serves a [`HostClass`]. Instances are built once per reading and shared by all who ask, so that an
 /// enumeration costs no more than its encoding.
 pub(super) struct HostProvider<C: HostClass> {
@@ -135,10 +138,14 @@ impl<C: HostClass> HostProvider<C> {
 
     /// What was fresh a moment ago.
     fn recent(&self) -> Option<Instances> {
+        self.fresh_within(GRACE, |built| Arc::clone(&built.instances))
+    }
+
+    fn fresh_within<T>(&self, time: Duration, of: impl FnOnce(&Built<C::Facts>) -> T) -> Option<T> {
         let built = self.built.lock();
         let built = built.as_ref()?;
-        let is_recent = self.clock.boot().since(built.fresh_at) <= GRACE;
-        is_recent.then(|| Arc::clone(&built.instances))
+        let is_recent = self.clock.boot().since(built.fresh_at) <= time;
+        is_recent.then(|| of(built))
     }
 
     /// What follows from readings that are still fresh.
@@ -182,7 +189,7 @@ impl<C: HostClass> InstanceProvider for HostProvider<C> {
     }
 
     fn answers_from_memory(&self) -> bool {
-        self.ready().is_some()
+        self.fresh_within(LEFT_TO_ASK, |_| ()).is_some() || self.ready().is_some()
     }
 
     fn enumerate(&self, _context: &RequestContext) -> Result<InstanceStream, CimError> {
@@ -363,6 +370,7 @@ mod tests {
         machine.set_total_kib(2);
         machine.clock.advance(Duration::from_millis(1));
         assert_eq!(machine.total_kib(), Some(1), "stale by a millisecond");
+        machine.clock.advance(LEFT_TO_ASK);
         assert!(!machine.provider.answers_from_memory());
         machine.clock.advance(GRACE);
         assert_eq!(machine.total_kib(), Some(2));

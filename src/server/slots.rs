@@ -66,8 +66,7 @@ impl Slots {
     /// # Errors
     /// None became free in time, or the caller has as many as one may have.
     pub(super) async fn take(&self, caller: &Principal, limits: &Limits) -> Result<Slot, Refusal> {
-        self.known.set_limit(limits.requests_in_flight);
-        let place = match self.known.try_take(caller) {
+        let place = match self.known.try_take_of(limits.requests_in_flight, caller) {
             Some(place) => Some(place),
             None => {
                 let waited = tokio::time::timeout(LONGEST_WAIT, self.known.take(caller));

@@ -9,9 +9,11 @@ mod filter;
 mod target;
 mod transfer;
 
-use std::sync::{Arc, LazyLock};
+use std::borrow::Cow;
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::Method;
 use hyper::header::CONTENT_TYPE;
 use parking_lot::RwLock;
@@ -27,7 +29,7 @@ use crate::server::{
     BoxFuture, HttpReply, HttpRequest, HttpService, Peer, RequestHead, Route, Slot, Transport,
 };
 use crate::wsman::identify::{HTTP_BASIC, HTTPS_BASIC, IdentifyResponse};
-use crate::wsman::{Body, DateTimeStyle, Fault, FaultCause, FaultDetail, Refused, Request};
+use crate::wsman::{Body, DateTimeStyle, Fault, FaultCause, FaultDetail, KnownTags, Refused, Request};
 use crate::xml::{self, Encoding};
 
 pub(super) use enumerate::OpenEnumeration;
@@ -37,6 +39,8 @@ use exchange::Exchange;
 const ANONYMOUS_PATH: &str = "/wsman-anon/identify";
 /// How long an operation may take when the client does not say.
 const DEFAULT_OPERATION_TIMEOUT: Duration = Duration::from_secs(60);
+/// An Identify that is longer is not kept; those of clients have a few hundred bytes.
+const LONGEST_KNOWN_IDENTIFY: usize = 2048;
 
 /// How WS-Management is served.
 #[derive(Clone, Debug)]
@@ -103,6 +107,10 @@ struct Shared {
     options: RwLock<Arc<WsmanOptions>>,
     enumerations: Enumerations,
     subscriptions: Option<Registry>,
+    /// Of the broker's classes.
+    tags: KnownTags,
+    /// The first Identify that came: one in the same words need not be read again, and a client has no others.
+    identify: OnceLock<Box<str>>,
 }
 
 impl WsmanService {
@@ -123,6 +131,8 @@ impl WsmanService {
                 options,
                 enumerations,
                 subscriptions,
+                tags: KnownTags::default(),
+                identify: OnceLock::new(),
             }),
         }
     }
@@ -153,10 +163,19 @@ impl WsmanService {
             Ok((text, encoding)) => (text, mirrored(encoding, user_agent)),
             Err(error) => return Err(media.fault(&refused(Fault::from(error)), Encoding::Utf8)),
         };
+        let identity = || media.reply(200, identity(request.head.transport), encoding);
+        let known = self.shared.identify.get();
+        if known.is_some_and(|known| **known == *text) {
+            return Err(identity());
+        }
         let decoded =
             Request::decode(&text, options.xml).map_err(|refused| media.fault(&refused, encoding))?;
         if decoded.body == Body::Identify {
-            return Err(media.reply(200, identity(request.head.transport).to_owned(), encoding));
+            if known.is_none() && text.len() <= LONGEST_KNOWN_IDENTIFY {
+                // Another one may have come first.
+                let _ = self.shared.identify.set(text.into());
+            }
+            return Err(identity());
         }
         let Some(principal) = caller else {
             let refused = Refused {
@@ -382,7 +401,7 @@ fn message_id() -> String {
     let mut text = String::with_capacity(41);
     text.push_str("uuid:");
     text.push_str(
-        crate::random::uuid()
+        crate::random::public_uuid()
             .hyphenated()
             .encode_lower(&mut uuid::Uuid::encode_buffer()),
     );
@@ -426,12 +445,16 @@ impl MediaType {
         Ok((Self { essence }, charset))
     }
 
-    fn reply(&self, status: u16, text: String, encoding: Encoding) -> HttpReply {
+    fn reply(&self, status: u16, text: impl Into<Cow<'static, str>>, encoding: Encoding) -> HttpReply {
         let content_type = match (self.essence, encoding) {
-            (SOAP, Encoding::Utf8 | Encoding::Latin1) => std::borrow::Cow::Borrowed(SOAP_IN_UTF_8),
+            (SOAP, Encoding::Utf8 | Encoding::Latin1) => Cow::Borrowed(SOAP_IN_UTF_8),
             (essence, encoding) => format!("{essence};charset={}", encoding.reply_charset()).into(),
         };
-        HttpReply::new(status, content_type, encoding.encode(text))
+        let body = match (text.into(), encoding) {
+            (Cow::Borrowed(text), Encoding::Utf8) => Bytes::from_static(text.as_bytes()),
+            (text, encoding) => encoding.encode(text.into_owned()).into(),
+        };
+        HttpReply::new(status, content_type, body)
     }
 
     /// Faults are 500, whoever is to blame: real clients read the body of no other error.

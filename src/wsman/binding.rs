@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use super::addressing::{Addressing, encode_path};
 use super::ns;
@@ -58,39 +59,79 @@ pub fn encode_instance(
     select: Option<&[Name]>,
     style: &Style,
 ) {
-    ClassTags::new(class, select, style).encode(w, instance, style);
+    ClassTags::new(class, select, style).encode(w, instance, class, style);
 }
 
-/// How instances of one class are written: what they have in common is put together once, for all the
-/// instances of a reply.
+/// The tags of the classes whose instances were written so far, put together once and not for each reply.
+///
+/// Nothing is ever taken out, so that they are read without a lock: a class in here never changes, and of those that
+/// come when it is full the tags are made each time. Nor are those kept which few replies need: of some of the
+/// properties, or with another form of resource URIs than the DMTF's.
+#[derive(Debug, Default)]
+pub struct KnownTags {
+    first: OnceLock<Box<Known>>,
+}
+
 #[derive(Debug)]
-pub(super) struct ClassTags<'c> {
-    class: &'c Class,
-    properties: Vec<PropertyTags<'c>>,
+struct Known {
+    /// It is held, so that no other class comes to stand where it stands.
+    class: Arc<Class>,
+    datetime: DateTimeStyle,
+    tags: ClassTags,
+    next: OnceLock<Box<Self>>,
+}
+
+/// Classes that tags are kept of: more than this agent has instances of. Each takes about 4 KiB.
+const MOST_KNOWN: usize = 64;
+
+impl KnownTags {
+    /// The tags of that class, made now if they were not before; `None` if they are not kept.
+    pub(super) fn get(&self, class: &Arc<Class>, style: &Style) -> Option<&ClassTags> {
+        if style.form != UriForm::Dmtf {
+            return None;
+        }
+        let mut place = &self.first;
+        for _ in 0..MOST_KNOWN {
+            let known = place.get_or_init(|| {
+                Box::new(Known {
+                    class: Arc::clone(class),
+                    datetime: style.datetime,
+                    tags: ClassTags::new(class, None, style),
+                    next: OnceLock::new(),
+                })
+            });
+            if Arc::ptr_eq(&known.class, class) && known.datetime == style.datetime {
+                return Some(&known.tags);
+            }
+            place = &known.next;
+        }
+        None
+    }
+}
+
+/// How instances of one class are written: what they have in common.
+#[derive(Clone, Debug)]
+pub(super) struct ClassTags {
+    properties: Vec<PropertyTags>,
     /// An instance whose properties are all empty: `<p:Class xmlns:p="…"><p:Name></p:Name></p:Class>`.
     text: String,
 }
 
-#[derive(Debug)]
-struct PropertyTags<'c> {
-    name: &'c Name,
+#[derive(Clone, Debug)]
+struct PropertyTags {
     /// Where it stands among the properties of the class.
     index: usize,
     /// Where its tags begin in the text.
     start: usize,
-    /// Where they end.
+    /// Where the value stands.
+    middle: usize,
+    /// Where its tags end.
     end: usize,
 }
 
-impl PropertyTags<'_> {
-    /// Where the value stands in the text.
-    fn middle(&self) -> usize {
-        self.start + open_tag_bytes(PREFIX, self.name.as_str())
-    }
-}
-
-impl<'c> ClassTags<'c> {
-    pub(super) fn new(class: &'c Class, select: Option<&[Name]>, style: &Style) -> Self {
+impl ClassTags {
+    /// Those of the properties that `select` names, of all without it.
+    pub(super) fn new(class: &Class, select: Option<&[Name]>, style: &Style) -> Self {
         let mut properties = Vec::with_capacity(class.properties.len());
         let mut w = Writer::with_capacity(class.properties.len() * TYPICAL_TAGS_BYTES);
         let root = Tag {
@@ -105,38 +146,38 @@ impl<'c> ClassTags<'c> {
                 let start = text.len();
                 push_tags(text, PREFIX, declared.name.as_str());
                 properties.push(PropertyTags {
-                    name: &declared.name,
                     index,
                     start,
+                    middle: start + open_tag_bytes(PREFIX, declared.name.as_str()),
                     end: text.len(),
                 });
             }
         }
         w.end(root);
         Self {
-            class,
             properties,
             text: w.finish(),
         }
     }
 
-    /// Whether these are the tags of that class, among the classes of one namespace.
-    pub(super) fn are_of(&self, class: &Class) -> bool {
-        std::ptr::eq(self.class, class) || self.class.name == class.name
-    }
-
-    /// Writes an instance, as [`encode_instance`] says: the text, with the values in it.
-    pub(super) fn encode(&self, w: &mut Writer, instance: &Instance, style: &Style) {
+    /// Writes an instance, as [`encode_instance`] says: the text, with the values in it. The class is the one that
+    /// these are the tags of.
+    pub(super) fn encode(&self, w: &mut Writer, instance: &Instance, class: &Class, style: &Style) {
         let text = |range: Range<usize>| self.text.get(range).unwrap_or_default();
         let mut writer = Properties::new(w, style);
         let mut written = 0;
         for tags in &self.properties {
+            let Some(declared) = class.properties.get(tags.index) else {
+                continue;
+            };
             // Instances are made in the order of declaration, as a rule.
             let property = match instance.properties().get(tags.index) {
-                Some(property) if property.name == *tags.name => Some(property),
-                _ => instance.property(tags.name.as_str()),
+                Some(property) if property.name.is_same(&declared.name) || property.name == declared.name => {
+                    Some(property)
+                }
+                _ => instance.property(declared.name.as_str()),
             };
-            let middle = tags.middle();
+            let middle = tags.middle;
             match property.and_then(|property| property.value.as_ref()) {
                 None => {
                     let out = writer.w.out();
@@ -147,7 +188,7 @@ impl<'c> ClassTags<'c> {
                 Some(value @ (Value::Array(_) | Value::Instance(_))) => {
                     writer.w.raw(text(written..tags.start));
                     writer.tagged(
-                        Tags::of(PREFIX, tags.name.as_str(), text(tags.start..tags.end)),
+                        Tags::of(PREFIX, declared.name.as_str(), text(tags.start..tags.end)),
                         Some(value),
                     );
                     written = tags.end;
@@ -462,6 +503,33 @@ mod tests {
             &Style::default(),
         );
         insta::assert_snapshot!(w.finish(), @r#"<p:ESM_Sample xmlns:p="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/ESM_Sample"><p:Name xsi:nil="true"/><p:Index xsi:nil="true"/></p:ESM_Sample>"#);
+    }
+
+    #[test]
+    fn tags_are_made_once_for_each_class_and_way_to_write_datetimes() {
+        let known = KnownTags::default();
+        let class = || Arc::new(sample::class());
+        let [one, other] = [class(), class()];
+        let style = |datetime, form| Style {
+            datetime,
+            form,
+            ..Style::default()
+        };
+        let text = style(DateTimeStyle::Text, UriForm::Dmtf);
+        let typed = style(DateTimeStyle::Typed, UriForm::Dmtf);
+        let get = |class, style| std::ptr::from_ref(known.get(class, style).unwrap());
+        let kinds = [(&one, &text), (&other, &text), (&one, &typed)];
+        let made = kinds.map(|(class, style)| get(class, style));
+        assert_eq!(kinds.map(|(class, style)| get(class, style)), made);
+        assert!(made[0] != made[1] && made[0] != made[2] && made[1] != made[2]);
+        assert!(known.get(&one, &typed).unwrap().text.contains("xmlns:cim="));
+
+        let vendor = style(DateTimeStyle::Text, UriForm::Vendor("urn:v/".into()));
+        assert!(known.get(&one, &vendor).is_none());
+        let more: Vec<_> = (0..MOST_KNOWN).map(|_| class()).collect();
+        let kept = more.iter().filter(|class| known.get(class, &text).is_some());
+        assert_eq!(kept.count(), MOST_KNOWN - made.len());
+        assert_eq!(get(&one, &text), made[0]);
     }
 
     #[test]

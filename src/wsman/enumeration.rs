@@ -288,8 +288,7 @@ fn decode_max_elements<'a>(reader: &mut Reader<'a>, element: &Start<'a>) -> Resu
 /// Writes `wsen:EnumerateResponse`. Without a `context` the enumeration has ended, and `items` must be
 /// there. The context element is always there, empty at the end: some clients look at it alone.
 pub fn encode_enumerate_response(head: &ReplyHead, context: Option<&str>, items: Option<Items>) -> String {
-    let capacity = items.as_ref().map_or(0, Items::len);
-    head.envelope(action::ENUMERATE_RESPONSE, &[ns::WSEN], capacity, |w| {
+    head.envelope(action::ENUMERATE_RESPONSE, &[ns::WSEN], 0, |w| {
         w.element(ns::WSEN.name("EnumerateResponse"), |w| {
             w.leaf(CONTEXT, context.unwrap_or_default());
             if let Some(items) = items {
@@ -305,7 +304,7 @@ pub fn encode_enumerate_response(head: &ReplyHead, context: Option<&str>, items:
 /// Writes `wsen:PullResponse`. Without a `context` the enumeration has ended: the element is left out, as
 /// some clients look at nothing but EndOfSequence.
 pub fn encode_pull_response(head: &ReplyHead, context: Option<&str>, items: Items) -> String {
-    head.envelope(action::PULL_RESPONSE, &[ns::WSEN], items.len(), |w| {
+    head.envelope(action::PULL_RESPONSE, &[ns::WSEN], 0, |w| {
         w.element(ns::WSEN.name("PullResponse"), |w| {
             if let Some(context) = context {
                 w.leaf(CONTEXT, context);
@@ -406,7 +405,8 @@ mod tests {
             mode,
             ..ItemShape::default()
         };
-        let mut builder = ItemsBuilder::new(&sample::head(), limits, shape);
+        let (class, known) = (std::sync::Arc::new(class), crate::wsman::KnownTags::default());
+        let mut builder = ItemsBuilder::new(&sample::head(), limits, shape, &known);
         for _ in 0..count {
             let pushed = builder.push(&sample::instance(), &class, sample::path);
             assert_eq!(pushed, Pushed::Added);

@@ -1,8 +1,11 @@
 //! The items of a reply to Enumerate or Pull, gathered one after the other until the reply is full.
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use super::Fault;
 use super::addressing::encode_path;
-use super::binding::{ClassTags, Style};
+use super::binding::{ClassTags, KnownTags, Style};
 use super::enumeration::EnumerationMode;
 use super::fault::{FaultCause, FaultDetail};
 use super::ns;
@@ -18,8 +21,9 @@ pub struct ItemsBuilder<'c> {
     max_elements: usize,
     max_bytes: usize,
     shape: ItemShape,
-    /// The tags of the class of the last instance: the next one is of the same, as a rule.
-    tags: Option<ClassTags<'c>>,
+    known: &'c KnownTags,
+    /// The class of the last instance and its tags: the next one is of the same, as a rule.
+    tags: Option<(&'c Arc<Class>, Cow<'c, ClassTags>)>,
 }
 
 /// How items are written.
@@ -33,6 +37,19 @@ pub struct ItemShape {
     pub select: Option<Vec<Name>>,
     /// The namespace that endpoint references name.
     pub namespace: Option<Namespace>,
+}
+
+impl ItemShape {
+    fn tags<'c>(&self, class: &Arc<Class>, known: &'c KnownTags) -> Cow<'c, ClassTags> {
+        let of_all = match self.select {
+            None => known.get(class, &self.style),
+            Some(_) => None,
+        };
+        of_all.map_or_else(
+            || Cow::Owned(ClassTags::new(class, self.select.as_deref(), &self.style)),
+            Cow::Borrowed,
+        )
+    }
 }
 
 /// How much one reply may hold.
@@ -88,8 +105,8 @@ const ENVELOPE_OVERHEAD_BYTES: usize = 2048;
 const TYPICAL_BYTES: usize = 32 * 1024;
 
 impl<'c> ItemsBuilder<'c> {
-    /// A builder for the reply with that head.
-    pub fn new(head: &ReplyHead, limits: ItemLimits, shape: ItemShape) -> Self {
+    /// A builder for the reply with that head. The `known` tags are for the classes of a schema, which stay as they are.
+    pub fn new(head: &ReplyHead, limits: ItemLimits, shape: ItemShape, known: &'c KnownTags) -> Self {
         let wide = matches!(limits.encoding, Encoding::Utf16Le | Encoding::Utf16Be);
         let max_bytes = limits.max_envelope_bytes / if wide { 2 } else { 1 };
         // A character of a MessageID takes six bytes at most once it is escaped.
@@ -100,6 +117,7 @@ impl<'c> ItemsBuilder<'c> {
             max_elements: limits.max_elements.max(1),
             max_bytes: max_bytes.saturating_sub(overhead),
             shape,
+            known,
             tags: None,
         }
     }
@@ -114,24 +132,23 @@ impl<'c> ItemsBuilder<'c> {
         self.count
     }
 
-    /// Adds an instance, shown as one of `class`; the classes are of one namespace. `path` is asked for where the
-    /// mode needs it.
+    /// Adds an instance, shown as one of `class`. `path` is asked for where the mode needs it.
     pub fn push(
         &mut self,
         instance: &Instance,
-        class: &'c Class,
+        class: &'c Arc<Class>,
         path: impl FnOnce() -> InstancePath,
     ) -> Pushed {
         let mark = self.writer.len();
         let w = &mut self.writer;
         let shape = &self.shape;
-        let tags = &mut self.tags;
+        let (known, tags) = (self.known, &mut self.tags);
         let object = |w: &mut Writer| {
-            let tags = match tags {
-                Some(tags) if tags.are_of(class) => tags,
-                tags => tags.insert(ClassTags::new(class, shape.select.as_deref(), &shape.style)),
+            let (_, tags) = match tags {
+                Some(last) if Arc::ptr_eq(last.0, class) => last,
+                tags => tags.insert((class, shape.tags(class, known))),
             };
-            tags.encode(w, instance, &shape.style);
+            tags.encode(w, instance, class, &shape.style);
         };
         let epr = |w: &mut Writer| {
             let mut path = path();
@@ -193,11 +210,6 @@ impl<'c> ItemsBuilder<'c> {
 }
 
 impl Items {
-    /// Bytes of XML.
-    pub fn len(&self) -> usize {
-        self.xml.len()
-    }
-
     /// Whether there is no item.
     pub fn is_empty(&self) -> bool {
         self.count == 0
@@ -208,9 +220,9 @@ impl Items {
         self.count
     }
 
-    pub(super) fn encode(&self, w: &mut Writer) {
+    pub(super) fn encode(self, w: &mut Writer) {
         if !self.xml.is_empty() {
-            w.raw(&self.xml);
+            w.raw_owned(self.xml);
         }
     }
 }
@@ -229,11 +241,12 @@ mod tests {
             max_envelope_bytes,
             encoding,
         };
-        ItemsBuilder::new(&sample::head(), limits, ItemShape::default())
+        static KNOWN: LazyLock<KnownTags> = LazyLock::new(KnownTags::default);
+        ItemsBuilder::new(&sample::head(), limits, ItemShape::default(), &KNOWN)
     }
 
     fn push(builder: &mut ItemsBuilder<'static>) -> Pushed {
-        static CLASS: LazyLock<Class> = LazyLock::new(sample::class);
+        static CLASS: LazyLock<Arc<Class>> = LazyLock::new(|| Arc::new(sample::class()));
         builder.push(&sample::instance(), &CLASS, sample::path)
     }
 

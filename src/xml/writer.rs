@@ -95,6 +95,17 @@ impl Writer {
         self.out.push_str(xml);
     }
 
+    /// As [`Writer::raw`]. What is longer than all before it stays in its own memory, which the writer goes on in.
+    pub fn raw_owned(&mut self, mut xml: String) {
+        self.close_tag();
+        if xml.len() > self.out.len() {
+            xml.insert_str(0, &self.out);
+            self.out = xml;
+        } else {
+            self.out.push_str(&xml);
+        }
+    }
+
     /// Appends a number.
     pub fn number(&mut self, number: u64) {
         self.close_tag();
@@ -206,6 +217,21 @@ mod tests {
             w.empty(NS.name("d"));
         });
         writer.finish()
+    }
+
+    #[test]
+    fn what_is_handed_over_stands_where_it_was_written() {
+        for before in ["", "a longer text that stands before it"] {
+            let mut writer = Writer::default();
+            writer.element(NS.name("a"), |w| {
+                w.text(before);
+                w.start(NS.name("b"));
+                w.raw_owned("<c/>, more or less".to_owned());
+                w.end(NS.name("b"));
+            });
+            let expect = format!("<p:a>{before}<p:b><c/>, more or less</p:b></p:a>");
+            assert_eq!(writer.finish(), expect);
+        }
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl Shared {
         max_time: Option<Duration>,
     ) -> Result<(Items, bool), Fault> {
         let deadline = max_time.map(|time| self.clock.boot() + time);
-        let mut builder = ItemsBuilder::new(head, limits, enumeration.shape.clone());
+        let mut builder = ItemsBuilder::new(head, limits, enumeration.shape.clone(), &self.tags);
         // Instances of one class come one after the other, as a rule.
         let mut shown: Option<&Arc<Class>> = None;
         loop {

@@ -176,7 +176,7 @@ impl Shared {
             namespace: Some(namespace.clone()),
             ..ItemShape::default()
         };
-        let mut builder = ItemsBuilder::new(&head, limits, shape);
+        let mut builder = ItemsBuilder::new(&head, limits, shape, &self.tags);
         let mut reached = position;
         for item in &items {
             let class = self.broker.class(&namespace, &item.indication.class_name)?;

@@ -177,6 +177,7 @@ fn without_an_account_there_is_identify_and_nothing_else() {
         connection.send(head.as_bytes());
         connection.reply()
     };
+    let denied = anonymous(&get().text()).fault();
     let identify = "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\" xmlns:i=\"http://schemas.dmtf.org/wbem/wsman/identity/1/wsmanidentity.xsd\"><s:Header/><s:Body><i:Identify/></s:Body></s:Envelope>";
     insta::assert_snapshot!(anonymous(identify).envelope().outline(), @r"
     s:Envelope
@@ -191,7 +192,16 @@ fn without_an_account_there_is_identify_and_nothing_else() {
           wsmid:AddressingVersionURI http://schemas.xmlsoap.org/ws/2004/08/addressing
           wsmid:AddressingVersionURI http://www.w3.org/2005/08/addressing
     ");
-    insta::assert_snapshot!(anonymous(&get().text()).fault(), @"s:Sender wsman:AccessDenied: Only Identify is answered at /wsman-anon/identify.");
+    insta::assert_snapshot!(denied, @"s:Sender wsman:AccessDenied: Only Identify is answered at /wsman-anon/identify.");
+    // The words of an Identify are remembered, and nothing else is taken for one then.
+    let answer = anonymous(identify).envelope().outline();
+    for other in [
+        identify.to_owned(),
+        identify.replace("i:", "id:").replace(":i=", ":id="),
+    ] {
+        assert_eq!(anonymous(&other).envelope().outline(), answer, "{other}");
+    }
+    assert_eq!(anonymous(&get().text()).fault(), denied);
     let mut unknown = crate::raw_http::Connection::open(service.plain);
     let refused = unknown.post("application/soap+xml", identify.as_bytes());
     assert_eq!(refused.status, 401);
